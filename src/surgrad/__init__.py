@@ -1,0 +1,42 @@
+"""Surrogate gradients for spiking neural networks in JAX."""
+
+from surgrad._pytree import StaleSurrogateWarning, static
+from surgrad._surrogate import Surrogate, catalogue, functional, parameter
+from surgrad._surrogates.bump import (
+    GaussianGrad,
+    InvSquareGrad,
+    MultiGaussianGrad,
+    SlayerGrad,
+    gaussian_grad,
+    inv_square_grad,
+    multi_gaussian_grad,
+    slayer_grad,
+)
+from surgrad._surrogates.fourier import SquarewaveFourierSeries, squarewave_fourier_series
+from surgrad._surrogates.literature import S2NN, QPseudoSpike, q_pseudo_spike, s2nn
+from surgrad._surrogates.relu import (
+    LeakyRelu,
+    LogTailedRelu,
+    PiecewiseLeakyRelu,
+    ReluGrad,
+    leaky_relu,
+    log_tailed_relu,
+    piecewise_leaky_relu,
+    relu_grad,
+)
+from surgrad._surrogates.sigmoidal import (
+    ERF,
+    Arctan,
+    NonzeroSignLog,
+    PiecewiseExp,
+    PiecewiseQuadratic,
+    Sigmoid,
+    SoftSign,
+    arctan,
+    erf,
+    nonzero_sign_log,
+    piecewise_exp,
+    piecewise_quadratic,
+    sigmoid,
+    soft_sign,
+)

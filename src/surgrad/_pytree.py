@@ -1,0 +1,282 @@
+"""Objects whose numbers are leaves of a pytree and whose everything else is its structure."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import warnings
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
+
+import jax
+import numpy as np
+
+_LEAVES, _LAYOUT, _SEEN = "_pytree_leaves", "_pytree_layout", "_pytree_seen"
+_PRIVATE = frozenset((_LEAVES, _LAYOUT, _SEEN))
+_NUMBERS = (float, int, complex, np.generic, np.ndarray, jax.Array)
+
+
+class StaleSurrogateWarning(UserWarning):
+    """An attribute was assigned where compiled code may go on with the old value."""
+
+
+def static(default: Any = dataclasses.MISSING, *, kw_only: bool = False, **metadata: Any) -> Any:
+    """A declared field that is structure: it never becomes a leaf, and another value means another program."""
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"static": True, **metadata})
+
+
+class _Unhashable:
+    """A structural value without a hash, compared by `==` (lists, dictionaries, arrays)."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashable) and bool(np.all(self.value == other.value))
+
+
+class _Layout(NamedTuple):
+    """What is not a number in an object: the names of its leaves, and its structure."""
+
+    leaves: tuple[str, ...]
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether a value is a number, an array, or a tree of nothing but those."""
+    if isinstance(value, (float, Pytree)):
+        return True
+    if value is None or isinstance(value, (bool, str)):
+        return False
+    leaves = jax.tree.leaves(value)
+    return bool(leaves) and all(isinstance(x, _NUMBERS) and not isinstance(x, (bool, np.bool_)) for x in leaves)
+
+
+def _float_of_int(value: Any) -> Any:
+    """`4` as `4.0`, inside lists, tuples and dictionaries too."""
+    if type(value) is int:
+        return float(value)
+    if type(value) in (list, tuple, dict):
+        return jax.tree.map(lambda v: float(v) if type(v) is int else v, value)
+    return value
+
+
+def _identity(leaf: Any) -> Any:
+    """What makes two leaves equal: the number, or shape, dtype and bytes; an object that cannot be read is itself."""
+    if isinstance(leaf, jax.core.Tracer):
+        return id(leaf)
+    if isinstance(leaf, (np.ndarray, np.generic, jax.Array)):
+        try:
+            array = np.asarray(leaf)
+        except Exception:  # typed keys, deleted or not addressable buffers
+            return id(leaf)
+        return array.shape, array.dtype.str, array.tobytes()
+    return leaf if isinstance(leaf, (float, int, complex)) else id(leaf)
+
+
+def _structural_names(cls: type) -> frozenset[str]:
+    """Names declared as `static()`, and names annotated as int, bool or str in the class or in its constructor."""
+    annotations = dict(inspect.get_annotations(cls))
+    if "__init__" in vars(cls):
+        annotations |= inspect.get_annotations(vars(cls)["__init__"])
+    names = {n for n, kind in annotations.items() if kind in (int, bool, str, "int", "bool", "str")}
+    if dataclasses.is_dataclass(cls):
+        names |= {f.name for f in dataclasses.fields(cls) if f.metadata.get("static")}
+    return frozenset(names)
+
+
+def _declares_fields(cls: type) -> bool:
+    own = inspect.get_annotations(cls).values()
+    return any("ClassVar" not in (kind if isinstance(kind, str) else repr(kind)) for kind in own)
+
+
+@functools.cache
+def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a class's constructor, in order."""
+    return tuple(inspect.signature(cls).parameters.values())
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(static,))
+@dataclasses.dataclass(eq=False, repr=False)
+class Pytree:
+    """Base of objects that JAX sees through: numbers are leaves, the rest is structure.
+
+    Floats, arrays and trees of those are leaves; `bool`, `str`, `None`, functions and `static()` fields are
+    structure; an attribute given as `4` means `4.0`, unless it is declared `static()` or annotated `int`. An
+    object that JAX rebuilt remembers which attributes were leaves, whatever stands in them. Declared fields write
+    the constructor; a constructor written by hand is respected.
+
+    Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes).
+    """
+
+    _structural: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" not in vars(cls) and _declares_fields(cls):
+            dataclasses.dataclass(eq=False, repr=False)(cls)
+        cls._structural = cls._structural | _structural_names(cls)
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, functools.partial(_unflatten, cls), flatten_func=_flatten
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._structural:
+            value = _float_of_int(value)
+        state = self.__dict__
+        if _SEEN in state and name in state:
+            _warn_stale(self, name)
+        object.__setattr__(self, name, value)
+        if name not in state:  # a property, which keeps its value elsewhere
+            return
+        state.pop(_LAYOUT, None)
+        leaves = state.get(_LEAVES, ())
+        if name not in self._structural and _is_numeric(value):
+            state[_LEAVES] = leaves if name in leaves else (*leaves, name)
+        elif name in leaves:
+            state[_LEAVES] = tuple(n for n in leaves if n != name)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self.__dict__.pop(_LAYOUT, None)
+        self.__dict__[_LEAVES] = tuple(n for n in self.__dict__.get(_LEAVES, ()) if n != name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {n: v for n, v in self.__dict__.items() if n not in (_LAYOUT, _SEEN)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _value(self) -> tuple[Any, tuple[Any, ...]]:
+        leaves, structure = jax.tree.flatten(self)
+        return structure, tuple(map(_identity, leaves))
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or self._value() == other._value()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        mark_seen(self)
+        return hash(self._value())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(_shown(self))})"
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with other values.
+
+        Where everything that the constructor takes is kept under its own name, the constructor runs again, so that
+        attributes computed from its arguments follow; other attributes are copied.
+
+        Raises:
+            TypeError: the object has no such attribute; the message names those that it has.
+        """
+        parameters = [p.name for p in constructor_parameters(type(self))]
+        known = list(dict.fromkeys([*parameters, *self._attributes()]))
+        for name in changes:
+            if name not in known or not hasattr(self, name):
+                raise TypeError(unknown_parameter(type(self), name, known))
+        new = object.__new__(type(self))
+        new.__setstate__(self.__getstate__())
+        if all(n in self.__dict__ for n in parameters):
+            new.__init__(**{n: changes.get(n, self.__dict__[n]) for n in parameters})  # type: ignore[misc]
+            options = {f.name for f in dataclasses.fields(self)} - set(parameters)  # type: ignore[arg-type]
+            kept = {n: self.__dict__[n] for n in options if n in self.__dict__}
+            changes = kept | {n: v for n, v in changes.items() if n not in parameters}
+        for name, value in changes.items():
+            setattr(new, name, value)
+        return new
+
+    def _attributes(self) -> dict[str, Any]:
+        return {n: v for n, v in self.__dict__.items() if n not in _PRIVATE}
+
+
+def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> str:
+    """The message for a parameter that a class does not have: its parameters, then its options."""
+    options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
+    parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
+    return f"{cls.__name__} has no parameter {name!r}; it has {parameters} (options: {', '.join(sorted(options))})."
+
+
+def mark_seen(tree: Any) -> None:
+    """Note that compiled code may have taken the numbers of an object, and of its parts, as constants."""
+    state = tree.__dict__
+    if _SEEN not in state:
+        state[_SEEN] = True
+        for part in jax.tree.leaves(tree._attributes(), is_leaf=lambda v: isinstance(v, Pytree)):
+            if isinstance(part, Pytree):
+                mark_seen(part)
+
+
+def _warn_stale(tree: Pytree, name: str) -> None:
+    kind = type(tree).__name__
+    warnings.warn(
+        f"{kind}.{name} was assigned after the object was hashed or called in a traced function: code compiled "
+        f"before goes on with the old value. Make a new one with .replace({name}=...) and pass it as an argument.",
+        StaleSurrogateWarning,
+        stacklevel=4,
+    )
+
+
+def _shown(tree: Pytree) -> list[str]:
+    """The arguments of the constructor, in its order, less options that stand at their defaults."""
+    shown = []
+    for parameter in constructor_parameters(type(tree)):
+        value = getattr(tree, parameter.name, inspect.Parameter.empty)
+        option = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        if value is inspect.Parameter.empty or (option and value is parameter.default):
+            continue
+        shown.append(f"{parameter.name}={_brief(value)}")
+    return shown
+
+
+def _brief(value: Any) -> str:
+    """A number as it is, an array by dtype and shape."""
+    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, jax.core.Tracer)):
+        return f"{value.dtype}[{','.join(map(str, value.shape))}]"
+    if isinstance(value, (jax.Array, np.ndarray, np.floating)):
+        return str(value)
+    return getattr(value, "__name__", repr(value)) if callable(value) and not isinstance(value, Pytree) else repr(value)
+
+
+def _layout(state: dict[str, Any]) -> _Layout:
+    leaves = state.get(_LEAVES, ())
+    names = tuple(sorted(n for n in state if n not in leaves and n not in _PRIVATE))
+    layout = _Layout(leaves, names, tuple(_hashable(state[n]) for n in names))
+    state[_LAYOUT] = layout
+    return layout
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return _Unhashable(value)
+    return value
+
+
+def _flatten(tree: Pytree) -> tuple[tuple[Any, ...], _Layout]:
+    state = tree.__dict__
+    layout = state.get(_LAYOUT) or _layout(state)
+    return tuple([state[n] for n in layout.leaves]), layout
+
+
+def _flatten_with_keys(tree: Pytree) -> tuple[tuple[tuple[Any, Any], ...], _Layout]:
+    children, layout = _flatten(tree)
+    return tuple((jax.tree_util.GetAttrKey(n), c) for n, c in zip(layout.leaves, children, strict=True)), layout
+
+
+def _unflatten(cls: type, layout: _Layout, children: Any) -> Pytree:
+    tree = object.__new__(cls)
+    state = tree.__dict__
+    for name, value in zip(layout.names, layout.values, strict=True):
+        state[name] = value.value if isinstance(value, _Unhashable) else value
+    state.update(zip(layout.leaves, children, strict=True))
+    state[_LEAVES], state[_LAYOUT] = layout.leaves, layout
+    return tree

@@ -1,0 +1,217 @@
+"""The base class of all surrogates, functional forms and the catalogue."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
+from surgrad._spike import membrane, spike
+from surgrad._types import Curve, Membrane, Slope, Spikes
+
+_HALF = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
+
+
+def parameter(default: Any = dataclasses.MISSING, *, above: float | None = None, at_least: float | None = None) -> Any:
+    """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number."""
+    return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least})
+
+
+def option(*choices: Any) -> Any:
+    """A declared keyword that takes one of a few values, the first by default; it is structure."""
+    return static(choices[0], kw_only=True, choices=choices)
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(static, parameter, option))
+class Surrogate(Pytree):
+    """A curve and its slope; calling it spikes.
+
+    The spike is exactly 1 where x >= 0 and 0 elsewhere, and its derivative by x is `surrogate_grad`, in reverse and
+    in forward mode, to all orders. Subclasses define `surrogate_grad`, or `surrogate_fun` (the slope is then its
+    derivative), or both, elementwise in x. Their other attributes are hyperparameters: numbers and arrays are leaves
+    of a pytree, so a surrogate is an argument like any other of `jax.jit`, `jax.vmap` and `jax.grad`.
+
+    Parameters:
+        parameter_tangent: the derivative of a spike by a hyperparameter. `"slope"`: the derivative of
+            `surrogate_grad`; `"function"`: that of `surrogate_fun`; `"none"`: zero, which is the truth.
+        second_order: `"exact"` keeps spikes constant and differentiates slopes, as finite differences of the
+            gradient do; `"surrogate"` takes the spike for its curve, which makes a symmetric surrogate Hessian.
+        smoothed: whether the forward pass is the curve; see `smooth`.
+    """
+
+    parameter_tangent: str = option("slope", "function", "none")
+    second_order: str = option("exact", "surrogate")
+    smoothed: bool = option(False, True)
+
+    references: ClassVar[tuple[str, ...]] = ()
+    """Keys of the publications that the surrogate comes from."""
+    aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {}
+    """Other names of constructor keywords: `{alias: (name, value of the alias -> value of the name)}`."""
+    waivers: ClassVar[dict[str, str]] = {}
+    """Laws of `check` that the surrogate breaks on purpose, with the reason."""
+    peaks: ClassVar[tuple[float, ...] | None] = None
+    """Where the slope can be largest; None if unknown."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and "__dataclass_fields__" in vars(cls):
+            cls.__init__ = _checked_keywords(cls, vars(cls)["__init__"])
+        for name in ("surrogate_fun", "surrogate_grad"):
+            if name in vars(cls):
+                setattr(cls, name, _elementwise(vars(cls)[name]))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = type(self).__dataclass_fields__.get(name)  # type: ignore[attr-defined]
+        if field is not None:
+            _validate(self, name, value, field.metadata)
+        super().__setattr__(name, value)
+
+    def __call__(self, x: Membrane) -> Spikes:
+        """Spikes, 0 or 1 in the shape and dtype of x (integers promoted to floats).
+
+        Raises:
+            TypeError: x is complex, a list, or has a physical unit.
+            ValueError: a hyperparameter is broader than x.
+        """
+        if isinstance(x, jax.core.Tracer):
+            mark_seen(self)
+        return spike(self, x)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        """The curve: a soft step whose derivative is `surrogate_grad`, in the shape and dtype of x."""
+        raise NotImplementedError(f"{type(self).__name__} defines no surrogate_fun.")
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        """The slope: what stands in for the derivative of the spike, in the shape and dtype of x."""
+        x = membrane(x, type(self).__name__)
+        return jax.jvp(self.surrogate_fun, (x,), (jnp.ones_like(x),))[1]
+
+    def smooth(self) -> Any:
+        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
+        return self.replace(smoothed=True)
+
+    def exact(self) -> Any:
+        """A copy whose forward pass is the step."""
+        return self.replace(smoothed=False)
+
+    def area(self) -> jax.Array:
+        """The integral of the slope over all x, from the limits of the curve; infinite if the curve has none."""
+        ends = self.surrogate_fun(jnp.array([-jnp.inf, jnp.inf]))
+        return ends[1] - ends[0]
+
+    def peak(self) -> jax.Array:
+        """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0."""
+        where = self.peaks
+        if where is None:
+            side = np.logspace(-6, 6, 1201)
+            where = (*-side, 0.0, *side)
+        return jnp.max(self.surrogate_grad(jnp.array(where)))
+
+
+SurrogateType = TypeVar("SurrogateType", bound=type[Surrogate])
+
+
+def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A curve or a slope that takes every real x, works in float32 at least, and answers in the dtype of x."""
+
+    @functools.wraps(method)
+    def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
+        x = membrane(x, type(self).__name__)
+        y = jnp.asarray(method(self, x.astype(jnp.float32) if x.dtype in _HALF else x, *args, **kwargs))
+        return y if y.dtype == x.dtype else y.astype(x.dtype)
+
+    return wrapped
+
+
+def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
+    """The constructor with aliases, and an error that names the parameters that exist."""
+    signature = inspect.signature(init)
+    names = [n for n in signature.parameters if n != "self"]
+
+    @functools.wraps(init)
+    def wrapped(self: Surrogate, *args: Any, **kwargs: Any) -> None:
+        for name in kwargs.keys() - set(names):
+            if name not in cls.aliases:
+                raise TypeError(unknown_parameter(cls, name, [*names, *cls.aliases]))
+            meant, convert = cls.aliases[name]
+            if meant in kwargs or meant in names[: len(args)]:
+                raise TypeError(f"{cls.__name__}: {name!r} is another name for {meant!r}; give only one of the two.")
+            _validate(self, name, kwargs[name], cls.__dataclass_fields__[meant].metadata)  # type: ignore[attr-defined]
+            kwargs[meant] = convert(kwargs.pop(name))
+        init(self, *args, **kwargs)
+
+    return wrapped
+
+
+def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
+    """Refuse what can be seen to be wrong without reading a device: types, and Python and NumPy numbers."""
+    kind = type(owner).__name__
+    choices = limits.get("choices")
+    if choices is not None and value not in choices:
+        raise ValueError(f"{kind}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+    if "above" not in limits:
+        return
+    if value is None or isinstance(value, (bool, str)) or inspect.isroutine(value):
+        raise TypeError(f"{kind}: {name} must be a number or an array, got {value!r}.")
+    if not isinstance(value, (float, int, np.ndarray, np.generic)):
+        return
+    above, at_least = limits["above"], limits["at_least"]
+    low, sign = (at_least, ">=") if above is None else (above, ">")
+    if isinstance(value, (float, int)):
+        fits = math.isfinite(value) and (value >= low if above is None else value > low)
+    else:
+        fits = bool(np.all(np.isfinite(value) & (value >= low if above is None else value > low)))
+    if not fits:
+        raise ValueError(f"{kind}: {name} must be {sign} {low:g}, got {value}.")
+
+
+_CATALOGUE: dict[str, type[Surrogate]] = {}
+
+
+def catalogue() -> MappingProxyType[str, type[Surrogate]]:
+    """All surrogates that have a functional form, by class name, in alphabetical order."""
+    return MappingProxyType(dict(sorted(_CATALOGUE.items())))
+
+
+def lookup(name: str) -> type[Surrogate]:
+    """The class of a surrogate from the name of its class or function.
+
+    Raises:
+        KeyError: there is none; the message names the nearest.
+    """
+    names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(map(snake_case, _CATALOGUE))
+        raise KeyError(f"no surrogate {name!r}; the nearest are {', '.join(near)}.")
+    return names[name]
+
+
+def snake_case(name: str) -> str:
+    """The name of a surrogate's function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
+    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue."""
+
+    def spikes(x: Membrane, *args: Any, **kwargs: Any) -> Spikes:
+        return cls(*args, **kwargs)(x)
+
+    x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    spikes.__name__ = spikes.__qualname__ = snake_case(cls.__name__)
+    spikes.__module__ = cls.__module__
+    spikes.__doc__ = f"Spikes of x; the same as `{cls.__name__}(...)(x)`.\n\n{inspect.getdoc(cls)}"
+    spikes.__signature__ = inspect.Signature([x, *constructor_parameters(cls)])  # type: ignore[attr-defined]
+    _CATALOGUE[cls.__name__] = cls
+    return spikes

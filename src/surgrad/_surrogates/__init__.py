@@ -1,0 +1,1 @@
+"""The surrogates, a family a file."""

@@ -1,0 +1,122 @@
+"""Surrogates that are known by the bump of their slope."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+from jax.scipy.special import erf
+
+from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._surrogates.numerics import expm1_ratio, finite
+from surgrad._types import Curve, Membrane, Parameter, Slope
+
+_AREA = "the original's area, 2/alpha, makes the curve end at 1/2 ± 1/alpha"
+
+
+def _density(x: Membrane, mean: Parameter, deviation: Parameter) -> Slope:
+    z = (x - mean) / deviation
+    return jnp.exp(-(z**2) / 2) / (deviation * math.sqrt(2 * math.pi))
+
+
+class GaussianGrad(Surrogate):
+    """A Gaussian slope, α N(x; 0, σ²), of area α and peak α/(σ√(2π)); the curve goes from (1-α)/2 to (1+α)/2.
+
+    Parameters:
+        sigma: standard deviation, in units of x, > 0.
+        alpha: area of the slope, > 0.
+    """
+
+    references = ("yin2021accurate",)
+    peaks = (0.0,)
+
+    sigma: Parameter = parameter(0.5, above=0)
+    alpha: Parameter = parameter(0.5, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return 0.5 + self.alpha / 2 * erf(finite(x) / (self.sigma * math.sqrt(2)))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.alpha * _density(finite(x), 0.0, self.sigma)
+
+
+class MultiGaussianGrad(Surrogate):
+    """A Gaussian with two negative side lobes, scale·[(1+h) N(x; 0, σ²) - h N(x; σ, (sσ)²) - h N(x; -σ, (sσ)²)].
+
+    Parameters:
+        h: weight of the lobes, >= 0.
+        s: width of the lobes relative to the bump, > 0.
+        sigma: standard deviation of the bump and distance of the lobes, in units of x, > 0.
+        scale: factor of the whole, > 0. `gamma` may be given for it, the name in the authors' code.
+    """
+
+    references = ("yin2021accurate",)
+    aliases = {"gamma": ("scale", lambda gamma: gamma)}
+    peaks = (0.0,)
+    waivers = {
+        "non_negative": "the negative lobes are the point of the original",
+        "monotone": "the curve falls where the lobes are",
+    }
+
+    h: Parameter = parameter(0.15, at_least=0)
+    s: Parameter = parameter(6.0, above=0)
+    sigma: Parameter = parameter(0.5, above=0)
+    scale: Parameter = parameter(0.5, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x, unit = finite(x), self.sigma * math.sqrt(2)
+        bump = erf(x / unit)
+        lobes = erf((x - self.sigma) / (self.s * unit)) + erf((x + self.sigma) / (self.s * unit))
+        return 0.5 + self.scale / 2 * ((1 + self.h) * bump - self.h * lobes)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        x, wide = finite(x), self.s * self.sigma
+        lobes = _density(x, self.sigma, wide) + _density(x, -self.sigma, wide)
+        return self.scale * ((1 + self.h) * _density(x, 0.0, self.sigma) - self.h * lobes)
+
+
+class InvSquareGrad(Surrogate):
+    """The fast sigmoid's slope, 1/(1+α|x|)², of peak 1 and area 2/α, known from SuperSpike.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("zenke2018superspike",)
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(100.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x = finite(x)
+        return 0.5 + x / (1 + self.alpha * jnp.abs(x))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
+
+
+class SlayerGrad(Surrogate):
+    """SLAYER's slope, e^(-α|x|), of peak 1 and area 2/α.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("shrestha2018slayer",)
+    peaks = (0.0,)
+    waivers = {"bounded": _AREA}
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x = finite(x)
+        return 0.5 + x * expm1_ratio(-self.alpha * jnp.abs(x))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return jnp.exp(-self.alpha * jnp.abs(finite(x)))
+
+
+gaussian_grad = functional(GaussianGrad)
+multi_gaussian_grad = functional(MultiGaussianGrad)
+inv_square_grad = functional(InvSquareGrad)
+slayer_grad = functional(SlayerGrad)

@@ -1,0 +1,173 @@
+"""Surrogates whose curve is a soft step from 0 to 1, and the logarithmic sign."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._surrogates.numerics import finite, logistic
+from surgrad._types import Curve, Membrane, Parameter, Slope
+
+
+class Sigmoid(Surrogate):
+    """Logistic step, s(αx) with s(z) = 1/(1+e⁻ᶻ); slope α s(αx) s(-αx), largest α/4.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("wu2018spatio", "zenke2021remarkable")
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(4.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return logistic(self.alpha * finite(x))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        z = self.alpha * finite(x)
+        return self.alpha * logistic(z) * logistic(-z)
+
+
+class SoftSign(Surrogate):
+    """Soft sign, (1 + αx/(1+α|x|))/2; slope α/(2(1+α|x|)²), largest α/2, with tails like x⁻².
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("zenke2018superspike", "neftci2019surrogate")
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x = finite(x)
+        tail = 0.5 / (1 + self.alpha * jnp.abs(x))
+        return jnp.where(x < 0, tail, 1 - tail)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.alpha / 2 * (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
+
+
+class Arctan(Surrogate):
+    """Arc tangent, arctan(παx/2)/π + 1/2; slope α/(2(1+(παx/2)²)), largest α/2, a Cauchy density.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("fang2021incorporating",)
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        # arctan2(1, -z) = arctan(z) + π/2, without the cancellation in the left tail.
+        z = math.pi / 2 * self.alpha * finite(x)
+        return jnp.arctan2(jnp.ones_like(z), -z) / math.pi
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        z = math.pi / 2 * self.alpha * finite(x)
+        return self.alpha / 2 / (1 + z**2)
+
+
+class ERF(Surrogate):
+    """Gaussian step, erfc(-αx)/2; slope α e^(-α²x²)/√π, largest α/√π.
+
+    Parameters:
+        alpha: steepness, > 0; the standard deviation is 1/(α√2).
+    """
+
+    references = ("esser2015backpropagation", "yin2020effective")
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return jax.lax.erfc(-self.alpha * finite(x)) / 2
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.alpha / math.sqrt(math.pi) * jnp.exp(-((self.alpha * finite(x)) ** 2))
+
+
+class PiecewiseExp(Surrogate):
+    """Two exponentials, e^(αx)/2 below 0 and 1 - e^(-αx)/2 above; slope (α/2) e^(-α|x|), largest α/2.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("neftci2019surrogate", "shrestha2018slayer")
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x = finite(x)
+        tail = jnp.exp(-self.alpha * jnp.abs(x)) / 2
+        return jnp.where(x < 0, tail, 1 - tail)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.alpha / 2 * jnp.exp(-self.alpha * jnp.abs(finite(x)))
+
+
+class PiecewiseQuadratic(Surrogate):
+    """Two parabolas; slope max(0, α - α²|x|), a triangle of area 1 that ends at |x| = 1/α.
+
+    Parameters:
+        alpha: steepness, > 0; the largest slope.
+    """
+
+    references = ("esser2016convolutional", "bellec2018long")
+    peaks = (0.0,)
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def _height(self, x: Membrane) -> Slope:
+        z = self.alpha * jnp.abs(x)
+        return jnp.where(z > 1, 0, 1 - z)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        x = finite(x)
+        tail = self._height(x) ** 2 / 2
+        return jnp.where(x < 0, tail, 1 - tail)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.alpha * self._height(finite(x))
+
+
+class NonzeroSignLog(Surrogate):
+    """Logarithmic sign, sgn(x) ln(1+α|x|), without limits; slope α/(1+α|x|), largest α.
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    references = ("yin2017algorithm", "zenke2018superspike")
+    peaks = (0.0,)
+    waivers = {
+        "centred": "the sign of the original, -1 to 1, passes through 0 at the threshold",
+        "bounded": "a logarithm has no limits",
+    }
+
+    alpha: Parameter = parameter(1.0, above=0)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return jnp.sign(x) * jnp.log1p(self.alpha * jnp.abs(x))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        # Not α/(1+α|x|), whose derivative by α cancels in the tails.
+        return 1 / (1 / self.alpha + jnp.abs(x))
+
+
+sigmoid = functional(Sigmoid)
+piecewise_quadratic = functional(PiecewiseQuadratic)
+piecewise_exp = functional(PiecewiseExp)
+soft_sign = functional(SoftSign)
+arctan = functional(Arctan)
+nonzero_sign_log = functional(NonzeroSignLog)
+erf = functional(ERF)
