@@ -28,9 +28,9 @@ def parameter(default: Any = dataclasses.MISSING, *, above: float | None = None,
     return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least})
 
 
-def option(*choices: Any) -> Any:
+def option(*choices: Any, kw_only: bool = True) -> Any:
     """A declared keyword that takes one of a few values, the first by default; it is structure."""
-    return static(choices[0], kw_only=True, choices=choices)
+    return static(choices[0], kw_only=kw_only, choices=choices)
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter, option))

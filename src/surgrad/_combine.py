@@ -1,0 +1,187 @@
+"""Surrogates made of surrogates. The parameters of the parts stay leaves of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from surgrad._surrogate import Surrogate, option, parameter
+from surgrad._types import Curve, Membrane, Parameter, Slope
+
+
+def _part(owner: Surrogate, name: str, value: Any) -> None:
+    if not isinstance(value, Surrogate):
+        raise TypeError(f"{type(owner).__name__}: {name} must be a Surrogate object, got {value!r}.")
+
+
+class Asymmetric(Surrogate):
+    """One surrogate below the threshold and another from it on.
+
+    The curve of the part above is moved so that the two meet at the threshold.
+
+    Parameters:
+        below: surrogate for x < 0.
+        above: surrogate for x >= 0.
+    """
+
+    below: Surrogate
+    above: Surrogate
+
+    def __post_init__(self) -> None:
+        _part(self, "below", self.below)
+        _part(self, "above", self.above)
+
+    def _either(self, x: Membrane, below: Any, above: Any) -> Membrane:
+        # Each part sees its own half only, so that the other half can neither overflow nor make a NaN.
+        return jnp.where(x >= 0, above(jnp.where(x >= 0, x, 0)), below(jnp.where(x >= 0, 0, x)))
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        at_zero = jnp.zeros_like(x)
+        gap = self.below.surrogate_fun(at_zero) - self.above.surrogate_fun(at_zero)
+        return self._either(x, self.below.surrogate_fun, lambda v: self.above.surrogate_fun(v) + gap)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self._either(x, self.below.surrogate_grad, self.above.surrogate_grad)
+
+
+class Mixture(Surrogate):
+    """A weighted sum of surrogates.
+
+    Parameters:
+        parts: the surrogates.
+        weights: one weight a part, >= 0; equal and of sum 1 if left out. Of sum 1 they keep curves from 0 to 1.
+    """
+
+    parts: Sequence[Surrogate]
+    weights: Any = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.parts, Surrogate) or not len(self.parts):
+            raise TypeError(f"Mixture: parts must be a sequence of at least one surrogate, got {self.parts!r}.")
+        self.parts = tuple(self.parts)
+        for index, value in enumerate(self.parts):
+            _part(self, f"parts[{index}]", value)
+        if self.weights is None:
+            self.weights = (1 / len(self.parts),) * len(self.parts)
+        if np.shape(self.weights)[:1] != (len(self.parts),):
+            raise ValueError(f"Mixture: {len(self.parts)} parts need as many weights, got {self.weights!r}.")
+        if isinstance(self.weights, (list, tuple, np.ndarray)) and np.any(np.asarray(self.weights) < 0):
+            raise ValueError(f"Mixture: weights must be >= 0, got {self.weights!r}.")
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return sum(w * part.surrogate_fun(x) for w, part in zip(self.weights, self.parts, strict=True))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return sum(w * part.surrogate_grad(x) for w, part in zip(self.weights, self.parts, strict=True))
+
+
+class Shift(Surrogate):
+    """A surrogate moved along x, σ(x - offset): its slope is largest at x = offset, the spike stays at 0.
+
+    Parameters:
+        surrogate: what is moved.
+        offset: where its centre comes to lie, in units of x; positive lies above the threshold.
+    """
+
+    surrogate: Surrogate
+    offset: Parameter = parameter(0.0, at_least=-float("inf"))
+
+    def __post_init__(self) -> None:
+        _part(self, "surrogate", self.surrogate)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self.surrogate.surrogate_fun(x - self.offset)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.surrogate.surrogate_grad(x - self.offset)
+
+    def peak(self) -> jax.Array:
+        return self.surrogate.peak()
+
+
+class Temperature(Surrogate):
+    """A surrogate stretched along x, σ(x/T), with slope σ'(x/T)/T: wide and low when hot. The area stays.
+
+    Parameters:
+        surrogate: what is stretched.
+        temperature: factor T, > 0.
+    """
+
+    surrogate: Surrogate
+    temperature: Parameter = parameter(1.0, above=0)
+
+    def __post_init__(self) -> None:
+        _part(self, "surrogate", self.surrogate)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self.surrogate.surrogate_fun(x / self.temperature)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.surrogate.surrogate_grad(x / self.temperature) / self.temperature
+
+    def peak(self) -> jax.Array:
+        return self.surrogate.peak() / self.temperature
+
+
+class Normalized(Surrogate):
+    """A surrogate scaled to unit area or to unit peak of its slope; the curve stays at its value at the threshold.
+
+    Parameters:
+        surrogate: what is scaled.
+        to: `"area"`, the rise of the curve is 1, or `"peak"`, the largest slope is 1.
+
+    Raises:
+        ValueError: the area is not finite (the curve has no limits) or not positive.
+    """
+
+    surrogate: Surrogate
+    to: str = option("area", "peak", kw_only=False)
+
+    def __post_init__(self) -> None:
+        _part(self, "surrogate", self.surrogate)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.surrogate)):
+            return
+        with jax.ensure_compile_time_eval():
+            size = np.asarray(self._size())
+        if not np.all(np.isfinite(size) & (size > 0)):
+            hint = "; normalize to='peak' instead" if self.to == "area" else ""
+            raise ValueError(f"Normalized: {self.surrogate!r} has {self.to} {size}, not a positive number{hint}.")
+
+    def _size(self) -> jax.Array:
+        return self.surrogate.area() if self.to == "area" else self.surrogate.peak()
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        middle = self.surrogate.surrogate_fun(jnp.zeros_like(x))
+        return middle + (self.surrogate.surrogate_fun(x) - middle) / self._size()
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.surrogate.surrogate_grad(x) / self._size()
+
+    def peak(self) -> jax.Array:
+        return self.surrogate.peak() / self._size()
+
+
+class Sparse(Surrogate):
+    """A surrogate whose slope is zero outside a window, so that most gradients are exactly zero.
+
+    Parameters:
+        surrogate: what is cut.
+        window: half-width of the window, in units of x, > 0; the slope is kept for |x| <= window.
+    """
+
+    surrogate: Surrogate
+    window: Parameter = parameter(1.0, above=0)
+
+    def __post_init__(self) -> None:
+        _part(self, "surrogate", self.surrogate)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self.surrogate.surrogate_fun(jnp.clip(x, -self.window, self.window))
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        inside = jnp.where(jnp.abs(x) > self.window, 0, x)
+        return jnp.where(jnp.abs(x) > self.window, 0, self.surrogate.surrogate_grad(inside))
