@@ -1,5 +1,7 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
+from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
+from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._surrogate import Surrogate, catalogue, functional, parameter
 from surgrad._surrogates.bump import (

@@ -1,4 +1,8 @@
-"""Surrogates made of surrogates. The parameters of the parts stay leaves of the whole."""
+"""Surrogates made of surrogates.
+
+The parameters of the parts stay leaves of the whole. Options (`parameter_tangent` and the like) are those of the
+whole; the parts only lend their curves and slopes.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +71,8 @@ class Mixture(Surrogate):
             _part(self, f"parts[{index}]", value)
         if self.weights is None:
             self.weights = (1 / len(self.parts),) * len(self.parts)
+        if isinstance(self.weights, list):
+            self.weights = tuple(self.weights)
         if np.shape(self.weights)[:1] != (len(self.parts),):
             raise ValueError(f"Mixture: {len(self.parts)} parts need as many weights, got {self.weights!r}.")
         if isinstance(self.weights, (list, tuple, np.ndarray)) and np.any(np.asarray(self.weights) < 0):

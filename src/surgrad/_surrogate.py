@@ -8,14 +8,15 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._config import decode, encode
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
 from surgrad._types import Curve, Membrane, Slope, Spikes
@@ -105,21 +106,47 @@ class Surrogate(Pytree):
         """A copy whose forward pass is the step."""
         return self.replace(smoothed=False)
 
+    def to_config(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold, and that `from_config` reads: the class and what its constructor takes.
+
+        Raises:
+            TypeError: an argument of the constructor is not kept under its own name, or JSON cannot hold it.
+        """
+        return encode(self)
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any], classes: Iterable[type[Surrogate]] = ()) -> Any:
+        """The surrogate that a configuration describes; `classes` are the user's own that may stand in it.
+
+        Raises:
+            KeyError: a class that is not known.
+            TypeError: a parameter that the class does not have.
+        """
+        own = {cls.__name__: cls for cls in _descendants(Surrogate) if cls.__module__.startswith(f"{__package__}.")}
+        return decode(config, own | {cls.__name__: cls for cls in classes})
+
     def area(self) -> jax.Array:
-        """The integral of the slope over all x, from the limits of the curve; infinite if the curve has none."""
-        ends = self.surrogate_fun(jnp.array([-jnp.inf, jnp.inf]))
-        return ends[1] - ends[0]
+        """The integral of the slope over all x, from the limits of the curve; infinite if the curve has none.
+
+        Shape: that of the hyperparameters.
+        """
+        low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
+        return high - low
 
     def peak(self) -> jax.Array:
-        """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0."""
+        """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.
+
+        Shape: that of the hyperparameters.
+        """
         where = self.peaks
         if where is None:
             side = np.logspace(-6, 6, 1201)
             where = (*-side, 0.0, *side)
-        return jnp.max(self.surrogate_grad(jnp.array(where)))
+        return jnp.max(jax.vmap(self.surrogate_grad)(jnp.array(where)), axis=0)
 
 
-SurrogateType = TypeVar("SurrogateType", bound=type[Surrogate])
+def _descendants(cls: type) -> list[type]:
+    return [c for child in cls.__subclasses__() for c in (child, *_descendants(child))]
 
 
 def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,7 +200,8 @@ def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
     else:
         fits = bool(np.all(np.isfinite(value) & (value >= low if above is None else value > low)))
     if not fits:
-        raise ValueError(f"{kind}: {name} must be {sign} {low:g}, got {value}.")
+        demand = f"{sign} {low:g}" if math.isfinite(low) else "finite"
+        raise ValueError(f"{kind}: {name} must be {demand}, got {value}.")
 
 
 _CATALOGUE: dict[str, type[Surrogate]] = {}

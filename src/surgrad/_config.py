@@ -1,0 +1,67 @@
+"""Objects as JSON and back: the name of the class and what its constructor takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from surgrad._pytree import Pytree, constructor_parameters
+
+_CLASS = "class"
+
+
+def encode(tree: Pytree) -> dict[str, Any]:
+    """An object as a dictionary that JSON can hold; options at their defaults are left out.
+
+    Raises:
+        TypeError: an argument of the constructor is not kept under its name, or JSON cannot hold it (a function).
+    """
+    kind = type(tree)
+    config: dict[str, Any] = {_CLASS: kind.__name__}
+    for parameter in constructor_parameters(kind):
+        if parameter.kind is parameter.VAR_KEYWORD or not hasattr(tree, parameter.name):
+            raise TypeError(f"{kind.__name__}: its argument {parameter.name!r} is not kept, so it has no configuration.")
+        value = getattr(tree, parameter.name)
+        if not (parameter.kind is parameter.KEYWORD_ONLY and value is parameter.default):
+            config[parameter.name] = _encoded(value, f"{kind.__name__}.{parameter.name}")
+    return config
+
+
+def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
+    """The object of a configuration.
+
+    Raises:
+        KeyError: the configuration names no class, or one that is not among the given.
+        TypeError: a parameter that the class does not have.
+    """
+    name = config.get(_CLASS)
+    if name not in classes:
+        near = difflib.get_close_matches(str(name), classes, n=3, cutoff=0.4) or sorted(classes)
+        raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}.")
+    return classes[name](**{n: _decoded(v, classes) for n, v in config.items() if n != _CLASS})
+
+
+def _encoded(value: Any, where: str) -> Any:
+    if isinstance(value, Pytree):
+        return encode(value)
+    if isinstance(value, (list, tuple)):
+        return [_encoded(v, where) for v in value]
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)) and not isinstance(value, jax.core.Tracer):
+        return {"array": np.asarray(value, np.float64).tolist(), "dtype": str(value.dtype)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{where} is {value!r}, which a configuration cannot hold.")
+
+
+def _decoded(value: Any, classes: Mapping[str, type]) -> Any:
+    if isinstance(value, dict) and "array" in value:
+        return jax.numpy.asarray(value["array"], value["dtype"])
+    if isinstance(value, dict):
+        return decode(value, classes)
+    if isinstance(value, list):
+        return tuple(_decoded(v, classes) for v in value)
+    return value

@@ -1,0 +1,91 @@
+"""Surrogates out of one function, a slope or a curve."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from surgrad._pytree import Pytree
+from surgrad._surrogate import Surrogate
+from surgrad._types import Curve, Membrane, Slope
+
+
+class _FromFunction(Surrogate):
+    """A surrogate whose hyperparameters are the keywords of a function."""
+
+    def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
+        super().__init__()
+        if not callable(function):
+            raise TypeError(f"{type(self).__name__}: expected a function of x, got {function!r}.")
+        known = _defaults(function)
+        for name in parameters.keys() - known.keys():
+            has = ", ".join(map(repr, known)) or "none"
+            raise TypeError(f"{_name(function)} has no parameter {name!r}; it has {has}.")
+        self.function, self.names = function, tuple(known)
+        for name, value in (known | parameters).items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{_name(function)}: the parameter {name!r} has no default; give {name}=...")
+            if hasattr(Surrogate, name):
+                raise ValueError(f"{_name(function)}: a parameter cannot be called {name!r}, a name that surrogates use.")
+            setattr(self, name, value)
+
+    def _evaluate(self, x: Membrane) -> Any:
+        return self.function(x, **{n: getattr(self, n) for n in self.names})
+
+    def __repr__(self) -> str:
+        shown = "".join(f", {n}={getattr(self, n)!r}" for n in self.names)
+        return f"{_constructors[type(self)]}({_name(self.function)}{shown})"
+
+
+class FromGrad(_FromFunction):
+    """A surrogate with a given slope and no curve; made by `from_grad`."""
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self._evaluate(x)
+
+
+class FromFun(_FromFunction):
+    """A surrogate with a given curve, whose derivative is the slope; made by `from_fun`."""
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self._evaluate(x)
+
+
+_constructors: dict[type, str] = {FromGrad: "from_grad", FromFun: "from_fun"}
+
+
+def from_grad(function: Callable[..., Slope], **parameters: Any) -> FromGrad:
+    """A surrogate out of its slope, `function(x, **hyperparameters)`; usable as a decorator.
+
+    The keywords of the function become hyperparameters, with their defaults: leaves if they are numbers, to be
+    changed with `replace`. The surrogate has no curve.
+
+    Raises:
+        TypeError: a parameter that the function does not have, or one without a value.
+    """
+    return FromGrad(function, **parameters)
+
+
+def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
+    """A surrogate out of its curve, `function(x, **hyperparameters)`; its slope is the curve's derivative.
+
+    Hyperparameters and errors are those of `from_grad`.
+    """
+    return FromFun(function, **parameters)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters of a function after its first, with their defaults."""
+    if isinstance(function, Pytree):
+        raise TypeError(f"expected a function of x, got {function!r}, which is a surrogate already.")
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # some compiled functions have no signature
+        return {}
+    return {p.name: p.default for p in parameters[1:] if p.kind in kinds}
