@@ -27,7 +27,7 @@ class GaussianGrad(Surrogate):
         alpha: area of the slope, > 0.
     """
 
-    references = ("yin2021accurate",)
+    references = ("yin2020effective", "yin2021accurate")
     peaks = (0.0,)
 
     sigma: Parameter = parameter(0.5, above=0)

@@ -23,6 +23,7 @@ class SquarewaveFourierSeries(Surrogate):
         t_period: period T, in units of x, > 0.
     """
 
+    references = ("fang2023spikingjelly",)
     peaks = (0.0,)
     waivers = {
         "bounded": "a truncated Fourier series overshoots",

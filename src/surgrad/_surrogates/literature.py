@@ -22,7 +22,7 @@ class S2NN(Surrogate):
         epsilon: guard of the logarithm, >= 0.
     """
 
-    references = ("suetake2023s3nn",)
+    references = ("suetake2022s3nn",)
     peaks = (-1e-30, 0.0)
     waivers = {"bounded": "a logarithm has no limits"}
 

@@ -20,7 +20,7 @@ class PiecewiseLeakyRelu(Surrogate):
         w: half-width of the window, in units of x, > 0. `alpha` may be given for it, with w = 1/alpha.
     """
 
-    references = ("yin2017algorithm", "huh2018gradient", "kaiser2020synaptic")
+    references = ("wu2018spatio", "huh2018gradient", "kaiser2020synaptic", "fang2023spikingjelly")
     aliases = {"alpha": ("w", lambda alpha: 1 / alpha)}
     peaks = (0.0, float("inf"))
     waivers = {"bounded": _GROWS}
@@ -46,7 +46,7 @@ class LeakyRelu(Surrogate):
         beta: slope from the threshold on, >= 0.
     """
 
-    references = ("yin2017algorithm", "wu2018spatio")
+    references = ("maas2013rectifier", "bengio2013estimating", "yin2017algorithm")
     peaks = (-1.0, 0.0)
     waivers = {"centred": _STARTS_AT_ZERO, "bounded": _GROWS}
 
@@ -93,7 +93,7 @@ class ReluGrad(Surrogate):
         width: half-width w of the triangle, in units of x, > 0.
     """
 
-    references = ("neftci2019surrogate", "esser2016convolutional")
+    references = ("esser2016convolutional", "bellec2018long")
     peaks = (0.0,)
 
     alpha: Parameter = parameter(0.3, above=0)

@@ -82,7 +82,7 @@ class ERF(Surrogate):
         alpha: steepness, > 0; the standard deviation is 1/(α√2).
     """
 
-    references = ("esser2015backpropagation", "yin2020effective")
+    references = ("esser2015backpropagation", "wu2018spatio")
     peaks = (0.0,)
 
     alpha: Parameter = parameter(1.0, above=0)
@@ -101,7 +101,7 @@ class PiecewiseExp(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("neftci2019surrogate", "shrestha2018slayer")
+    references = ("shrestha2018slayer", "neftci2019surrogate")
     peaks = (0.0,)
 
     alpha: Parameter = parameter(1.0, above=0)
@@ -122,7 +122,7 @@ class PiecewiseQuadratic(Surrogate):
         alpha: steepness, > 0; the largest slope.
     """
 
-    references = ("esser2016convolutional", "bellec2018long")
+    references = ("esser2016convolutional", "wu2018spatio", "bellec2018long")
     peaks = (0.0,)
 
     alpha: Parameter = parameter(1.0, above=0)
@@ -147,7 +147,7 @@ class NonzeroSignLog(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("yin2017algorithm", "zenke2018superspike")
+    references = ("fang2023spikingjelly",)
     peaks = (0.0,)
     waivers = {
         "centred": "the sign of the original, -1 to 1, passes through 0 at the threshold",
