@@ -1,5 +1,6 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
+from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static

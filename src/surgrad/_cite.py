@@ -1,0 +1,97 @@
+"""BibTeX of the publications behind the surrogates that a program uses."""
+
+from __future__ import annotations
+
+import functools
+import re
+import types
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import jax
+import numpy as np
+
+from surgrad._surrogate import Surrogate
+
+_NUMBERS = (int, float, complex, np.generic, np.ndarray, jax.Array)
+_CLOSED = (*_NUMBERS, str, bytes, type(None), types.FunctionType, types.MethodType, types.ModuleType)
+
+
+def cite(tree: Any) -> str:
+    """The BibTeX entries of all that a tree uses, each once, in the order of their first use.
+
+    Surrogates are found wherever they stand: in combinators, cells and networks, in lists and dictionaries, in
+    static fields too. A function that closes over a surrogate hides it. Nothing used gives the empty string. To cite
+    surgrad itself, take CITATION.cff at the root of its repository.
+
+    A class of your own names its sources in `references`: keys of this library's bibliography, or whole entries.
+
+        >>> import surgrad
+        >>> print(surgrad.cite(surgrad.SlayerGrad()))
+        @inproceedings{shrestha2018slayer,
+          title     = {{SLAYER}: Spike Layer Error Reassignment in Time},
+          author    = {Shrestha, Sumit Bam and Orchard, Garrick},
+          booktitle = {Advances in Neural Information Processing Systems},
+          volume    = {31},
+          pages     = {1412--1421},
+          year      = {2018},
+        }
+
+    Parameters:
+        tree: a surrogate, a class of surrogates, or a pytree (or another object) that holds some.
+
+    Raises:
+        TypeError: the tree is neither a pytree nor holds a surrogate.
+        KeyError: a class names a key that the bibliography does not have.
+    """
+    kinds = list(dict.fromkeys(_kinds(tree, set())))
+    if not kinds and not isinstance(tree, _NUMBERS) and jax.tree_util.all_leaves([tree]):
+        raise TypeError(f"cite: expected a surrogate, its class, or a pytree of those, got {tree!r}.")
+    entries = [_entry(kind, reference) for kind in kinds for reference in kind.references]
+    return "\n\n".join(dict.fromkeys(entries))
+
+
+@functools.cache
+def bibliography() -> Mapping[str, str]:
+    """The entries that the library knows, by key."""
+    text = resources.files("surgrad").joinpath("references.bib").read_text("utf-8")
+    entries = [entry.strip() for entry in re.split(r"^(?=@)", text, flags=re.MULTILINE) if entry.strip()]
+    return types.MappingProxyType({re.match(r"@\w+\{([^,\s]+),", entry)[1]: entry for entry in entries})  # type: ignore[index]
+
+
+def _entry(kind: type[Surrogate], reference: str) -> str:
+    if reference.lstrip().startswith("@"):
+        return reference.strip()
+    if reference not in bibliography():
+        raise KeyError(
+            f"{kind.__name__}.references names {reference!r}, which is not in the bibliography; "
+            f"give the BibTeX entry itself, '@article{{...}}'."
+        )
+    return bibliography()[reference]
+
+
+def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate]]:
+    """The classes of the surrogates below a node, depth first, the whole before its parts."""
+    if isinstance(node, type):
+        if issubclass(node, Surrogate):
+            yield node
+        return
+    if isinstance(node, _CLOSED) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, Surrogate):
+        yield type(node)
+    for part in _parts(node):
+        yield from _kinds(part, seen)
+
+
+def _parts(node: Any) -> list[Any]:
+    """What a node holds. Attributes come before the leaves of a pytree, since a static field is no leaf."""
+    if isinstance(node, Mapping):
+        return list(node.values())
+    if isinstance(node, (list, tuple)):
+        return list(node)
+    if hasattr(node, "__dict__"):
+        return list(vars(node).values())
+    return [child for child in jax.tree.leaves(node, is_leaf=lambda child: child is not node) if child is not node]
