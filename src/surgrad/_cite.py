@@ -87,11 +87,8 @@ def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate]]:
 
 
 def _parts(node: Any) -> list[Any]:
-    """What a node holds. Attributes come before the leaves of a pytree, since a static field is no leaf."""
+    """What a node holds: attributes, static ones too, before the leaves that JAX sees."""
     if isinstance(node, Mapping):
         return list(node.values())
-    if isinstance(node, (list, tuple)):
-        return list(node)
-    if hasattr(node, "__dict__"):
-        return list(vars(node).values())
-    return [child for child in jax.tree.leaves(node, is_leaf=lambda child: child is not node) if child is not node]
+    children = jax.tree.leaves(node, is_leaf=lambda child: child is not node)
+    return [*getattr(node, "__dict__", {}).values(), *(child for child in children if child is not node)]
