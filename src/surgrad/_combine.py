@@ -123,11 +123,16 @@ class Temperature(Surrogate):
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
 
+    def _stretched(self, x: Membrane) -> Membrane:
+        # The derivative by the temperature multiplies by x, and an infinite x makes a NaN of it.
+        far = jnp.isinf(x)
+        return jnp.where(far, x, jnp.where(far, 0, x) / self.temperature)
+
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return self.surrogate.surrogate_fun(x / self.temperature)
+        return self.surrogate.surrogate_fun(self._stretched(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return self.surrogate.surrogate_grad(x / self.temperature) / self.temperature
+        return self.surrogate.surrogate_grad(self._stretched(x)) / self.temperature
 
     def peak(self) -> jax.Array:
         return self.surrogate.peak() / self.temperature

@@ -24,7 +24,9 @@ def encode(tree: Pytree) -> dict[str, Any]:
     config: dict[str, Any] = {_CLASS: kind.__name__}
     for parameter in constructor_parameters(kind):
         if parameter.kind is parameter.VAR_KEYWORD or not hasattr(tree, parameter.name):
-            raise TypeError(f"{kind.__name__}: its argument {parameter.name!r} is not kept, so it has no configuration.")
+            raise TypeError(
+                f"{kind.__name__}: its argument {parameter.name!r} is not kept, so it has no configuration."
+            )
         value = getattr(tree, parameter.name)
         if not (parameter.kind is parameter.KEYWORD_ONLY and value is parameter.default):
             config[parameter.name] = _encoded(value, f"{kind.__name__}.{parameter.name}")
@@ -41,7 +43,9 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
     name = config.get(_CLASS)
     if name not in classes:
         near = difflib.get_close_matches(str(name), classes, n=3, cutoff=0.4) or sorted(classes)
-        raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}.")
+        raise KeyError(
+            f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}."
+        )
     return classes[name](**{n: _decoded(v, classes) for n, v in config.items() if n != _CLASS})
 
 

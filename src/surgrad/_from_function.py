@@ -27,7 +27,9 @@ class _FromFunction(Surrogate):
             if value is inspect.Parameter.empty:
                 raise TypeError(f"{_name(function)}: the parameter {name!r} has no default; give {name}=...")
             if hasattr(Surrogate, name):
-                raise ValueError(f"{_name(function)}: a parameter cannot be called {name!r}, a name that surrogates use.")
+                raise ValueError(
+                    f"{_name(function)}: a parameter cannot be called {name!r}, a name that surrogates use."
+                )
             setattr(self, name, value)
 
     def _evaluate(self, x: Membrane) -> Any:

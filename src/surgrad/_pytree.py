@@ -178,7 +178,8 @@ class Pytree:
             TypeError: the object has no such attribute; the message names those that it has.
         """
         parameters = [p.name for p in constructor_parameters(type(self))]
-        known = list(dict.fromkeys([*parameters, *self._attributes()]))
+        fields = [f.name for f in dataclasses.fields(self)]
+        known = list(dict.fromkeys([*parameters, *self._attributes(), *fields]))
         for name in changes:
             if name not in known or not hasattr(self, name):
                 raise TypeError(unknown_parameter(type(self), name, known))
@@ -186,8 +187,7 @@ class Pytree:
         new.__setstate__(self.__getstate__())
         if all(n in self.__dict__ for n in parameters):
             new.__init__(**{n: changes.get(n, self.__dict__[n]) for n in parameters})  # type: ignore[misc]
-            options = {f.name for f in dataclasses.fields(self)} - set(parameters)  # type: ignore[arg-type]
-            kept = {n: self.__dict__[n] for n in options if n in self.__dict__}
+            kept = {n: self.__dict__[n] for n in fields if n in self.__dict__ and n not in parameters}
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
             setattr(new, name, value)

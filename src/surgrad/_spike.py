@@ -65,10 +65,18 @@ def spike(surrogate: PyTree, x: Any) -> Spikes:
 
 def _check_shapes(surrogate: PyTree, x: Membrane, owner: str) -> None:
     """Refuse a slope that is broader than x, and name the parameter that makes it so."""
-    method = surrogate.surrogate_fun if surrogate.smoothed else surrogate.surrogate_grad
-    shape = jax.eval_shape(method, x).shape
-    if _broadcasts(shape, x.shape):
-        return
+    try:
+        shape = jax.eval_shape(surrogate.surrogate_fun if surrogate.smoothed else surrogate.surrogate_grad, x).shape
+    except (TypeError, ValueError):
+        _refuse_misfit(surrogate, x, owner)
+        raise
+    if not _broadcasts(shape, x.shape):
+        _refuse_misfit(surrogate, x, owner)
+        raise ValueError(f"{owner}: the slope has shape {shape} where x has shape {x.shape}; it must be elementwise.")
+
+
+def _refuse_misfit(surrogate: PyTree, x: Membrane, owner: str) -> None:
+    """Raise for the first parameter that does not broadcast to x, if there is one."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(surrogate):
         if not _broadcasts(jnp.shape(leaf), x.shape):
             name = jax.tree_util.keystr(path).lstrip(".")
@@ -76,7 +84,6 @@ def _check_shapes(surrogate: PyTree, x: Membrane, owner: str) -> None:
                 f"{owner}: {name} of shape {jnp.shape(leaf)} does not broadcast to x of shape {x.shape}; "
                 f"give one value, or one a neuron (the last axis of x)."
             )
-    raise ValueError(f"{owner}: the slope has shape {shape} where x has shape {x.shape}; it must be elementwise.")
 
 
 def _broadcasts(shape: tuple[int, ...], onto: tuple[int, ...]) -> bool:

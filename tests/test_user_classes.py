@@ -1,0 +1,155 @@
+"""Classes and functions that users write themselves."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+import user_classes as user
+
+X = jnp.linspace(-2.0, 2.0, 81)
+
+
+@pytest.mark.parametrize("cls", user.CLASSES)
+def test_a_users_class_spikes_and_its_gradient_is_its_slope(cls):
+    sg = cls()
+    np.testing.assert_array_equal(sg(X), np.asarray(X) >= 0)
+    gradient = jax.jit(jax.vmap(jax.grad(sg)))(X)
+    np.testing.assert_allclose(gradient, sg.surrogate_grad(X), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("cls", user.CLASSES)
+def test_numbers_of_a_users_class_are_leaves_that_a_compiled_function_sees_change(cls):
+    sg = cls()
+    assert jax.tree.leaves(sg) == [v for v in vars(sg).values() if isinstance(v, float)]
+    slope = jax.jit(lambda sg, x: jax.grad(sg)(x))
+    steeper = jax.tree.map(lambda leaf: leaf + 1.0, sg)
+    assert type(steeper) is cls
+    assert slope(steeper, 0.1) != slope(sg, 0.1)
+
+
+def test_the_triangular_example_has_gradients_two_zero_zero():
+    gradient = jax.grad(lambda x: jnp.sum(user.TriangularSurrogate(alpha=2.0)(x)))(jnp.array([0.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(gradient, [2.0, 0.0, 0.0])
+
+
+def test_the_event_camera_example_detects_94_events():
+    t = jnp.linspace(0, 10, 200)
+    signal = jnp.sin(t) + 0.3 * jnp.sin(3 * t)
+    camera = user.EventCameraSurrogate(alpha=10.0, on_threshold=0.1)
+    events = jax.vmap(camera)(jnp.diff(signal, prepend=signal[0]))
+    assert int(jnp.sum(events > 0.5)) == 94
+
+
+def test_the_custom_vjp_factory_works_beside_and_equals_from_grad():
+    by_hand = user.create_custom_surrogate(user.cosine_grad)
+    twin = surgrad.from_grad(user.cosine_grad)
+    np.testing.assert_array_equal(jax.vmap(by_hand)(X), twin(X))
+    np.testing.assert_array_equal(jax.vmap(jax.grad(by_hand))(X), jax.vmap(jax.grad(twin))(X))
+
+
+def test_a_changed_temperature_is_seen_outside_of_compiled_code():
+    sg = user.TemperatureScaledSurrogate(alpha=4.0)
+    before = sg.surrogate_grad(jnp.array(0.0))
+    sg.set_temperature(0.5)
+    assert sg.surrogate_grad(jnp.array(0.0)) == 2 * before == 2.0
+
+
+def test_an_attribute_computed_in_the_constructor_follows_replace():
+    sg = user.MultiScaleSurrogate().replace(weight_narrow=0.25)
+    assert sg.weight_wide == 0.75
+
+
+def test_a_class_with_a_slope_alone_trains_and_has_no_curve():
+    class Box(surgrad.Surrogate):
+        def __init__(self, width=1.0):
+            self.width = width
+
+        def surrogate_grad(self, x):
+            return jnp.where(jnp.abs(x) < self.width, 1.0, 0.0)
+
+    assert jax.grad(Box(2.0))(1.5) == 1.0
+    with pytest.raises(NotImplementedError, match="Box defines no surrogate_fun"):
+        Box().surrogate_fun(X)
+    with pytest.raises(NotImplementedError, match="Box"):
+        jax.grad(lambda w: Box(w).replace(parameter_tangent="function")(0.3))(1.0)
+
+
+def test_a_class_with_a_curve_alone_has_its_derivative_for_a_slope():
+    class Ramp(surgrad.Surrogate):
+        def surrogate_fun(self, x):
+            return x**3
+
+    np.testing.assert_allclose(Ramp().surrogate_grad(X), 3 * X**2, rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(Ramp()))(X), 3 * X**2, rtol=1e-6)
+
+
+def test_the_base_class_has_neither():
+    base = surgrad.Surrogate()
+    for use in (base, base.surrogate_fun, base.surrogate_grad):
+        with pytest.raises(NotImplementedError, match="Surrogate defines no surrogate_fun"):
+            use(X)
+
+
+def test_declared_fields_write_the_constructor():
+    class Plateau(surgrad.Surrogate):
+        height: float
+        levels: int = 2
+        width: float = surgrad.parameter(1.0, above=0)
+
+        def surrogate_grad(self, x):
+            return jnp.where(jnp.abs(x) < self.width, self.height, 0.0) / self.levels
+
+    sg = Plateau(3, width=2)
+    assert repr(sg) == "Plateau(height=3.0, levels=2, width=2.0)"
+    assert jax.tree.leaves(sg) == [3.0, 2.0]
+    with pytest.raises(ValueError, match=r"Plateau: width must be > 0, got -1"):
+        Plateau(1.0, width=-1)
+
+
+def test_functional_makes_a_function_of_a_users_class():
+    class WideStep(surgrad.Surrogate):
+        """A wide step."""
+
+        alpha: float = 1.0
+
+        def surrogate_grad(self, x):
+            return self.alpha * jnp.exp(-jnp.abs(x))
+
+    from surgrad import _surrogate
+
+    wide_step = surgrad.functional(WideStep)
+    try:
+        assert wide_step.__name__ == "wide_step"
+        assert jax.grad(wide_step)(0.0, alpha=3.0) == 3.0
+        assert surgrad.catalogue()["WideStep"] is WideStep
+    finally:
+        del _surrogate._CATALOGUE["WideStep"]
+
+
+class TestFromFunctions:
+    def test_keywords_of_the_function_become_hyperparameters(self):
+        sg = surgrad.from_grad(user.cosine_grad, width=2)
+        assert repr(sg) == "from_grad(cosine_grad, width=2.0)"
+        assert jax.tree.leaves(sg) == [2.0]
+        assert sg.replace(width=4.0).width == 4.0
+        np.testing.assert_allclose(jax.grad(sg)(1.0), 0.5, rtol=1e-6)
+
+    def test_the_derivative_of_a_curve_is_the_slope(self):
+        sg = surgrad.from_fun(lambda x, k=1.0: jnp.tanh(k * x) / 2 + 0.5, k=3.0)
+        np.testing.assert_allclose(sg.surrogate_grad(X), 1.5 / jnp.cosh(3.0 * X) ** 2, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("make", "error", "message"),
+        [
+            (lambda: surgrad.from_grad(user.cosine_grad, widht=1), TypeError, "cosine_grad has no parameter 'widht'"),
+            (lambda: surgrad.from_grad(lambda x, k: x), TypeError, "'k' has no default"),
+            (lambda: surgrad.from_grad(3), TypeError, "expected a function of x, got 3"),
+            (lambda: surgrad.from_fun(surgrad.Sigmoid()), TypeError, "a surrogate already"),
+            (lambda: surgrad.from_grad(lambda x, replace=1.0: x), ValueError, "cannot be called 'replace'"),
+        ],
+    )
+    def test_wrong_use_says_what_was_expected(self, make, error, message):
+        with pytest.raises(error, match=message):
+            make()
