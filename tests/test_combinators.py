@@ -57,8 +57,7 @@ def test_the_slope_of_a_combinator_is_the_derivative_of_its_curve(x64, sg):
 def test_parameters_of_the_parts_are_leaves_with_finite_derivatives(sg):
     leaves = jax.tree.leaves(sg)
     assert leaves
-    x = jnp.array([-1e4, -0.3, 0.0, 0.3, 1e4])
-    for x in (x, jnp.array([-jnp.inf, jnp.inf])):
+    for x in (jnp.array([-1e4, -0.3, 0.0, 0.3, 1e4]), jnp.array([-jnp.inf, jnp.inf])):
         derivative = jax.grad(lambda sg, x=x: jnp.sum(jax.vmap(jax.grad(lambda x: sg(x)))(x)))(sg)
         assert type(derivative) is type(sg)
         assert all(np.isfinite(d) for d in jax.tree.leaves(derivative))

@@ -1,4 +1,4 @@
-"""Surrogates as users write them: a constructor of their own, attributes, hand-typed formulas that know nothing of JAX's traps.
+"""Surrogates as users write them: a constructor, attributes, and hand-typed formulas that know nothing of JAX's traps.
 
 They mirror the customising tutorial that surgrad stands in for: same names, arguments and mathematics.
 """

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""The project's commands, for a machine that has Python, pip and venv: `python3 run.py demo`, `test`, ...
+
+Everything is installed into `.venv` next to this file, once, and again when the requirements change. This file must be
+readable by old Pythons too, so that they can be told that they are too old.
+"""
+
+from __future__ import print_function
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OLDEST = (3, 11)
+COMMANDS = {
+    "demo": "train networks with twelve surrogates on handwritten digits; table, picture and data in results/compare",
+    "test": "run the tests (`slow` ones excepted)",
+    "test-slow": "run the slow tests",
+    "test-versions": "run the core's tests on the oldest and on the newest JAX that this machine can install",
+    "lint": "run ruff, pyright and import-linter",
+    "setup": "only create the environment",
+}
+
+
+def say(text):
+    print("surgrad: " + text, file=sys.stderr)
+    sys.stderr.flush()
+
+
+def fail(text):
+    say(text)
+    sys.exit(2)
+
+
+def call(*command):
+    say("$ " + " ".join(command))
+    status = subprocess.call(command, cwd=HERE)
+    if status:
+        sys.exit(status)
+
+
+def binary(folder, name):
+    return os.path.join(folder, "Scripts" if os.name == "nt" else "bin", name)
+
+
+def fingerprint(requirements):
+    digest = hashlib.sha256(repr((requirements, sys.version)).encode())
+    for name in ("pyproject.toml", "constraints.txt"):
+        with open(os.path.join(HERE, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def environment(folder, requirements, python=sys.executable, pinned=True):
+    """Create a virtual environment with the project in it, unless it is there and up to date; return its Python."""
+    folder = os.path.join(HERE, folder)
+    marker, mark = os.path.join(folder, "surgrad-ready"), fingerprint(requirements)
+    inside = binary(folder, "python")
+    if os.path.exists(marker) and open(marker).read() == mark:
+        return inside
+    say("setting up %s (about a minute, 800 MB)" % os.path.basename(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    pins = ["-c", "constraints.txt"] if pinned else []
+    uv = shutil.which("uv")
+    if uv:
+        call(uv, "venv", "--quiet", "--python", python, folder)
+        call(uv, "pip", "install", "--quiet", "--python", inside, *(pins + requirements))
+    else:
+        call(python, "-m", "venv", folder)
+        call(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *(pins + requirements))
+    with open(marker, "w") as file:
+        file.write(mark)
+    return inside
+
+
+def newest_python():
+    """The newest Python of this machine that runs, or None: the newest JAX wants a newer one than we do."""
+    found = []
+    for minor in range(20, 11, -1):
+        found += [shutil.which("python3.%d" % minor)]
+        found += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.%d.*/bin/python3" % minor)))[-1:]
+    for python in filter(None, found):
+        if subprocess.call([python, "-c", "import venv"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+            return python
+    return None
+
+
+def test_versions():
+    tests = ["-m", "pytest", "-m", "versions"]
+    call(environment(".venv-oldest", ["-e", ".[dev]", "jax==0.8.0", "jaxlib==0.8.0"], pinned=False), *tests)
+    python = newest_python()
+    if python is None:
+        say("no Python >= 3.12 here, which the newest JAX needs: tested the oldest alone")
+        return
+    call(environment(".venv-newest", ["-e", ".[dev]", "--upgrade"], python, pinned=False), *tests)
+
+
+def main(arguments):
+    if sys.version_info < OLDEST:
+        have, need = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
+        fail("need Python >= %s, have %s at %s; use a newer one: make PYTHON=python%s" % (need, have, sys.executable, need))
+    if not arguments or arguments[0] not in COMMANDS:
+        known = "\n".join("  %-14s %s" % item for item in COMMANDS.items())
+        fail("usage: python3 run.py COMMAND [options of the command]\n" + known)
+    command, rest = arguments[0], arguments[1:]
+    if command == "test-versions":
+        return test_versions()
+    python = environment(".venv", ["-e", ".[dev]"])
+    if command == "demo":
+        say("training; the table below is also in results/compare")
+        call(python, "-m", "surgrad", "compare", *rest)
+    elif command == "test":
+        call(python, "-m", "pytest", *rest)
+    elif command == "test-slow":
+        call(python, "-m", "pytest", "-m", "slow", *rest)
+    elif command == "lint":
+        call(python, "-m", "ruff", "check", ".")
+        call(python, "-m", "ruff", "format", "--check", ".")
+        call(binary(os.path.join(HERE, ".venv"), "lint-imports"))
+        call(binary(os.path.join(HERE, ".venv"), "pyright"))
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
