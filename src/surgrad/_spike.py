@@ -18,11 +18,6 @@ from jax.custom_derivatives import SymbolicZero
 from surgrad._types import Membrane, PyTree, Spikes
 
 
-def step(x: Membrane) -> Spikes:
-    """1 where x >= 0, else 0 (also where x is NaN), in the dtype of x."""
-    return (x >= 0).astype(x.dtype)
-
-
 def membrane(x: Any, owner: str) -> Membrane:
     """The input of a surrogate as a floating array.
 
@@ -93,9 +88,22 @@ def _broadcasts(shape: tuple[int, ...], onto: tuple[int, ...]) -> bool:
         return False
 
 
+def _step(surrogate: PyTree, x: Membrane) -> Spikes:
+    """1 where x >= 0, else 0 (also where x is NaN), in the dtype of x; batched wherever x or a hyperparameter is.
+
+    Inside `jit` or a loop, JAX learns from the function alone, not from its rule, what `vmap` makes of the result. If
+    the spike were the same for all hyperparameters, its tangent would get a batch axis that nobody expects, and sums
+    over it would come out too large. The compiler drops the comparisons of the leaves: `or True` decides them.
+    """
+    fires = x >= 0
+    for leaf in jax.tree.leaves(surrogate):
+        fires &= jnp.all(leaf == leaf) | True
+    return fires.astype(x.dtype)
+
+
 @jax.custom_jvp
 def _spike(surrogate: PyTree, x: Membrane) -> Spikes:
-    return step(x)
+    return _step(surrogate, x)
 
 
 def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
@@ -106,7 +114,7 @@ def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
         terms.append(surrogate.surrogate_grad(x) * dx)
     if surrogate.parameter_tangent != "none":
         terms += _parameter_tangent(surrogate, dsurrogate, x)
-    spikes = step(x)
+    spikes = _step(surrogate, x)
     if surrogate.second_order == "surrogate":
         spikes = spikes + _curve_without_value(surrogate, x)
     return spikes, sum(terms) if terms else jnp.zeros_like(x)
