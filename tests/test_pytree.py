@@ -113,7 +113,9 @@ class TestEquality:
         twin = copy.deepcopy(sg)
         assert sg == twin
         assert hash(sg) == hash(twin)
-        assert sg != sg.replace(smoothed=not sg.smoothed)
+        other = sg.replace(smoothed=not sg.smoothed)
+        assert sg != other
+        assert hash(sg) != hash(other)
         assert sg != Sigmoid(3.3)
         assert len({sg, twin}) == 1
 

@@ -163,7 +163,8 @@ class Pytree:
 
     def __hash__(self) -> int:
         mark_seen(self)
-        return hash(self._value())
+        layout = _flatten(self)[1]  # JAX's hash of a structure leaves out what an object of one's own keeps in it
+        return hash((type(self), layout, self._value()))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(_shown(self))})"
