@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import surgrad
@@ -77,7 +78,8 @@ def blocks(page):
 def test_the_python_of_a_page_runs_and_prints_what_it_says(page, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks(page):
-        exec(compile(block, page, "exec"), names)
-        expected = [line.partition("# -> ")[2].strip() for line in block.splitlines() if "# -> " in line]
-        assert [line.strip() for line in capsys.readouterr().out.splitlines()] == expected, block
+    with np.printoptions():
+        for block in blocks(page):
+            exec(compile(block, page, "exec"), names)
+            expected = [line.partition("# -> ")[2].strip() for line in block.splitlines() if "# -> " in line]
+            assert [line.strip() for line in capsys.readouterr().out.splitlines()] == expected, block
