@@ -1,5 +1,6 @@
 """The bibliography is sound, and `cite` finds what a tree uses, wherever it stands."""
 
+import doctest
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -150,3 +151,9 @@ def test_an_unknown_key_is_named_with_the_class_that_gives_it():
 
     with pytest.raises(KeyError, match=r"Typo\.references names 'zenke2018superspyke'"):
         surgrad.cite(Typo)
+
+
+def test_the_example_of_the_documentation_is_true():
+    from surgrad import _cite
+
+    assert doctest.testmod(_cite) == (0, 2)

@@ -98,7 +98,7 @@ _ROUND = np.array([1, 1.5, 2, 3, 4, 5, 6, 8, 10])
 def peak(x: Points, heights: Points) -> Peak:
     """The peak of a sampled slope, the one nearest to the threshold if there are many."""
     top = np.nanmax(heights)
-    at = min(np.flatnonzero(heights == top), key=lambda i: abs(x[i]))
+    at = int(min(np.flatnonzero(heights == top), key=lambda i: abs(x[i])))
     below = np.flatnonzero(heights < top / 2)
     ends = [_crossing(x, heights, *pair, top / 2) for pair in _neighbours(below, at)]
     return Peak(float(x[at]), float(top), *ends)
