@@ -8,15 +8,10 @@ import jax.numpy as jnp
 from jax.scipy.special import erf
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import expm1_ratio, finite
+from surgrad._surrogates.numerics import decay_integral, finite, magnitude, saturated, side, twin_bumps
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 _AREA = "the original's area, 2/alpha, makes the curve end at 1/2 ± 1/alpha"
-
-
-def _density(x: Membrane, mean: Parameter, deviation: Parameter) -> Slope:
-    z = (x - mean) / deviation
-    return jnp.exp(-(z**2) / 2) / (deviation * math.sqrt(2 * math.pi))
 
 
 class GaussianGrad(Surrogate):
@@ -34,10 +29,11 @@ class GaussianGrad(Surrogate):
     alpha: Parameter = parameter(0.5, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return 0.5 + self.alpha / 2 * erf(finite(x) / (self.sigma * math.sqrt(2)))
+        return 0.5 + self.alpha / 2 * erf(saturated(finite(x) / self.sigma) / math.sqrt(2))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return self.alpha * _density(finite(x), 0.0, self.sigma)
+        z = saturated(finite(x) / self.sigma)
+        return self.alpha / (self.sigma * math.sqrt(2 * math.pi)) * jnp.exp(-(z**2) / 2)
 
 
 class MultiGaussianGrad(Surrogate):
@@ -64,15 +60,14 @@ class MultiGaussianGrad(Surrogate):
     scale: Parameter = parameter(0.5, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x, unit = finite(x), self.sigma * math.sqrt(2)
-        bump = erf(x / unit)
-        lobes = erf((x - self.sigma) / (self.s * unit)) + erf((x + self.sigma) / (self.s * unit))
-        return 0.5 + self.scale / 2 * ((1 + self.h) * bump - self.h * lobes)
+        z, wide = saturated(finite(x) / self.sigma), self.s * math.sqrt(2)
+        lobes = erf((z - 1) / wide) + erf((z + 1) / wide)
+        return 0.5 + self.scale / 2 * ((1 + self.h) * erf(z / math.sqrt(2)) - self.h * lobes)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        x, wide = finite(x), self.s * self.sigma
-        lobes = _density(x, self.sigma, wide) + _density(x, -self.sigma, wide)
-        return self.scale * ((1 + self.h) * _density(x, 0.0, self.sigma) - self.h * lobes)
+        z = saturated(finite(x) / self.sigma)
+        bumps = (1 + self.h) * jnp.exp(-(z**2) / 2) - self.h / self.s * twin_bumps(z, self.s)
+        return self.scale / (self.sigma * math.sqrt(2 * math.pi)) * bumps
 
 
 class InvSquareGrad(Surrogate):
@@ -88,8 +83,11 @@ class InvSquareGrad(Surrogate):
     alpha: Parameter = parameter(100.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x = finite(x)
-        return 0.5 + x / (1 + self.alpha * jnp.abs(x))
+        # In the tails |x|/(1+α|x|) = 1/(1/|x|+α), whose derivatives do not cancel.
+        distance = magnitude(finite(x))
+        far = self.alpha * distance > 1
+        tail = 1 / (1 / jnp.where(far, distance, 1) + self.alpha)
+        return 0.5 + side(x) * jnp.where(far, tail, distance / (1 + self.alpha * distance))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
@@ -109,8 +107,7 @@ class SlayerGrad(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x = finite(x)
-        return 0.5 + x * expm1_ratio(-self.alpha * jnp.abs(x))
+        return 0.5 + side(x) * decay_integral(magnitude(finite(x)), self.alpha)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return jnp.exp(-self.alpha * jnp.abs(finite(x)))

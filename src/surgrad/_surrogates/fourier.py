@@ -7,9 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
+from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, functional, parameter
 from surgrad._surrogates.numerics import Real
-from surgrad._pytree import static
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -36,7 +36,9 @@ class SquarewaveFourierSeries(Surrogate):
 
     def __post_init__(self) -> None:
         if not isinstance(self.n, int):
-            raise TypeError(f"{type(self).__name__}: n must be an integer, got {self.n!r}; it sets the program's shape.")
+            raise TypeError(
+                f"{type(self).__name__}: n must be an integer, got {self.n!r}; it sets the program's shape."
+            )
 
     def _phase(self, x: Membrane) -> Real:
         return 2 * math.pi * jax.lax.rem(x, jnp.asarray(self.t_period, x.dtype) + jnp.zeros_like(x)) / self.t_period
@@ -53,7 +55,7 @@ class SquarewaveFourierSeries(Surrogate):
 
 
 def _odd_multiples(first: Real, before: Real, theta: Real, n: int) -> list[Real]:
-    """sin or cos of θ, 3θ, 5θ, ..., by f(k+2) = 2 cos(2θ) f(k) - f(k-2): one cosine for all."""
+    """Sine or cosine of θ, 3θ, 5θ, ..., by f(k+2) = 2 cos(2θ) f(k) - f(k-2): one cosine for all."""
     twice = 2 * jnp.cos(2 * theta)
     terms = [first]
     for _ in range(n - 1):

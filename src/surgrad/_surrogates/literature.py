@@ -6,7 +6,16 @@ import jax.numpy as jnp
 
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import expm1_ratio, finite, log1p_ratio, logistic
+from surgrad._surrogates.numerics import (
+    decay_integral,
+    finite,
+    log1p_ratio,
+    logistic,
+    logistic_slope,
+    magnitude,
+    side,
+    with_limits,
+)
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -31,12 +40,13 @@ class S2NN(Surrogate):
     epsilon: Parameter = parameter(1e-8, at_least=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        below, above = finite(jnp.where(x < 0, x, 0)), jnp.where(x < 0, 0, x)
-        return jnp.where(x < 0, logistic(self.alpha * below), self.beta * jnp.log1p(above + self.epsilon) + 0.5)
+        below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, finite(x))
+        logarithm = self.beta * jnp.log1p(above + self.epsilon) + 0.5
+        return with_limits(jnp.where(x < 0, logistic(self.alpha * below), logarithm), x, 0, jnp.inf)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        z, above = self.alpha * finite(jnp.where(x < 0, x, 0)), jnp.where(x < 0, 0, x)
-        return jnp.where(x < 0, self.alpha * logistic(z) * logistic(-z), self.beta / (1 + above))
+        below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, x)
+        return jnp.where(x < 0, self.alpha * logistic_slope(self.alpha * below), self.beta / (1 + above))
 
 
 class QPseudoSpike(Surrogate):
@@ -65,20 +75,16 @@ class QPseudoSpike(Surrogate):
         return (self.alpha - 1) / 2 if self.normalized else (self.alpha + 1) / 2
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        # x·ψ(u)·φ((1-α)uψ(u)) with ψ = ln(1+u)/u and φ = (e^t - 1)/t: smooth in α through 1 and in x through 0.
-        inner = finite(x)
-        u = jnp.abs(inner) / self._half_width()
-        log_ratio = log1p_ratio(u)
-        power = (1 - self.alpha) * u * log_ratio
+        # With w for the half-width, the slope is exp(-(α-1)y/w) dy/dx in y = w ln(1+|x|/w): smooth in α through 1.
+        distance = magnitude(finite(x))
+        y = distance * log1p_ratio(distance / self._half_width())
+        rate = (self.alpha - 1) / self._half_width()
         if self.normalized:
-            tail = jnp.exp(power) / 2
-            return self._with_limits(x, jnp.where(x < 0, tail, 1 - tail))
-        return self._with_limits(x, 0.5 + inner * log_ratio * expm1_ratio(power))
-
-    def _with_limits(self, x: Membrane, curve: Curve) -> Curve:
+            tail = jnp.exp(-rate * y) / 2
+            return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
         heavy = self.alpha <= 1
-        half_area = self._half_width() / jnp.where(heavy, 1, self.alpha - 1)
-        return jnp.where(jnp.isinf(x), 0.5 + jnp.sign(x) * jnp.where(heavy, jnp.inf, half_area), curve)
+        half_area = jnp.where(heavy, jnp.inf, self._half_width() / jnp.where(heavy, 1, self.alpha - 1))
+        return with_limits(0.5 + side(x) * decay_integral(y, rate), x, 0.5 - half_area, 0.5 + half_area)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         u = jnp.abs(finite(x)) / self._half_width()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import finite, keep_nan, leaky
+from surgrad._surrogates.numerics import finite, keep_nan, leaky, magnitude, side
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 _STARTS_AT_ZERO = "a rectifier passes through 0 at the threshold"
@@ -100,9 +100,9 @@ class ReluGrad(Surrogate):
     width: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        distance = jnp.abs(finite(x))
+        distance = magnitude(finite(x))
         inner = jnp.where(distance > self.width, self.width, distance)
-        return 0.5 + jnp.sign(x) * self.alpha * inner * (self.width - inner / 2)
+        return 0.5 + side(x) * self.alpha * inner * (self.width - inner / 2)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         distance = jnp.abs(finite(x))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import finite, logistic
+from surgrad._surrogates.numerics import finite, logistic, logistic_slope, magnitude, saturated, side, with_limits
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -28,8 +28,7 @@ class Sigmoid(Surrogate):
         return logistic(self.alpha * finite(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        z = self.alpha * finite(x)
-        return self.alpha * logistic(z) * logistic(-z)
+        return self.alpha * logistic_slope(self.alpha * finite(x))
 
 
 class SoftSign(Surrogate):
@@ -45,9 +44,8 @@ class SoftSign(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x = finite(x)
-        tail = 0.5 / (1 + self.alpha * jnp.abs(x))
-        return jnp.where(x < 0, tail, 1 - tail)
+        tail = 0.5 / (1 + self.alpha * magnitude(finite(x)))
+        return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return self.alpha / 2 * (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
@@ -68,7 +66,7 @@ class Arctan(Surrogate):
     def surrogate_fun(self, x: Membrane) -> Curve:
         # arctan2(1, -z) = arctan(z) + π/2, without the cancellation in the left tail.
         z = math.pi / 2 * self.alpha * finite(x)
-        return jnp.arctan2(jnp.ones_like(z), -z) / math.pi
+        return with_limits(jnp.arctan2(jnp.ones_like(z), -z) / math.pi, x, 0, 1)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         z = math.pi / 2 * self.alpha * finite(x)
@@ -88,10 +86,10 @@ class ERF(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return jax.lax.erfc(-self.alpha * finite(x)) / 2
+        return jax.lax.erfc(saturated(-self.alpha * finite(x))) / 2
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return self.alpha / math.sqrt(math.pi) * jnp.exp(-((self.alpha * finite(x)) ** 2))
+        return self.alpha / math.sqrt(math.pi) * jnp.exp(-(saturated(self.alpha * finite(x)) ** 2))
 
 
 class PiecewiseExp(Surrogate):
@@ -107,8 +105,7 @@ class PiecewiseExp(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x = finite(x)
-        tail = jnp.exp(-self.alpha * jnp.abs(x)) / 2
+        tail = jnp.exp(-self.alpha * magnitude(finite(x))) / 2
         return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
@@ -127,17 +124,18 @@ class PiecewiseQuadratic(Surrogate):
 
     alpha: Parameter = parameter(1.0, above=0)
 
-    def _height(self, x: Membrane) -> Slope:
-        z = self.alpha * jnp.abs(x)
-        return jnp.where(z > 1, 0, 1 - z)
+    def _height(self, distance: Membrane) -> Slope:
+        # The end is compared in units of x, since α|x| may round to 1 beyond it; at it, 1 - α|x| may round below 0.
+        height = 1 - self.alpha * distance
+        height = height - jax.lax.stop_gradient(jnp.minimum(height, 0))
+        return jnp.where(distance > 1 / self.alpha, 0, height)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        x = finite(x)
-        tail = self._height(x) ** 2 / 2
+        tail = self._height(magnitude(finite(x))) ** 2 / 2
         return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return self.alpha * self._height(finite(x))
+        return self.alpha * self._height(jnp.abs(finite(x)))
 
 
 class NonzeroSignLog(Surrogate):
@@ -157,7 +155,8 @@ class NonzeroSignLog(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return jnp.sign(x) * jnp.log1p(self.alpha * jnp.abs(x))
+        logarithm = jnp.log1p(self.alpha * magnitude(finite(x)))
+        return with_limits(side(x) * logarithm, x, -jnp.inf, jnp.inf)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         # Not α/(1+α|x|), whose derivative by α cancels in the tails.

@@ -1,0 +1,167 @@
+"""The golden rows: their values by our surrogates, and the error that each value may have.
+
+A value f of inputs t (x and the hyperparameters) may be off by `eps * (ROUNDINGS * |f| + INPUTS * Σ |t ∂f/∂t|)`: some
+roundings of the result, and some of the inputs and of intermediate results such as αx, carried through the condition
+number Σ |t ∂f/∂t| / |f|. Where the condition number is below 23 that is at most 100 units of rounding.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import surgrad
+
+FOLDER = Path(__file__).parent / "golden"
+ROUNDINGS, INPUTS = 8.0, 4.0
+RESOLUTION = 1e-57
+"""The reference was computed with 60 digits: beside 1 it does not see |x| below this."""
+
+Values = dict[str, np.ndarray]
+
+
+class Rows(NamedTuple):
+    """Rows of one surrogate that differ in numbers alone, so that one compiled function takes them all."""
+
+    surrogate: Any
+    x: np.ndarray
+    columns: Values
+
+    def inputs(self) -> Values:
+        return {"x": self.x, **_by_name(self.surrogate)}
+
+
+@functools.cache
+def rows(name: str) -> list[Rows]:
+    """The golden rows of a surrogate, with hyperparameters stacked row by row."""
+    with (FOLDER / f"{name}.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    surrogates = [surgrad.catalogue()[name](**json.loads(line["params"])) for line in lines]
+    structures = [jax.tree.structure(s) for s in surrogates]
+    groups = [[i for i, s in enumerate(structures) if s == one] for one in dict.fromkeys(structures)]
+    return [_stacked([lines[i] for i in group], [surrogates[i] for i in group]) for group in groups]
+
+
+def _stacked(lines: list[dict[str, str]], surrogates: list[Any]) -> Rows:
+    columns = {k: np.array([float(line[k] or "nan") for line in lines]) for k in lines[0] if k != "params"}
+    columns |= {"dgrad_d_x": columns["grad2"], "dsigma_d_x": columns["grad"]}
+    return Rows(jax.tree.map(lambda *leaves: np.array(leaves), *surrogates), columns["x"], columns)
+
+
+def _by_name(tree: Any, prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}{path[-1].name}": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _derivatives(method: str, mode: Callable[..., Any], surrogate: Any, x: Any) -> dict[str, Any]:
+    tree, by_x = mode(lambda s, x: getattr(s, method)(x), (0, 1))(surrogate, x)
+    prefix = {"surrogate_fun": "dsigma_d_", "surrogate_grad": "dgrad_d_"}[method]
+    return {f"{prefix}x": by_x, **_by_name(tree, prefix)}
+
+
+def _derived(surrogate: Any, x: Any, mode: Callable[..., Any] = jax.jacfwd) -> dict[str, Any]:
+    return {k: v for m in ("surrogate_fun", "surrogate_grad") for k, v in _derivatives(m, mode, surrogate, x).items()}
+
+
+@jax.jit
+def evaluated(surrogate: Any, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All values at all rows, under the names of the columns; derivatives in forward, then in reverse mode."""
+
+    def at(surrogate: Any, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        direct = {"sigma": surrogate.surrogate_fun(x), "grad": surrogate.surrogate_grad(x)}
+        return direct | _derived(surrogate, x), _derived(surrogate, x, jax.grad)
+
+    return jax.vmap(at)(surrogate, x)
+
+
+@jax.jit
+def _jacobian(surrogate: Any, x: Any) -> dict[str, Any]:
+    return jax.vmap(jax.jacfwd(_derived, (0, 1)))(surrogate, x)
+
+
+def jacobian(rows: Rows) -> dict[str, Values]:
+    """∂f/∂t of all values f by all inputs t, in double precision; from the columns, where they have it."""
+    with jax.enable_x64(True):
+        by = {
+            f: {"x": dx, **_by_name(tree)}
+            for f, (tree, dx) in jax.device_get(_jacobian(rows.surrogate, rows.x)).items()
+        }
+    for f in ("sigma", "grad"):
+        by[f] = {t: rows.columns[f"d{f}_d_{t}"] for t in rows.inputs()}
+    return by | {"dsigma_d_x": by["grad"]}
+
+
+def terms(name: str, f: str, p: Values) -> Any:
+    """The size of the terms of a value that is a difference: their roundings stay where it vanishes."""
+    if (name, f) == ("SquarewaveFourierSeries", "sigma"):
+        return 0.5
+    if name == "MultiGaussianGrad" and f in ("dsigma_d_h", "dsigma_d_scale", "dsigma_d_s"):
+        # Of the two lobes, whose curves run through 0 at ±sigma and cancel at x = 0.
+        lobe = np.vectorize(math.erf)(1 / (p["s"] * math.sqrt(2)))
+        flank = math.sqrt(2 / math.pi) * np.exp(-0.5 / p["s"] ** 2) / p["s"] ** 2
+        return {"h": p["scale"] * lobe, "scale": p["h"] * lobe, "s": p["scale"] * p["h"] * flank}[f.split("_")[-1]]
+    return 0.0
+
+
+def in_dtype(rows: Rows, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """x as a dtype sees it, and the row that each row is in it: a kink's, where x rounds to the kink.
+
+    Subnormal numbers are 0 here, since XLA flushes them in some threads and not in others.
+    """
+    x = rows.x.astype(dtype)
+    x = np.where(np.abs(x) < np.finfo(dtype).tiny, np.zeros_like(x), x)
+    index = np.arange(len(x))
+    for kink in np.flatnonzero(rows.columns["kink"]):
+        same = rows.columns["setting"] == rows.columns["setting"][kink]
+        index = np.where(same & (x == x[kink]), kink, index)
+    return x, index
+
+
+class Errors(NamedTuple):
+    """Errors of one value at the rows where it is defined: the error, what it may be, |f|, and Σ |t ∂f/∂t|."""
+
+    x: np.ndarray
+    error: np.ndarray
+    bound: np.ndarray
+    size: np.ndarray
+    sensitivity: np.ndarray
+
+
+def errors(name: str, dtype: Any) -> dict[tuple[str, str], list[Errors]]:
+    """Errors of all values of a surrogate in a dtype, by the value's name and the mode of differentiation."""
+    found: dict[tuple[str, str], list[Errors]] = {}
+    for group in rows(name):
+        by = jacobian(group)
+        x, row = in_dtype(group, dtype)
+        with jax.enable_x64(dtype == np.float64):
+            modes = jax.device_get(evaluated(group.surrogate, x))
+        for mode, values in zip(("forward", "reverse"), modes, strict=True):
+            for f, value in values.items():
+                assert value.dtype == dtype
+                found.setdefault((f, mode), []).append(_errors(name, f, group, by[f], value, row))
+    return found
+
+
+def _errors(name: str, f: str, rows: Rows, by: Values, value: np.ndarray, row: np.ndarray) -> Errors:
+    eps, tiny = float(np.finfo(value.dtype).eps), float(np.finfo(value.dtype).tiny)
+    finite = np.isfinite(rows.x)
+    x, row, value, kink = rows.x[finite], row[finite], value[finite], rows.columns["kink"][row[finite]] == 1
+    p, by = ({t: a[row] for t, a in values.items()} for values in (rows.inputs(), by))
+    exact = rows.columns[f][row]
+    sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
+    bound = eps * (ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity)
+    # What is below the smallest normal number is flushed to 0, in results and in inputs.
+    bound += tiny * (1 + sum(np.abs(by[t]) for t in p))
+    bound += np.where(np.abs(x) < RESOLUTION, RESOLUTION, 0)
+    if (name, f) == ("S2NN", "dsigma_d_x"):
+        bound += p["epsilon"] * np.abs(exact)  # the original's slope leaves epsilon out
+    error = np.abs(value.astype(float) - exact)
+    defined = ~(kink if f == "dgrad_d_x" else np.isnan(exact))
+    return Errors(*(a[defined] for a in (x, error, bound, np.abs(exact), sensitivity)))

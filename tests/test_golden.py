@@ -1,0 +1,53 @@
+"""Every value of every surrogate against 5,831 rows of exact values.
+
+The rows hold curve, slope, second derivative, and the derivatives of curve and slope by each hyperparameter, at
+ordinary points, at kinks and beside them, in the tails and at infinities. `golden_rows` says how large an error may
+be, and why.
+"""
+
+import jax
+import numpy as np
+import pytest
+
+import surgrad
+from golden_rows import FOLDER, INPUTS, ROUNDINGS, errors, evaluated, rows
+
+NAMES = sorted(surgrad.catalogue())
+DTYPES = [np.float64, np.float32]
+
+
+def test_every_surrogate_has_golden_rows():
+    assert {path.stem for path in FOLDER.glob("*.csv")} == set(NAMES)
+
+
+def test_there_are_5831_golden_rows():
+    assert sum(len(group.x) for name in NAMES for group in rows(name)) == 5831
+
+
+def test_well_conditioned_values_may_be_100_units_off_at_most():
+    assert ROUNDINGS + INPUTS * 23 <= 100
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_values_and_all_derivatives_agree_with_the_golden_rows(name, dtype):
+    wrong = []
+    for (value, mode), groups in errors(name, dtype).items():
+        for e in groups:
+            assert len(e.x) > 0
+            beyond = ~(e.error <= e.bound)  # also where either is NaN
+            wrong += [(value, mode, x, error) for x, error in zip(e.x[beyond], e.error[beyond], strict=True)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_infinite_x_gives_the_limits_of_curve_slope_and_second_derivative(name, dtype):
+    for group in rows(name):
+        with jax.enable_x64(dtype == np.float64):
+            values, _ = jax.device_get(evaluated(group.surrogate, group.x.astype(dtype)))
+        at = np.isinf(group.x)
+        assert np.count_nonzero(at) > 0
+        for value in ("sigma", "grad", "dgrad_d_x"):
+            exact = group.columns[value][at]
+            np.testing.assert_allclose(values[value][at], exact, rtol=ROUNDINGS * np.finfo(dtype).eps, err_msg=value)
