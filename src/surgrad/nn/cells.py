@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
-from surgrad._surrogates.sigmoidal import Sigmoid
 from surgrad._types import Membrane, Parameter, Spikes
 
 Voltage = Float[Array, "*shape"]
@@ -53,16 +52,16 @@ class LIF(Pytree):
     The surrogate gets x = (v - θ)/θ, which has no dimension. The state is the voltage after the reset.
 
     Parameters:
+        spike: the surrogate, or any function of x that spikes.
         tau: time constant, in steps, > 0; one value, or one a neuron (the last axis).
         threshold: voltage θ of a spike, > 0; one value, or one a neuron.
-        spike: the surrogate, or any function of x that spikes.
         reset: `"subtract"` takes the threshold off, v ← v - θ; `"zero"` starts again from rest, v ← 0.
         reset_detached: whether the reset is a constant for the derivative.
     """
 
+    spike: Callable[[Membrane], Spikes]
     tau: Parameter = 10.0
     threshold: Parameter = 1.0
-    spike: Callable[[Membrane], Spikes] = Sigmoid()
     reset: str = static("subtract", kw_only=True)
     reset_detached: bool = static(False, kw_only=True)
 
@@ -109,7 +108,7 @@ def _require_fit(cell: Any, voltage: Voltage, current: Current) -> None:
             f"start from cell.init({jnp.shape(current)})."
         )
     for name in ("tau", "threshold"):
-        given = jnp.shape(getattr(cell, name, ()))
+        given = jnp.shape(getattr(cell, name, 0.0))
         if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1], strict=False)):
             raise ValueError(
                 f"{kind}: {name} of shape {given} does not broadcast to the state of shape {shape}; "

@@ -1,0 +1,238 @@
+"""Studies: one network trained with many surrogates and seeds, the runs of a family in one compiled program."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from surgrad import tasks, train
+from surgrad._combine import Normalized, Temperature
+from surgrad._surrogate import Surrogate
+from surgrad._types import PyTree
+from surgrad.tasks import Dataset
+
+MAPPINGS = ("map", "vmap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value."""
+
+    name: str
+    parameter: str
+    value: float
+    surrogate: Surrogate
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What all runs of a study share.
+
+    Parameters:
+        data: name of the task.
+        seeds: one run a variant and seed; a seed sets the initial weights and the order of the batches.
+        split_seed: of the split in samples to train and to test, the same for all runs.
+        epochs: passes through the samples.
+        steps: length of a sample, in steps.
+        hidden: number of hidden neurons.
+        tau: time constant of all neurons, in steps.
+        gain: of the initial hidden weights; at 3 about one neuron in twenty spikes at each step.
+        batch: samples an update.
+        learning_rate: of Adam.
+        mapping: `"map"`, one run after the other, or `"vmap"`, all at once; None: what suits the machine.
+    """
+
+    data: str = "digits"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    split_seed: int = 0
+    epochs: int = 20
+    steps: int = 20
+    hidden: int = 128
+    tau: float = 20.0
+    gain: float = 3.0
+    batch: int = 64
+    learning_rate: float = 5e-3
+    mapping: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mapping not in (None, *MAPPINGS):
+            raise ValueError(f"Settings: mapping must be one of 'map', 'vmap' or None, got {self.mapping!r}.")
+        if self.epochs < 1 or not self.seeds:
+            raise ValueError(f"Settings: a study needs an epoch and a seed, got {self.epochs} and {self.seeds}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The result of one run. Losses are cross-entropies in nats, the spike rate is a hidden neuron's per step.
+
+    `seconds` is the run's share of the wall time of its family, compilation included.
+    """
+
+    surrogate: str
+    parameter: str
+    value: float
+    seed: int
+    test_accuracy: float
+    test_loss: float
+    train_loss: float
+    spike_rate: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The runs of one variant over its seeds: means, and the standard deviation of the accuracy (one run: None)."""
+
+    surrogate: str
+    parameter: str
+    value: float
+    runs: int
+    test_accuracy: float
+    test_accuracy_sd: float | None
+    test_loss: float
+    train_loss: float
+    spike_rate: float
+    seconds: float
+
+
+def at_unit_peak(surrogate: Surrogate, scale: float) -> Surrogate:
+    """A surrogate `scale` times steeper, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    return Normalized(Temperature(surrogate, 1 / scale), to="peak")
+
+
+def families(variants: Iterable[Variant]) -> list[list[Variant]]:
+    """Variants whose surrogates differ in numbers alone, together: they can share a program."""
+    groups: dict[Any, list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(jax.tree.structure(variant.surrogate), []).append(variant)
+    return list(groups.values())
+
+
+def run(
+    variants: Iterable[Variant],
+    settings: Settings,
+    tick: Callable[[list[Variant]], None] = lambda family: None,
+) -> Iterator[list[Row]]:
+    """The rows of every family as it finishes, in the order of the variants, the same for the same settings.
+
+    Parameters:
+        variants: what to train with.
+        settings: what the runs share.
+        tick: called with a family after each of its epochs; what it raises ends the study.
+    """
+    mapping = settings.mapping or ("map" if jax.default_backend() == "cpu" else "vmap")
+    settings = dataclasses.replace(settings, mapping=mapping)
+    data = tasks.load(settings.data, steps=settings.steps, seed=settings.split_seed)
+    for family in families(variants):
+        begin = time.perf_counter()
+        scores = _train(family, settings, data, tick)
+        count = len(family) * len(settings.seeds)
+        yield list(_rows(family, settings, scores, (time.perf_counter() - begin) / count))
+
+
+def summarise(rows: Iterable[Row]) -> list[Summary]:
+    """One line a variant, in the order of its first row."""
+    groups: dict[tuple[str, str, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.surrogate, row.parameter, row.value), []).append(row)
+    return [_summary(group) for group in groups.values()]
+
+
+def _summary(rows: Sequence[Row]) -> Summary:
+    def mean(name: str) -> float:
+        return statistics.fmean(getattr(row, name) for row in rows)
+
+    return Summary(
+        rows[0].surrogate,
+        rows[0].parameter,
+        rows[0].value,
+        len(rows),
+        mean("test_accuracy"),
+        statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None,
+        mean("test_loss"),
+        mean("train_loss"),
+        mean("spike_rate"),
+        sum(row.seconds for row in rows),
+    )
+
+
+def _rows(family: list[Variant], settings: Settings, scores: tuple[Any, Any], seconds: float) -> Iterator[Row]:
+    """Rows from scores whose leading axis is that of the runs."""
+    of_train, of_test = jax.device_get(scores)
+    runs = [(variant, seed) for variant in family for seed in settings.seeds]
+    for i, (variant, seed) in enumerate(runs):
+        yield Row(
+            variant.name,
+            variant.parameter,
+            variant.value,
+            seed,
+            float(of_test.accuracy[i]),
+            float(of_test.loss[i]),
+            float(of_train.loss[i]),
+            float(of_test.spike_rate[i]),
+            seconds,
+        )
+
+
+def _train(family: list[Variant], settings: Settings, data: tasks.Split, tick: Callable[[list[Variant]], None]) -> Any:
+    """Scores of all runs of a family, on the samples learned from and on the others."""
+    surrogates = _stack([variant.surrogate for variant in family for _ in settings.seeds])
+    keys = jnp.stack([jax.random.key(seed) for _ in family for seed in settings.seeds])
+    fits = _start(surrogates, keys, data.train, settings)
+    for epoch in range(settings.epochs):
+        fits = jax.block_until_ready(_epoch(fits, keys, epoch, data.train, settings))
+        tick(family)
+    return _score(fits, data.train, settings), _score(fits, data.test, settings)
+
+
+def _stack(trees: Sequence[PyTree]) -> PyTree:
+    """Trees of one structure as one, leaf by leaf along a new leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+
+
+def _over_runs(settings: Settings, f: Callable[..., Any], *arguments: PyTree) -> Any:
+    """A function of one run, of all runs: their arguments are stacked along the leading axis.
+
+    On a CPU one run after the other keeps the working set in the cache; an accelerator is filled by all at once.
+    """
+    if settings.mapping == "map":
+        return jax.lax.map(lambda each: f(*each), arguments)
+    return jax.vmap(f)(*arguments)
+
+
+def _key(key: Array, epoch: int | Array) -> Array:
+    """The key of an epoch, from 0; that of the initial weights is -1."""
+    return jax.random.fold_in(key, epoch + 1)
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _start(surrogates: PyTree, keys: Array, data: Dataset, settings: Settings) -> train.Fit:
+    def one(surrogate: Surrogate, key: Array) -> train.Fit:
+        network = train.classifier(
+            _key(key, -1), surrogate, data, hidden=settings.hidden, tau=settings.tau, gain=settings.gain
+        )
+        return train.start(network, optax.adam(settings.learning_rate))
+
+    return _over_runs(settings, one, surrogates, keys)
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _epoch(fits: train.Fit, keys: Array, epoch: Any, data: Dataset, settings: Settings) -> train.Fit:
+    def one(fit: train.Fit, key: Array) -> train.Fit:
+        return train.epoch(fit, optax.adam(settings.learning_rate), data, _key(key, epoch), settings.batch)[0]
+
+    return _over_runs(settings, one, fits, keys)
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _score(fits: train.Fit, data: Dataset, settings: Settings) -> Float[Array, " runs"]:
+    return _over_runs(settings, lambda fit: train.score(fit.network, data), fits)

@@ -1,0 +1,93 @@
+"""Fitting a spiking network to labelled spikes, with the optimisers of Optax."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from surgrad._types import PyTree
+from surgrad.nn import LI, LIF, Dense, Feedforward
+from surgrad.tasks import Dataset
+
+try:
+    import optax
+except ModuleNotFoundError as missing:
+    raise ImportError('surgrad.train needs Optax: pip install "surgrad[train]"') from missing
+
+
+class Fit(NamedTuple):
+    """A network and the state of its optimiser."""
+
+    network: Feedforward
+    optimizer: PyTree
+
+
+class Score(NamedTuple):
+    """What a network does on a data set: share of right answers, cross-entropy, spikes per hidden neuron and step."""
+
+    accuracy: Float[Array, ""]
+    loss: Float[Array, ""]
+    spike_rate: Float[Array, ""]
+
+
+def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float, gain: float) -> Feedforward:
+    """One hidden layer of LIF neurons, and one leaky integrator a class.
+
+    Parameters:
+        key: of the initial weights.
+        spike: surrogate of the hidden neurons.
+        data: what the network is for; it gives the numbers of inputs and classes.
+        hidden: number of hidden neurons.
+        tau: time constant of all neurons, in steps.
+        gain: standard deviation of the hidden weights times the square root of the number of inputs.
+    """
+    first, second = jax.random.split(key)
+    channels = data.latencies.shape[-1]
+    layers = Dense.random(first, channels, hidden, gain), Dense.random(second, hidden, data.classes)
+    return Feedforward(layers, (LIF(spike, tau), LI(tau)))
+
+
+def start(network: Feedforward, optimizer: optax.GradientTransformation) -> Fit:
+    """A fit at its beginning. Weights are learned; cells, surrogates among them, stay as they are."""
+    return Fit(network, optimizer.init(network.layers))
+
+
+def score(network: Feedforward, data: Dataset) -> Score:
+    """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step."""
+    hidden, voltages = network(data.spikes())
+    logits = voltages.max(axis=0)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
+    return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, hidden.mean())
+
+
+def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
+    """One update of the weights, and the loss before it."""
+
+    def loss(layers: PyTree) -> Float[Array, ""]:
+        return score(fit.network.replace(layers=layers), batch).loss
+
+    value, slope = jax.value_and_grad(loss)(fit.network.layers)
+    updates, state = optimizer.update(slope, fit.optimizer, fit.network.layers)
+    layers = optax.apply_updates(fit.network.layers, updates)
+    return Fit(fit.network.replace(layers=layers), state), value
+
+
+def epoch(
+    fit: Fit, optimizer: optax.GradientTransformation, data: Dataset, key: Array, batch: int
+) -> tuple[Fit, Float[Array, ""]]:
+    """Updates with batches of all samples in the order of the key, and the mean loss; an incomplete batch is left out.
+
+    Raises:
+        ValueError: there are fewer samples than a batch holds.
+    """
+    if not 1 <= batch <= len(data):
+        raise ValueError(f"epoch: batch must be 1 to {len(data)}, the number of samples, got {batch}.")
+    batches = len(data) // batch
+    order: Int[Array, "batches batch"] = jax.random.permutation(key, len(data))[: batches * batch]
+    fit, losses = jax.lax.scan(
+        lambda fit, samples: step(fit, optimizer, data[samples]), fit, order.reshape(batches, batch)
+    )
+    return fit, losses.mean()
