@@ -1,0 +1,150 @@
+"""Laws of the functions: what a spike, a curve and a slope have to do with each other, and their shapes."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from surgrad._laws.probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, NotApplicableError, Probe
+from surgrad._laws.table import ABSOLUTE, RELATIVE, brief, excess, largest, law, nearest, worst
+
+_TINY = float(np.finfo(np.float32).tiny)
+_EDGES = (-np.inf, -_TINY, -0.0, _TINY, np.inf)
+_SUSPECTS, _PANELS, _FINE_PANELS = 8, 4, 4096
+
+
+@law("spikes are 0 or 1, and 1 exactly where x >= 0")
+def exact_forward(probe: Probe) -> str | None:
+    _require_step(probe)
+    # As many points as the grid, so that what is compiled for the grid serves here too.
+    x = probe.spread(np.concatenate([_EDGES, GRID[len(_EDGES) :]]).astype(np.float32))
+    spikes = probe.at(x, SPIKE, "float32")
+    at = nearest(spikes != (x >= 0), x)
+    return None if at is None else f"the spike is {spikes[at]:.9g} at x = {x[at]:.6g}, not {int(x[at] >= 0)}"
+
+
+def _require_step(probe: Probe) -> None:
+    if probe.surrogate.smoothed:
+        raise NotApplicableError("smoothed: the forward pass is the curve")
+
+
+@law("the spike's derivative is the slope, in both modes")
+def slope_is_gradient(probe: Probe) -> str | None:
+    _require_step(probe)
+    slope = probe.value(SLOPE, "float32")
+    weights = np.where(np.arange(slope.size) % 2, 2.0, -0.5).reshape(slope.shape)
+    gradients = {
+        "reverse": lambda: probe.pullback(weights) / weights,
+        "forward": lambda: probe.derivative(SPIKE, "float32"),
+    }
+    for mode, gradient in gradients.items():
+        try:
+            found = gradient()
+        except Exception as error:
+            return f"{mode} mode: {brief(error)}"
+        if (at := worst(excess(found, slope))) is not None:
+            return f"{mode} mode gives {found[at]:.4g} at x = {probe.x[at]:.6g}, where the slope is {slope[at]:.4g}"
+    return None
+
+
+@law("the slope is the curve's derivative, the curve the slope's integral")
+def curve_matches_slope(probe: Probe) -> str | None:
+    probe.require_curve()
+    found, slope = probe.derivative(CURVE), probe.value(SLOPE)
+    # Kinks lie at round numbers; what is not finite is for the law `finite` to report.
+    away = ~probe.spread(ROUND) & np.isfinite(found) & np.isfinite(slope)
+    if (at := worst(np.where(away, excess(found, slope), -1.0))) is not None:
+        return f"d curve/dx is {found[at]:.4g} at x = {probe.x[at]:.6g}, where the slope is {slope[at]:.4g}"
+    suspects = np.arange(len(GRID) - 1)
+    beyond = _beyond_integral(probe, suspects, _PANELS)[0]
+    if worst(beyond) is None:
+        return None
+    # A narrow bump between two points looks like a jump of the curve: look closer where it is largest.
+    by_interval = np.nan_to_num(beyond, nan=-1.0).reshape(len(suspects), -1).max(1)
+    suspects = np.sort(np.argsort(-by_interval, kind="stable")[:_SUSPECTS])
+    beyond, rise, integral = _beyond_integral(probe, suspects, _FINE_PANELS)
+    if (at := worst(beyond)) is None:
+        return None
+    ends = f"x = {GRID[suspects[at[0]]]:.6g} to {GRID[suspects[at[0]] + 1]:.6g}"
+    return f"from {ends} the curve rises by {rise[at]:.4g}, the slope's integral is {integral[at]:.4g}"
+
+
+def _beyond_integral(probe: Probe, intervals: np.ndarray, panels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By how much the curve's rise differs from the slope's integral beyond the errors of both; and the two."""
+    low, high = probe.value(CURVE)[intervals], probe.value(CURVE)[intervals + 1]
+    integral, error = probe.integrals(GRID[intervals], GRID[intervals + 1], panels)
+    with np.errstate(invalid="ignore"):
+        rise = high - low
+        rounding = ABSOLUTE * (np.abs(low) + np.abs(high)) + RELATIVE * np.abs(integral)
+        return np.abs(rise - integral) - error - rounding, rise, integral
+
+
+@law("curve, slope and their x-derivatives are finite for |x| <= 1e4")
+def finite(probe: Probe) -> str | None:
+    for name, method in probe.methods.items():
+        derivative, value = probe.derivative(method, "float32", reverse=True), probe.value(method, "float32")
+        found = {f"the {name}": value, f"d {name}/dx": derivative}
+        for dtype, values in probe.narrow(method).items():
+            representable = np.abs(value) <= float(jnp.finfo(dtype).max)
+            found[f"the {name} in {dtype}"] = np.where(representable, values, 0)
+        for what, values in found.items():
+            if (at := nearest(~np.isfinite(values), probe.x)) is not None:
+                return f"{what} is {values[at]:g} at x = {probe.x[at]:.6g}"
+    return None
+
+
+@law("derivatives by hyperparameters are finite for |x| <= 1e4")
+def finite_parameters(probe: Probe) -> str | None:
+    for (name, parameter, mode), values in probe.parameter_derivatives().items():
+        values = values.reshape(len(GRID), -1)
+        if (at := nearest(~np.isfinite(values), np.broadcast_to(GRID[:, None], values.shape))) is not None:
+            return f"d {name}/d {parameter} is {values[at]:g} at x = {GRID[at[0]]:.6g} ({mode} mode)"
+    return None
+
+
+@law("the curve never falls")
+def monotone(probe: Probe) -> str | None:
+    probe.require_curve()
+    curve = probe.value(CURVE)
+    highest = np.fmax.accumulate(curve, axis=0)
+    with np.errstate(invalid="ignore"):
+        at = worst(highest - curve - RELATIVE * np.abs(highest) - ABSOLUTE)
+    if at is None:
+        return None
+    top = GRID[np.nanargmax(curve[(slice(at[0] + 1), *at[1:])])]
+    return f"the curve falls from {highest[at]:.4g} at x = {top:.6g} to {curve[at]:.4g} at x = {probe.x[at]:.6g}"
+
+
+@law("the slope is never negative")
+def non_negative(probe: Probe) -> str | None:
+    slope = probe.value(SLOPE)
+    at = worst(-slope - ABSOLUTE * largest(slope))
+    return None if at is None else f"the slope is {slope[at]:.4g} at x = {probe.x[at]:.6g}"
+
+
+@law("the slope is largest, and positive, at the threshold")
+def peak_at_threshold(probe: Probe) -> str | None:
+    slope = probe.value(SLOPE)
+    centre = slope[THRESHOLD]
+    at = worst(np.where(centre > 0, slope - (1 + RELATIVE) * centre, np.fmax(slope, ABSOLUTE)))
+    if at is None:
+        return None
+    if not slope[at] > centre[at[1:]]:
+        return f"the slope is {centre[at[1:]]:.4g} at x = 0, and nowhere larger"
+    return f"the slope is {slope[at]:.4g} at x = {probe.x[at]:.6g}, and {centre[at[1:]]:.4g} at x = 0"
+
+
+@law("the curve is 1/2 at the threshold")
+def centred(probe: Probe) -> str | None:
+    probe.require_curve()
+    curve = probe.value(CURVE)[THRESHOLD]
+    at = worst(np.abs(curve - 0.5) - ABSOLUTE)
+    return None if at is None else f"the curve is {curve[at]:.6g} at x = 0"
+
+
+@law("the curve stays between 0 and 1")
+def bounded(probe: Probe) -> str | None:
+    probe.require_curve()
+    curve = probe.value(CURVE)
+    at = worst(np.maximum(-curve, curve - 1) - ABSOLUTE)
+    return None if at is None else f"the curve is {curve[at]:.4g} at x = {probe.x[at]:.6g}"

@@ -1,0 +1,230 @@
+"""What the laws read of a surrogate: spikes, curve and slope on a grid of x, and their derivatives.
+
+Compiled functions take the surrogate as an argument, so that a second check of the same class compiles nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from surgrad._surrogate import Surrogate
+
+CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
+NARROW = ("float16", "bfloat16")
+
+
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    """Sorted points with |x| <= 10⁴, and which of them are round numbers.
+
+    Round numbers are where slopes have kinks and membranes start from. The others lie on no kink that a person
+    would write down: evenly around the threshold, and at every scale.
+    """
+    decades = 10.0 ** np.arange(-6, 5)
+    side = np.concatenate([decades, np.arange(1, 129) / 16])
+    even = np.arange(1, 450) * (np.sqrt(2) / 80)
+    scales = np.geomspace(1e-6, 1e4, 400) * (1 - np.pi / 1e3)
+    rounds = np.concatenate([-side, [0.0], side])
+    x = np.unique(np.concatenate([rounds, -even, even, -scales, scales]))
+    return x, np.isin(x, rounds)
+
+
+GRID, ROUND = _grid()
+THRESHOLD = int(np.searchsorted(GRID, 0.0))
+
+
+class NotApplicableError(Exception):
+    """A law has nothing to say of a surrogate; the message says why."""
+
+
+class Probe:
+    """A surrogate and what was computed of it, each thing at most once."""
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        # A copy, since tracing notes on an object that compiled code may have taken its numbers.
+        self.surrogate: Surrogate = jax.tree.map(lambda leaf: leaf, surrogate)
+        self._values: dict[tuple[str, str], np.ndarray] = {}
+        self._derivatives: dict[tuple[str, str, bool], np.ndarray] = {}
+
+    @functools.cached_property
+    def parameter_shape(self) -> tuple[int, ...]:
+        """The shape of x that the hyperparameters ask for, `(neurons,)` if they are one a neuron."""
+        try:
+            return jax.eval_shape(self.surrogate.surrogate_grad, jax.ShapeDtypeStruct((), jnp.float32)).shape
+        except Exception:  # a defect, which the laws about the slope will meet again and report
+            return ()
+
+    @functools.cached_property
+    def x(self) -> np.ndarray:
+        """The grid, repeated for every neuron."""
+        return self.spread(GRID)
+
+    def spread(self, points: np.ndarray) -> np.ndarray:
+        """Points along the first axis, repeated over the shape of the hyperparameters."""
+        shape = self.parameter_shape
+        return np.broadcast_to(points.reshape(-1, *(1 for _ in shape)), (len(points), *shape))
+
+    @functools.cached_property
+    def methods(self) -> dict[str, str]:
+        """The functions that the surrogate has, by name."""
+        return {"slope": SLOPE, "curve": CURVE} if self._has_curve else {"slope": SLOPE}
+
+    @functools.cached_property
+    def _has_curve(self) -> bool:
+        try:
+            jax.eval_shape(self.surrogate.surrogate_fun, jax.ShapeDtypeStruct((), jnp.float32))
+        except NotImplementedError:
+            return False
+        except Exception:  # a defect, which the laws about the curve will meet again and report
+            return True
+        return True
+
+    def require_curve(self) -> None:
+        """Skip a law about the curve where there is none."""
+        if not self._has_curve:
+            raise NotApplicableError("no curve is defined")
+
+    def value(self, method: str, dtype: str = "float64") -> np.ndarray:
+        """A method on the grid, computed in a dtype."""
+        if (method, dtype) not in self._values:
+            self._values[method, dtype] = self.at(self.x, method, dtype)
+        return self._values[method, dtype]
+
+    def derivative(self, method: str, dtype: str = "float64", *, reverse: bool = False) -> np.ndarray:
+        """The derivative by x of a method on the grid.
+
+        In forward mode a `where` hides what is not finite in the branch not taken, in reverse mode it does not.
+        """
+        key = method, dtype, reverse
+        if key not in self._derivatives:
+            # The value comes with it, and saves a compilation if it is read later.
+            run = _with_reverse if reverse else _with_forward
+            value, self._derivatives[key] = self._run(run, self.x, method, dtype)
+            self._values.setdefault((method, dtype), value)
+        return self._derivatives[key]
+
+    def narrow(self, method: str) -> dict[str, np.ndarray]:
+        """A method on the grid in the formats of 16 bits, by dtype."""
+        return self._run(_narrow, self.x, method, "float32")
+
+    def at(self, x: np.ndarray, method: str, dtype: str) -> np.ndarray:
+        """A method at given points."""
+        return self._run(_value, x, method, dtype)
+
+    def _run(self, compiled: Any, x: np.ndarray, method: str, dtype: str) -> Any:
+        wide = dtype == "float64"
+        with jax.enable_x64(True) if wide else contextlib.nullcontext():
+            surrogate = _widened(self.surrogate) if wide else self.surrogate
+            return jax.tree.map(_readable, compiled(surrogate, jnp.asarray(x, dtype), method))
+
+    def integrals(self, left: np.ndarray, right: np.ndarray, panels: int) -> tuple[np.ndarray, np.ndarray]:
+        """The slope's integrals over intervals by the midpoint rule, and how far they may be off.
+
+        The rule's error is at most a panel's width times the variation of the slope, whatever its kinks.
+        """
+        places = np.concatenate([[0.0], (np.arange(panels) + 0.5) / panels, [1.0]])
+        nodes = left[:, None] + (right - left)[:, None] * places
+        slope = self.at(self.spread(nodes.ravel()), SLOPE, "float64").reshape(*nodes.shape, *self.parameter_shape)
+        width = self.spread(right - left) / panels
+        with np.errstate(invalid="ignore"):
+            return slope[:, 1:-1].sum(1) * width, np.abs(np.diff(slope, axis=1)).sum(1) * width
+
+    def pullback(self, cotangents: np.ndarray) -> np.ndarray:
+        """The reverse-mode derivative of the spikes on the grid, in float32."""
+        x = jnp.asarray(self.x, jnp.float32)
+        return _readable(_pullback(self.surrogate, x, jnp.asarray(cotangents, jnp.float32)))
+
+    def parameter_derivatives(self) -> dict[tuple[str, str, str], np.ndarray]:
+        """The derivatives on the grid, in float32, of all methods by each real leaf: by method, leaf and mode."""
+        names = [jax.tree_util.keystr(path).lstrip(".") for path, leaf in _leaves(self.surrogate) if _is_real(leaf)]
+        if not names:
+            raise NotApplicableError("there are no hyperparameters")
+        methods = {**self.methods, "spike": SPIKE}
+        found = _parameter_derivatives(self.surrogate, jnp.asarray(self.x, jnp.float32), tuple(methods.values()))
+        return {
+            (method, name, mode): _readable(values)
+            for method, modes in zip(methods, found, strict=True)
+            for mode, by_leaf in modes.items()
+            for name, values in zip(names, by_leaf, strict=True)
+        }
+
+
+def _readable(array: Any) -> np.ndarray:
+    """A result as an array that NumPy can compute with; it knows no bfloat16."""
+    array = np.asarray(array)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+
+
+def _widened(surrogate: Surrogate) -> Surrogate:
+    """The surrogate with arrays of float64, since strict dtype promotion refuses to mix them with narrower ones."""
+    return jax.tree.map(
+        lambda v: jnp.asarray(v, jnp.float64) if _is_real(v) and not isinstance(v, float) else v, surrogate
+    )
+
+
+def _leaves(surrogate: Surrogate) -> list[tuple[Any, Any]]:
+    return jax.tree_util.tree_leaves_with_path(surrogate)
+
+
+def _is_real(leaf: Any) -> bool:
+    """Whether one can differentiate by a leaf."""
+    return isinstance(leaf, float) or (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _value(surrogate: Surrogate, x: jax.Array, method: str) -> jax.Array:
+    return getattr(surrogate, method)(x)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _with_forward(surrogate: Surrogate, x: jax.Array, method: str) -> tuple[jax.Array, jax.Array]:
+    return jax.jvp(getattr(surrogate, method), (x,), (jnp.ones_like(x),))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _with_reverse(surrogate: Surrogate, x: jax.Array, method: str) -> tuple[jax.Array, jax.Array]:
+    value, pullback = jax.vjp(getattr(surrogate, method), x)
+    return value, pullback(jnp.ones_like(value))[0]
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _narrow(surrogate: Surrogate, x: jax.Array, method: str) -> dict[str, jax.Array]:
+    return {dtype: getattr(surrogate, method)(x.astype(dtype)) for dtype in NARROW}
+
+
+@jax.jit
+def _pullback(surrogate: Surrogate, x: jax.Array, cotangents: jax.Array) -> jax.Array:
+    return jax.vjp(lambda v: surrogate(v), x)[1](cotangents)[0]
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _parameter_derivatives(surrogate: Surrogate, x: jax.Array, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+    """For each method and both modes, the derivatives by each real leaf. One program, since methods share much."""
+    leaves, structure = jax.tree.flatten(surrogate)
+    moving = [i for i, leaf in enumerate(leaves) if _is_real(leaf)]
+    values = [jnp.asarray(leaves[i]) for i in moving]
+
+    def evaluate(method: str, values: list[jax.Array], x: jax.Array) -> jax.Array:
+        merged = dict(zip(moving, values, strict=True))
+        return getattr(structure.unflatten([merged.get(i, leaf) for i, leaf in enumerate(leaves)]), method)(x)
+
+    def along(method: str, weights: jax.Array) -> jax.Array:
+        tangents = [jnp.full_like(v, 1) * w.astype(v.dtype) for v, w in zip(values, weights, strict=True)]
+        return jax.jvp(lambda v: evaluate(method, v, x), (values,), (tangents,))[1]
+
+    def at(method: str, row: jax.Array) -> list[jax.Array]:
+        return jax.grad(lambda v: evaluate(method, v, row).sum())(values)
+
+    basis = jnp.eye(len(values), dtype=jnp.float32)
+    return [
+        {
+            "forward": list(jax.vmap(functools.partial(along, method))(basis)),
+            "reverse": jax.vmap(functools.partial(at, method))(x),
+        }
+        for method in methods
+    ]

@@ -1,0 +1,77 @@
+"""The table of laws, and how numbers are compared in all of them.
+
+Values are compared to a few units of rounding in float32, the precision of most networks, though many are computed
+in float64: a class may compute in float32 whatever it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from surgrad._laws.probe import Probe
+
+ABSOLUTE, RELATIVE = 1e-6, 1e-5
+"""About 8 and 80 units of rounding in float32: of the largest number that takes part, and of each number."""
+
+
+class Law(NamedTuple):
+    """A property of surrogates: its name, what it says in one line, and how it is tested.
+
+    `broken` returns how the law is broken, with the number and the x, or None where it holds. It raises
+    `NotApplicableError` where the law has nothing to say; any other exception is a failure.
+    """
+
+    name: str
+    says: str
+    broken: Callable[[Probe], str | None]
+
+
+LAWS: dict[str, Law] = {}
+"""All laws by name, in the order of reports."""
+
+
+def law(says: str) -> Callable[[Callable[[Probe], str | None]], Callable[[Probe], str | None]]:
+    """Enter a function in the table of laws under its own name."""
+
+    def enter(broken: Callable[[Probe], str | None]) -> Callable[[Probe], str | None]:
+        LAWS[broken.__name__] = Law(broken.__name__, says, broken)
+        return broken
+
+    return enter
+
+
+def brief(error: Exception) -> str:
+    """An exception in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
+    """The index of the broken point that is nearest to the threshold."""
+    places = np.flatnonzero(broken)
+    if not places.size:
+        return None
+    return np.unravel_index(places[np.argmin(np.abs(x.ravel()[places]))], x.shape)  # type: ignore[return-value]
+
+
+def worst(excess: np.ndarray) -> tuple[int, ...] | None:
+    """The index of the largest positive excess; NaN is none."""
+    excess = np.nan_to_num(excess, nan=-1.0)
+    index = np.unravel_index(np.argmax(excess), excess.shape)
+    return index if excess[index] > 0 else None  # type: ignore[return-value]
+
+
+def excess(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """By how much numbers differ beyond rounding; NaN agrees with NaN, and an infinity with itself."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found - wanted) - RELATIVE * np.abs(wanted) - ABSOLUTE * largest(wanted)
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    return np.where(same, -1.0, np.where(np.isnan(difference), np.inf, difference))
+
+
+def largest(values: np.ndarray) -> float:
+    """The largest finite magnitude."""
+    return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
