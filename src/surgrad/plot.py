@@ -14,7 +14,7 @@ import numpy as np
 
 from surgrad import _samples
 from surgrad._colours import DASHES, colour_of, dashes_of
-from surgrad._surrogate import Surrogate, catalogue
+from surgrad._surrogate import Surrogate, catalogue, lookup
 
 try:
     import matplotlib
@@ -30,6 +30,7 @@ Range = float | tuple[float, float] | None
 """Half-width or ends of the x axis; None shows about four half-widths of the slope."""
 Style = tuple[Any, Any]
 
+SCALE = "scale  (steepness relative to the default, at unit peak)"
 X, CURVE, SLOPE = "x = (voltage − threshold) / scale  (dimensionless)", "curve σ(x)", "slope σ′(x)"
 
 _INK, _GREY = "#333333", "#8C8C8C"
@@ -191,14 +192,15 @@ def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | Non
     return figure, axes[0] if curves else None, axes[-1]
 
 
-def _strip(axes: Axes, labelsize: float = 9) -> None:
-    """Axes without box, with a thin line at the threshold and at zero."""
+def _strip(axes: Axes, labelsize: float = 9, guides: bool = True) -> None:
+    """Axes without box, with a thin line at the threshold and at zero as guides."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_GREY)
     axes.tick_params(labelsize=labelsize, color=_GREY, labelcolor=_INK)
-    axes.axvline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
-    axes.axhline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
-    axes.margins(x=0)
+    if guides:
+        axes.axvline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
+        axes.axhline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
+        axes.margins(x=0)
 
 
 def _draw_step(axes: Axes, x: np.ndarray, lw: float = 1.5) -> Line2D:
@@ -234,3 +236,47 @@ def _annotate_slope(axes: Axes, one: Surrogate, peak: _samples.Peak) -> None:
         arrow = {"arrowstyle": "<->", "color": _INK, "lw": 1, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", *ends, arrowprops=arrow)
         axes.annotate(f"FWHM {peak.right - peak.left:.3g}", ends[1], xytext=(8, 0), va="center", **look)
+
+
+def study(summaries: Sequence[Any]) -> Figure:
+    """Results of a study: test accuracy (mean ± standard deviation) and loss of each surrogate against its scale.
+
+    Parameters:
+        summaries: lines of `surgrad.study.summarise`; every parameter that varies gets a column of its own.
+    """
+    parameters = list(dict.fromkeys(line.parameter for line in summaries))
+    figure = Figure(figsize=(3.6 + 3.6 * len(parameters), 5.6), layout="constrained")
+    grid = figure.subplots(2, len(parameters), sharex="col", sharey="row", squeeze=False)
+    handles: dict[str, Any] = {}
+    for panels, parameter in zip(grid.T, parameters, strict=True):
+        handles |= _draw_results(panels, [line for line in summaries if line.parameter == parameter])
+        panels[1].set_xlabel(f"{parameter} (dimensionless)" if parameter != "scale" else SCALE)
+    runs = max(line.runs for line in summaries)
+    grid[0, 0].set_ylabel(f"test accuracy, %\n(mean ± sd of {runs} seeds)" if runs > 1 else "test accuracy, %")
+    grid[1, 0].set_ylabel("test loss, nats\n(cross-entropy)")
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str, Any]:
+    """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
+    values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})
+    positive, handles = values[0] > 0, {}
+    for axes in panels:
+        _strip(axes, guides=False)
+    for i, name in enumerate(names):
+        lines = sorted((line for line in summaries if line.surrogate == name), key=lambda line: line.value)
+        aside = 1.06 ** (i - (len(names) - 1) / 2) if positive else 1
+        x = [line.value * aside for line in lines]
+        kind = lookup(name)
+        look = {"color": colour_of(kind), "ls": dashes_of(kind), "marker": "o", "ms": 4, "lw": 1.6}
+        bars = [100 * (line.test_accuracy_sd or 0) for line in lines]
+        handles[name] = panels[0].errorbar(
+            x, [100 * line.test_accuracy for line in lines], bars, capsize=2.5, elinewidth=1, **look
+        )
+        panels[1].plot(x, [line.test_loss for line in lines], **look)
+    if positive:
+        panels[1].set_xscale("log")
+    panels[1].set_xticks(values, map(_number, values))
+    panels[1].minorticks_off()
+    return handles

@@ -54,7 +54,7 @@ class Settings:
     data: str = "digits"
     seeds: tuple[int, ...] = (0, 1, 2)
     split_seed: int = 0
-    epochs: int = 20
+    epochs: int = 12
     steps: int = 20
     hidden: int = 128
     tau: float = 20.0
@@ -72,9 +72,10 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The result of one run. Losses are cross-entropies in nats, the spike rate is a hidden neuron's per step.
+    """The result of one run, from the held-out samples; the train loss is the mean of the last epoch's batches.
 
-    `seconds` is the run's share of the wall time of its family, compilation included.
+    Losses are cross-entropies in nats, the spike rate is spikes per hidden neuron and step, and `seconds` the run's
+    share of the wall time of its family, compilation included.
     """
 
     surrogate: str
@@ -134,9 +135,9 @@ def run(
     data = tasks.load(settings.data, steps=settings.steps, seed=settings.split_seed)
     for family in families(variants):
         begin = time.perf_counter()
-        scores = _train(family, settings, data, tick)
+        results = _train(family, settings, data, tick)
         count = len(family) * len(settings.seeds)
-        yield list(_rows(family, settings, scores, (time.perf_counter() - begin) / count))
+        yield list(_rows(family, settings, *results, (time.perf_counter() - begin) / count))
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
@@ -165,33 +166,28 @@ def _summary(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rows(family: list[Variant], settings: Settings, scores: tuple[Any, Any], seconds: float) -> Iterator[Row]:
-    """Rows from scores whose leading axis is that of the runs."""
-    of_train, of_test = jax.device_get(scores)
+def _rows(
+    family: list[Variant], settings: Settings, losses: Array, test: train.Score, seconds: float
+) -> Iterator[Row]:
+    """Rows from results whose leading axis is that of the runs."""
     runs = [(variant, seed) for variant in family for seed in settings.seeds]
-    for i, (variant, seed) in enumerate(runs):
-        yield Row(
-            variant.name,
-            variant.parameter,
-            variant.value,
-            seed,
-            float(of_test.accuracy[i]),
-            float(of_test.loss[i]),
-            float(of_train.loss[i]),
-            float(of_test.spike_rate[i]),
-            seconds,
-        )
+    for (variant, seed), loss, *of_test in zip(runs, losses, *test, strict=True):
+        accuracy, test_loss, spike_rate = map(float, of_test)
+        named = variant.name, variant.parameter, variant.value
+        yield Row(*named, seed, accuracy, test_loss, float(loss), spike_rate, seconds)
 
 
-def _train(family: list[Variant], settings: Settings, data: tasks.Split, tick: Callable[[list[Variant]], None]) -> Any:
-    """Scores of all runs of a family, on the samples learned from and on the others."""
-    surrogates = _stack([variant.surrogate for variant in family for _ in settings.seeds])
-    keys = jnp.stack([jax.random.key(seed) for _ in family for seed in settings.seeds])
-    fits = _start(surrogates, keys, data.train, settings)
+def _train(
+    family: list[Variant], settings: Settings, data: tasks.Split, tick: Callable[[list[Variant]], None]
+) -> tuple[Float[Array, " runs"], train.Score]:
+    """Losses of the last epoch and scores on the held-out samples, of all runs of a family."""
+    runs = [(variant, jax.random.key(seed)) for variant in family for seed in settings.seeds]
+    fits = _stack([_start(variant.surrogate, key, data.train, settings) for variant, key in runs])
+    keys, losses = jnp.stack([key for _, key in runs]), jnp.array([])
     for epoch in range(settings.epochs):
-        fits = jax.block_until_ready(_epoch(fits, keys, epoch, data.train, settings))
+        fits, losses = jax.block_until_ready(_epoch(fits, keys, epoch, data.train, settings))
         tick(family)
-    return _score(fits, data.train, settings), _score(fits, data.test, settings)
+    return jax.device_get((losses, _score(fits, data.test, settings)))
 
 
 def _stack(trees: Sequence[PyTree]) -> PyTree:
@@ -214,25 +210,21 @@ def _key(key: Array, epoch: int | Array) -> Array:
     return jax.random.fold_in(key, epoch + 1)
 
 
-@functools.partial(jax.jit, static_argnames="settings")
-def _start(surrogates: PyTree, keys: Array, data: Dataset, settings: Settings) -> train.Fit:
-    def one(surrogate: Surrogate, key: Array) -> train.Fit:
-        network = train.classifier(
-            _key(key, -1), surrogate, data, hidden=settings.hidden, tau=settings.tau, gain=settings.gain
-        )
-        return train.start(network, optax.adam(settings.learning_rate))
-
-    return _over_runs(settings, one, surrogates, keys)
+def _start(surrogate: Surrogate, key: Array, data: Dataset, settings: Settings) -> train.Fit:
+    key, sizes = _key(key, -1), {"hidden": settings.hidden, "tau": settings.tau, "gain": settings.gain}
+    return train.start(train.classifier(key, surrogate, data, **sizes), optax.adam(settings.learning_rate))
 
 
 @functools.partial(jax.jit, static_argnames="settings")
-def _epoch(fits: train.Fit, keys: Array, epoch: Any, data: Dataset, settings: Settings) -> train.Fit:
-    def one(fit: train.Fit, key: Array) -> train.Fit:
-        return train.epoch(fit, optax.adam(settings.learning_rate), data, _key(key, epoch), settings.batch)[0]
+def _epoch(
+    fits: train.Fit, keys: Array, epoch: Any, data: Dataset, settings: Settings
+) -> tuple[train.Fit, Float[Array, " runs"]]:
+    def one(fit: train.Fit, key: Array) -> tuple[train.Fit, Float[Array, ""]]:
+        return train.epoch(fit, optax.adam(settings.learning_rate), data, _key(key, epoch), settings.batch)
 
     return _over_runs(settings, one, fits, keys)
 
 
 @functools.partial(jax.jit, static_argnames="settings")
-def _score(fits: train.Fit, data: Dataset, settings: Settings) -> Float[Array, " runs"]:
+def _score(fits: train.Fit, data: Dataset, settings: Settings) -> train.Score:
     return _over_runs(settings, lambda fit: train.score(fit.network, data), fits)

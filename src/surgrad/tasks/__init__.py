@@ -2,4 +2,4 @@
 
 from surgrad.tasks.dataset import Dataset, Split, latency
 from surgrad.tasks.digits import digits
-from surgrad.tasks.registry import load, names
+from surgrad.tasks.registry import load, lookup, names

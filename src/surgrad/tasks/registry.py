@@ -25,7 +25,7 @@ def lookup(name: str) -> Callable[..., Split]:
     """
     if name not in _TASKS:
         near = difflib.get_close_matches(name, _TASKS, n=3, cutoff=0.4) or list(_TASKS)
-        raise KeyError(f"no task {name!r}; the nearest are {', '.join(near)}.")
+        raise KeyError(f"no task {name!r}; the nearest: {', '.join(near)}.")
     return _TASKS[name]
 
 

@@ -1,0 +1,58 @@
+"""The entry of the command line: its parser, and mistakes as one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from surgrad.cli import check, compare, show
+from surgrad.cli.usage import UsageError
+
+COMMANDS = (compare, check, show)
+"""Modules with a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose mistakes take one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, check and show them.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        name, text = module.__name__.rpartition(".")[2], inspect.getdoc(module) or ""
+        command = commands.add_parser(
+            name,
+            help=text.splitlines()[0],
+            description=text,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        module.arguments(command)
+        command.set_defaults(run=module.run, prog=command.prog)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 if a check fails, 2 for a mistake, 128 + the signal that ended it."""
+    options = parser().parse_args(argv)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        print(f"{options.prog}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # nobody reads on, as in `surgrad check sigmoid | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    except KeyboardInterrupt:
+        print(f"{options.prog}: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,84 @@
+"""The folder of a study's results: rows as they come, and the whole at the end."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from surgrad.cli.usage import UsageError
+
+
+class Folder:
+    """A folder of `runs.csv` (a line a run), `results.json` (everything) and `compare.png`.
+
+    Making one proves that all three can be written, and removes those of an earlier study.
+
+    Parameters:
+        path: of the folder, made if it is missing.
+        columns: names of the columns of `runs.csv`.
+
+    Raises:
+        UsageError: the folder or a file in it cannot be written.
+    """
+
+    def __init__(self, path: str, columns: Sequence[str]):
+        self.path = Path(path)
+        self.runs, self.results, self.picture = (self.path / n for n in ("runs.csv", "results.json", "compare.png"))
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            for file in (self.results, self.picture):
+                file.unlink(missing_ok=True)
+            with self.runs.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(columns)
+
+    def append(self, rows: Sequence[Any]) -> None:
+        """Add the rows of finished runs to `runs.csv`, safe from whatever happens later."""
+        with self._writing(), self.runs.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(dataclasses.astuple(row) for row in rows)
+
+    def write(self, results: dict[str, Any]) -> None:
+        """Write `results.json`, with the versions of what made the results."""
+        content = json.dumps({"versions": _versions()} | _plain(results), indent=1, allow_nan=False)
+        with self._writing():
+            self.results.write_text(content + "\n", encoding="utf-8")
+
+    def draw(self, figure: Any) -> None:
+        """Write `compare.png`."""
+        with self._writing():
+            figure.savefig(self.picture, dpi=160)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.path}: {error.strerror or error} ({error.filename}).") from error
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in ("surgrad", "jax", "numpy", "optax", "scikit-learn"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # run from a folder of sources
+            versions[package] = None
+    return versions
+
+
+def _plain(value: Any) -> Any:
+    """What JSON holds: records as dictionaries, and null for a number that is not finite."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    if isinstance(value, dict):
+        return {name: _plain(v) for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,82 @@
+"""Surrogates as they are written on the command line: `NAME` or `NAME:PARAMETER=VALUE,VALUE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from surgrad._surrogate import Surrogate, lookup, snake_case
+from surgrad.cli.usage import UsageError, reported
+
+
+class Spec(NamedTuple):
+    """A surrogate class, and the values of one of its parameters; without a parameter, its defaults."""
+
+    kind: type[Surrogate]
+    parameter: str | None
+    values: tuple[int | float, ...]
+
+    @property
+    def name(self) -> str:
+        """The name in tables: that of the function."""
+        return snake_case(self.kind.__name__)
+
+    def surrogates(self) -> list[Surrogate]:
+        """One surrogate a value.
+
+        Raises:
+            UsageError: there is no such parameter, or a value is out of its range.
+        """
+        if self.parameter is None:
+            return [self.kind()]
+        with reported(TypeError, ValueError):
+            return [self.kind(**{self.parameter: value}) for value in self.values]
+
+
+def parse(text: str) -> list[Spec]:
+    """All surrogates of a list separated by commas; a number goes on the values before it.
+
+    Raises:
+        UsageError: a name, a number or the form is wrong.
+    """
+    specs: list[str] = []
+    for piece in text.split(","):
+        if specs and "=" in specs[-1] and not piece[:1].isalpha():
+            specs[-1] += f",{piece}"
+        else:
+            specs.append(piece)
+    return [_spec(spec.strip()) for spec in dict.fromkeys(specs)]
+
+
+def _spec(text: str) -> Spec:
+    name, colon, assignment = text.partition(":")
+    parameter, equals, values = assignment.partition("=")
+    if not name or (colon and not (parameter and equals)):
+        raise UsageError(f"cannot read {text!r} as a surrogate; write NAME or NAME:PARAMETER=VALUE,VALUE.")
+    with reported(KeyError):
+        kind = lookup(name)
+    if not colon:
+        return Spec(kind, None, ())
+    return Spec(kind, parameter.strip(), tuple(dict.fromkeys(_number(v, parameter) for v in values.split(","))))
+
+
+def _number(text: str, what: str) -> int | float:
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            pass
+    raise UsageError(f"{what} must be a number, got {text!r}.")
+
+
+def scales(text: str) -> Sequence[float]:
+    """Steepness factors of a list separated by commas, each once.
+
+    Raises:
+        UsageError: one is not a number, or outside of what single precision can carry.
+    """
+    values = [float(_number(piece, "a scale")) for piece in text.split(",")]
+    for value in values:
+        if not 1e-6 <= value <= 1e6:
+            raise UsageError(f"a scale must be 1e-06 to 1e+06, got {value:g}.")
+    return tuple(dict.fromkeys(values))

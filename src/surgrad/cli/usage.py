@@ -1,0 +1,31 @@
+"""What the user has to put right."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UsageError(Exception):
+    """Something asked for that cannot be done; the message is the one line that the user reads."""
+
+
+@contextmanager
+def reported(*kinds: type[Exception]) -> Iterator[None]:
+    """Errors of the library as mistakes of the user, in the library's words."""
+    try:
+        yield
+    except kinds as error:
+        raise UsageError(" ".join(str(error.args[0] if error.args else error).split())) from error
+
+
+def require(*packages: str) -> None:
+    """Check, before anything long starts, that optional packages are installed.
+
+    Raises:
+        UsageError: some are not; the message says what to install.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f'this needs {", ".join(missing)}: pip install "surgrad[demo]"')
