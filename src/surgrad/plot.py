@@ -270,7 +270,7 @@ def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str,
         x = [line.value * aside for line in lines]
         kind = lookup(name)
         look = {"color": colour_of(kind), "ls": dashes_of(kind), "marker": "o", "ms": 4, "lw": 1.6}
-        bars = [100 * (line.test_accuracy_sd or 0) for line in lines]
+        bars = [100 * (line.test_accuracy_sd or 0) for line in lines] if lines[0].runs > 1 else None
         handles[name] = panels[0].errorbar(
             x, [100 * line.test_accuracy for line in lines], bars, capsize=2.5, elinewidth=1, **look
         )

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 if a check fails, 2 for a mistake, 128 + the signal that ended it."""
+    """Run a command; its exit code: 0; 1 if a check fails; 2 for a mistake; 128 + the signal that ended it."""
     options = parser().parse_args(argv)
     try:
         code = options.run(options)

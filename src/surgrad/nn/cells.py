@@ -23,7 +23,7 @@ class LI(Pytree):
     """Leaky integrators, v ← e^(-1/τ) v + I; the output is the voltage.
 
     Parameters:
-        tau: time constant, in steps, > 0; one value, or one a neuron (the last axis).
+        tau: time constant, in steps, > 0, infinite without leak; one value, or one a neuron (the last axis).
     """
 
     tau: Parameter = 10.0
@@ -53,7 +53,7 @@ class LIF(Pytree):
 
     Parameters:
         spike: the surrogate, or any function of x that spikes.
-        tau: time constant, in steps, > 0; one value, or one a neuron (the last axis).
+        tau: time constant, in steps, > 0, infinite without leak; one value, or one a neuron (the last axis).
         threshold: voltage θ of a spike, > 0; one value, or one a neuron.
         reset: `"subtract"` takes the threshold off, v ← v - θ; `"zero"` starts again from rest, v ← 0.
         reset_detached: whether the reset is a constant for the derivative.
@@ -62,8 +62,8 @@ class LIF(Pytree):
     spike: Callable[[Membrane], Spikes]
     tau: Parameter = 10.0
     threshold: Parameter = 1.0
-    reset: str = static("subtract", kw_only=True)
-    reset_detached: bool = static(False, kw_only=True)
+    reset: str = static(default="subtract", kw_only=True)
+    reset_detached: bool = static(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         _require_positive(self, "tau")
@@ -96,7 +96,7 @@ def _decay(tau: Parameter) -> Parameter:
 def _require_positive(cell: Pytree, name: str) -> None:
     """Refuse Python and NumPy numbers that are not positive; a device is not read."""
     value = getattr(cell, name)
-    if isinstance(value, (float, np.ndarray, np.generic)) and not np.all(np.isfinite(value) & (np.asarray(value) > 0)):
+    if isinstance(value, (float, np.ndarray, np.generic)) and not np.all(np.asarray(value) > 0):
         raise ValueError(f"{type(cell).__name__}: {name} must be > 0, got {value}.")
 
 

@@ -57,7 +57,7 @@ class Feedforward(Pytree):
         cells: as many cells.
     """
 
-    layers: tuple[Callable[[Array], Array], ...]
+    layers: tuple[Any, ...]
     cells: tuple[Any, ...]
 
     def __post_init__(self) -> None:
