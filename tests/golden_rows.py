@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import surgrad
 
 FOLDER = Path(__file__).parent / "golden"
+METHODS = {"sigma": "surrogate_fun", "grad": "surrogate_grad"}
 ROUNDINGS, INPUTS = 8.0, 4.0
 RESOLUTION = 1e-57
 """The reference was computed with 60 digits: beside 1 it does not see |x| below this."""
@@ -36,7 +38,12 @@ class Rows(NamedTuple):
     columns: Values
 
     def inputs(self) -> Values:
-        return {"x": self.x, **_by_name(self.surrogate)}
+        leaves = jax.tree.leaves(self.surrogate)
+        return dict(zip(leaf_names(self.surrogate), leaves, strict=True)) | {"x": self.x}
+
+    def derivatives(self, f: str) -> Values:
+        """∂f/∂t of curve or slope by all inputs t."""
+        return {t: self.columns[f"d{f}_d_{t}"] for t in self.inputs()}
 
 
 @functools.cache
@@ -56,45 +63,52 @@ def _stacked(lines: list[dict[str, str]], surrogates: list[Any]) -> Rows:
     return Rows(jax.tree.map(lambda *leaves: np.array(leaves), *surrogates), columns["x"], columns)
 
 
-def _by_name(tree: Any, prefix: str = "") -> dict[str, Any]:
-    return {f"{prefix}{path[-1].name}": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+def leaf_names(surrogate: Any) -> list[str]:
+    """The names of the hyperparameters, in the order of the leaves."""
+    return [path[-1].name for path, _ in jax.tree_util.tree_leaves_with_path(surrogate)]
 
 
-def _derivatives(method: str, mode: Callable[..., Any], surrogate: Any, x: Any) -> dict[str, Any]:
-    tree, by_x = mode(lambda s, x: getattr(s, method)(x), (0, 1))(surrogate, x)
-    prefix = {"surrogate_fun": "dsigma_d_", "surrogate_grad": "dgrad_d_"}[method]
-    return {f"{prefix}x": by_x, **_by_name(tree, prefix)}
+def _gradients(surrogate: Any, x: Any) -> dict[str, Any]:
+    """Derivatives of curve and slope in reverse mode: of sums, since each row has hyperparameters of its own."""
+    found = {}
+    for f, method in METHODS.items():
+        tree, by_x = jax.grad(lambda s, x, m=method: getattr(s, m)(x).sum(), (0, 1))(surrogate, x)
+        by = dict(zip(leaf_names(surrogate), jax.tree.leaves(tree), strict=True)) | {"x": by_x}
+        found |= {f"d{f}_d_{t}": d for t, d in by.items()}
+    return found
 
 
-def _derived(surrogate: Any, x: Any, mode: Callable[..., Any] = jax.jacfwd) -> dict[str, Any]:
-    return {k: v for m in ("surrogate_fun", "surrogate_grad") for k, v in _derivatives(m, mode, surrogate, x).items()}
+def _by_each_input(function: Callable[..., Any], surrogate: Any, x: Any) -> dict[str, dict[str, Any]]:
+    """Derivatives of all that a function returns by each input, in forward mode."""
+    leaves, structure = jax.tree.flatten((surrogate, x))
+    unit = jnp.broadcast_to(jnp.eye(len(leaves))[:, :, None], (len(leaves), len(leaves), len(x)))
+    tangents = structure.unflatten([unit[:, i].astype(leaf.dtype) for i, leaf in enumerate(leaves)])
+    by = jax.vmap(lambda t: jax.jvp(function, (surrogate, x), t)[1])(tangents)
+    return {f: dict(zip([*leaf_names(surrogate), "x"], rows, strict=True)) for f, rows in by.items()}
 
 
 @jax.jit
 def evaluated(surrogate: Any, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """All values at all rows, under the names of the columns; derivatives in forward, then in reverse mode."""
 
-    def at(surrogate: Any, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        direct = {"sigma": surrogate.surrogate_fun(x), "grad": surrogate.surrogate_grad(x)}
-        return direct | _derived(surrogate, x), _derived(surrogate, x, jax.grad)
+    def direct(surrogate: Any, x: Any) -> dict[str, Any]:
+        return {f: getattr(surrogate, method)(x) for f, method in METHODS.items()}
 
-    return jax.vmap(at)(surrogate, x)
+    by = _by_each_input(direct, surrogate, x)
+    forward = {f"d{f}_d_{t}": d for f in METHODS for t, d in by[f].items()}
+    return direct(surrogate, x) | forward, _gradients(surrogate, x)
 
 
 @jax.jit
-def _jacobian(surrogate: Any, x: Any) -> dict[str, Any]:
-    return jax.vmap(jax.jacfwd(_derived, (0, 1)))(surrogate, x)
+def _jacobian(surrogate: Any, x: Any) -> dict[str, dict[str, Any]]:
+    return _by_each_input(_gradients, surrogate, x)
 
 
 def jacobian(rows: Rows) -> dict[str, Values]:
     """∂f/∂t of all values f by all inputs t, in double precision; from the columns, where they have it."""
     with jax.enable_x64(True):
-        by = {
-            f: {"x": dx, **_by_name(tree)}
-            for f, (tree, dx) in jax.device_get(_jacobian(rows.surrogate, rows.x)).items()
-        }
-    for f in ("sigma", "grad"):
-        by[f] = {t: rows.columns[f"d{f}_d_{t}"] for t in rows.inputs()}
+        by = jax.device_get(_jacobian(rows.surrogate, rows.x))
+    by |= {f: rows.derivatives(f) for f in METHODS}
     return by | {"dsigma_d_x": by["grad"]}
 
 
@@ -150,18 +164,24 @@ def errors(name: str, dtype: Any) -> dict[tuple[str, str], list[Errors]]:
 
 
 def _errors(name: str, f: str, rows: Rows, by: Values, value: np.ndarray, row: np.ndarray) -> Errors:
-    eps, tiny = float(np.finfo(value.dtype).eps), float(np.finfo(value.dtype).tiny)
     finite = np.isfinite(rows.x)
-    x, row, value, kink = rows.x[finite], row[finite], value[finite], rows.columns["kink"][row[finite]] == 1
+    x, row, value = rows.x[finite], row[finite], value[finite]
     p, by = ({t: a[row] for t, a in values.items()} for values in (rows.inputs(), by))
     exact = rows.columns[f][row]
+    allowed = bound(name, f, exact, p, by, value.dtype) + np.where(np.abs(x) < RESOLUTION, RESOLUTION, 0)
     sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
-    bound = eps * (ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity)
-    # What is below the smallest normal number is flushed to 0, in results and in inputs.
-    bound += tiny * (1 + sum(np.abs(by[t]) for t in p))
-    bound += np.where(np.abs(x) < RESOLUTION, RESOLUTION, 0)
-    if (name, f) == ("S2NN", "dsigma_d_x"):
-        bound += p["epsilon"] * np.abs(exact)  # the original's slope leaves epsilon out
     error = np.abs(value.astype(float) - exact)
-    defined = ~(kink if f == "dgrad_d_x" else np.isnan(exact))
-    return Errors(*(a[defined] for a in (x, error, bound, np.abs(exact), sensitivity)))
+    defined = rows.columns["kink"][row] == 0 if f == "dgrad_d_x" else ~np.isnan(exact)
+    return Errors(*(a[defined] for a in (x, error, allowed, np.abs(exact), sensitivity)))
+
+
+def bound(name: str, f: str, exact: np.ndarray, p: Values, by: Values, dtype: Any) -> np.ndarray:
+    """How much the value f of inputs p may be off, given its derivatives by them."""
+    eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+    sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
+    allowed = eps * (ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity)
+    # What is below the smallest normal number is flushed to 0, in results and in inputs.
+    allowed += tiny * (1 + sum(np.abs(by[t]) for t in p))
+    if (name, f) == ("S2NN", "dsigma_d_x"):
+        allowed += p["epsilon"] * np.abs(exact)  # the original's slope leaves epsilon out
+    return allowed

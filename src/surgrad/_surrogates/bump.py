@@ -86,8 +86,8 @@ class InvSquareGrad(Surrogate):
         # In the tails |x|/(1+α|x|) = 1/(1/|x|+α), whose derivatives do not cancel.
         distance = magnitude(finite(x))
         far = self.alpha * distance > 1
-        tail = 1 / (1 / jnp.where(far, distance, 1) + self.alpha)
-        return 0.5 + side(x) * jnp.where(far, tail, distance / (1 + self.alpha * distance))
+        near, tail = jnp.where(far, 0, distance), jnp.where(far, distance, 1)
+        return 0.5 + side(x) * jnp.where(far, 1 / (1 / tail + self.alpha), near / (1 + self.alpha * near))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2

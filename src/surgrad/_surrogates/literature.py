@@ -14,6 +14,7 @@ from surgrad._surrogates.numerics import (
     logistic_slope,
     magnitude,
     side,
+    stretched_log,
     with_limits,
 )
 from surgrad._types import Curve, Membrane, Parameter, Slope
@@ -77,7 +78,7 @@ class QPseudoSpike(Surrogate):
     def surrogate_fun(self, x: Membrane) -> Curve:
         # With w for the half-width, the slope is exp(-(α-1)y/w) dy/dx in y = w ln(1+|x|/w): smooth in α through 1.
         distance = magnitude(finite(x))
-        y = distance * log1p_ratio(distance / self._half_width())
+        y = stretched_log(distance, self._half_width())
         rate = (self.alpha - 1) / self._half_width()
         if self.normalized:
             tail = jnp.exp(-rate * y) / 2
@@ -87,8 +88,8 @@ class QPseudoSpike(Surrogate):
         return with_limits(0.5 + side(x) * decay_integral(y, rate), x, 0.5 - half_area, 0.5 + half_area)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        u = jnp.abs(finite(x)) / self._half_width()
-        return jnp.where(jnp.isinf(x), 0, jnp.exp(-self.alpha * jnp.log1p(u)))
+        slope = jnp.exp(-self.alpha * log1p_ratio(jnp.abs(finite(x)), self._half_width()))
+        return with_limits(slope, x, 0, 0)
 
 
 s2nn = functional(S2NN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -73,15 +75,23 @@ def decay_integral(y: Real, rate: Real) -> Real:
     return jnp.where(small, y * series, (1 - jnp.exp(-far)) / jnp.where(small, 1, rate))
 
 
-def log1p_ratio(u: Real) -> Real:
-    """log(1 + u) / u for u >= 0, smooth through 0, where it is 1."""
+def log1p_ratio(distance: Real, width: Real) -> Real:
+    """log(1 + distance/width) for distance >= 0, without squares of a huge distance in the derivatives by width."""
+    huge = math.sqrt(float(jnp.finfo(distance.dtype).max)) / 2**30
+    return jnp.log1p(jnp.minimum(distance, huge) / width) + jnp.log(jnp.maximum(distance, huge) / huge)
+
+
+def stretched_log(distance: Real, width: Real) -> Real:
+    """Width * log(1 + distance/width) for distance >= 0, with a derivative by width that does not cancel around 0."""
+    u = distance / width
     small = u < 0.25
-    near, far = jnp.where(small, u, 0), jnp.where(small, 1, u)
+    near = jnp.where(small, u, 0)
     square = (near / (2 + near)) ** 2  # log(1 + u) = 2 artanh(u / (2 + u))
     series = jnp.zeros_like(near)
     for k in range(21, 1, -2):
         series = square * (1 / k + series)
-    return jnp.where(small, 2 / (2 + near) * (1 + series), jnp.log1p(far) / far)
+    far = width * log1p_ratio(jnp.where(small, 1, distance), width)
+    return jnp.where(small, distance * 2 / (2 + near) * (1 + series), far)
 
 
 def twin_bumps(z: Real, width: Real) -> Real:

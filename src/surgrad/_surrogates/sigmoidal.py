@@ -64,13 +64,16 @@ class Arctan(Surrogate):
     alpha: Parameter = parameter(1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        # arctan2(1, -z) = arctan(z) + π/2, without the cancellation in the left tail.
-        z = math.pi / 2 * self.alpha * finite(x)
-        return with_limits(jnp.arctan2(jnp.ones_like(z), -z) / math.pi, x, 0, 1)
+        # π/2 - arctan(z) = arctan(1/z), without the cancellation in the tails.
+        z = math.pi / 2 * self.alpha * magnitude(finite(x))
+        near, far = jnp.where(z > 1, 0, z), jnp.where(z > 1, z, 1)
+        tail = jnp.where(z > 1, jnp.arctan(1 / far), math.pi / 2 - jnp.arctan(near)) / math.pi
+        return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        z = math.pi / 2 * self.alpha * finite(x)
-        return self.alpha / 2 / (1 + z**2)
+        # By 1/α, as a derivative by α of 1/(1+(παx/2)²) multiplies two huge numbers in the tails.
+        width = 1 / self.alpha
+        return width / 2 / (width**2 + (math.pi / 2 * finite(x)) ** 2)
 
 
 class ERF(Surrogate):
