@@ -1,4 +1,4 @@
-"""Surrogates with the mistakes that people make; `breaks` names the law that each was made for, then those that follow."""
+"""Surrogates with the mistakes that people make; `breaks` has the law each was made for, then those that follow."""
 
 import jax
 import jax.numpy as jnp

@@ -95,10 +95,10 @@ def finite(probe: Probe) -> str | None:
 
 @law("derivatives by hyperparameters are finite for |x| <= 1e4")
 def finite_parameters(probe: Probe) -> str | None:
-    for (name, parameter, mode), values in probe.parameter_derivatives().items():
+    for what, values in probe.parameter_derivatives().items():
         values = values.reshape(len(GRID), -1)
         if (at := nearest(~np.isfinite(values), np.broadcast_to(GRID[:, None], values.shape))) is not None:
-            return f"d {name}/d {parameter} is {values[at]:g} at x = {GRID[at[0]]:.6g} ({mode} mode)"
+            return f"{what} is {values[at]:g} at x = {GRID[at[0]]:.6g}"
     return None
 
 
