@@ -12,6 +12,8 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 import jax
 import numpy as np
 
+from surgrad._frameworks import is_box, register
+
 _LEAVES, _LAYOUT, _SEEN = "_pytree_leaves", "_pytree_layout", "_pytree_seen"
 _PRIVATE = frozenset((_LEAVES, _LAYOUT, _SEEN))
 _NUMBERS = (float, int, complex, np.generic, np.ndarray, jax.Array)
@@ -48,13 +50,17 @@ class _Layout(NamedTuple):
 
 
 def _is_numeric(value: Any) -> bool:
-    """Whether a value is a number, an array, or a tree of nothing but those."""
+    """Whether a value is a number, an array, a box, or a tree of nothing but those."""
     if isinstance(value, (float, Pytree)):
         return True
     if value is None or isinstance(value, (bool, str)):
         return False
     leaves = jax.tree.leaves(value)
-    return bool(leaves) and all(isinstance(x, _NUMBERS) and not isinstance(x, (bool, np.bool_)) for x in leaves)
+    return bool(leaves) and all(map(_is_number, leaves))
+
+
+def _is_number(leaf: Any) -> bool:
+    return is_box(leaf) or (isinstance(leaf, _NUMBERS) and not isinstance(leaf, (bool, np.bool_)))
 
 
 def _float_of_int(value: Any) -> Any:
@@ -137,6 +143,7 @@ class Pytree:
         state.pop(_LAYOUT, None)
         leaves = state.get(_LEAVES, ())
         if name not in self._structural and _is_numeric(value):
+            register(type(self))
             state[_LEAVES] = leaves if name in leaves else (*leaves, name)
         elif name in leaves:
             state[_LEAVES] = tuple(n for n in leaves if n != name)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._config import decode, encode
+from surgrad._frameworks import unboxed
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
 from surgrad._types import Curve, Membrane, Slope, Spikes
@@ -87,7 +88,13 @@ class Surrogate(Pytree):
         """
         if isinstance(x, jax.core.Tracer):
             mark_seen(self)
-        return spike(self, x)
+        try:
+            return spike(self, x)
+        except TypeError:  # a box, such as a ParamState of brainstate, is no argument of a compiled function
+            plain = unboxed(self)
+            if plain is self:
+                raise
+        return spike(plain, x)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         """The curve: a soft step whose derivative is `surrogate_grad`, in the shape and dtype of x."""
@@ -155,7 +162,7 @@ def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
         x = membrane(x, type(self).__name__)
-        y = jnp.asarray(method(self, x.astype(jnp.float32) if x.dtype in _HALF else x, *args, **kwargs))
+        y = jnp.asarray(method(unboxed(self), x.astype(jnp.float32) if x.dtype in _HALF else x, *args, **kwargs))
         return y if y.dtype == x.dtype else y.astype(x.dtype)
 
     return wrapped
