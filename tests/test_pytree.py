@@ -163,7 +163,7 @@ class TestCopies:
         assert Surrogate.from_config(config, classes=user.CLASSES) == user.MultiScaleSurrogate(weight_narrow=0.25)
 
     def test_a_configuration_that_cannot_be_written_or_read_says_why(self):
-        with pytest.raises(TypeError, match="its argument 'parameters' is not kept|which a configuration cannot hold"):
+        with pytest.raises(TypeError, match=r"its argument 'parameters' is not kept|which a configuration cannot hold"):
             surgrad.from_grad(user.cosine_grad).to_config()
         with pytest.raises(KeyError, match="'Sigmoidd', which is not known; the nearest: Sigmoid"):
             Surrogate.from_config({"class": "Sigmoidd"})

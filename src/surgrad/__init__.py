@@ -1,5 +1,6 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
+from surgrad._check import Report, check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
 from surgrad._from_function import from_fun, from_grad
@@ -64,6 +65,7 @@ __all__ = [
     "PiecewiseQuadratic",
     "QPseudoSpike",
     "ReluGrad",
+    "Report",
     "Shift",
     "Sigmoid",
     "SlayerGrad",
@@ -75,6 +77,7 @@ __all__ = [
     "Temperature",
     "arctan",
     "catalogue",
+    "check",
     "cite",
     "erf",
     "from_fun",

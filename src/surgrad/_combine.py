@@ -12,8 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
-from surgrad._surrogate import Surrogate, option, parameter
+from surgrad._pytree import static
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -79,10 +81,14 @@ class Mixture(Surrogate):
             raise ValueError(f"Mixture: weights must be >= 0, got {self.weights!r}.")
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return sum(w * part.surrogate_fun(x) for w, part in zip(self.weights, self.parts, strict=True))
+        return sum(
+            (w * part.surrogate_fun(x) for w, part in zip(self.weights, self.parts, strict=True)), jnp.zeros_like(x)
+        )
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return sum(w * part.surrogate_grad(x) for w, part in zip(self.weights, self.parts, strict=True))
+        return sum(
+            (w * part.surrogate_grad(x) for w, part in zip(self.weights, self.parts, strict=True)), jnp.zeros_like(x)
+        )
 
 
 class Shift(Surrogate):
@@ -94,7 +100,7 @@ class Shift(Surrogate):
     """
 
     surrogate: Surrogate
-    offset: Parameter = parameter(0.0, at_least=-float("inf"))
+    offset: Parameter = parameter(default=0.0, at_least=-float("inf"))
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
@@ -118,7 +124,7 @@ class Temperature(Surrogate):
     """
 
     surrogate: Surrogate
-    temperature: Parameter = parameter(1.0, above=0)
+    temperature: Parameter = parameter(default=1.0, above=0)
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
@@ -150,11 +156,11 @@ class Normalized(Surrogate):
     """
 
     surrogate: Surrogate
-    to: str = option("area", "peak", kw_only=False)
+    to: str = static(default="area", choices=("area", "peak"))
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.surrogate)):
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self.surrogate)):
             return
         with jax.ensure_compile_time_eval():
             size = np.asarray(self._size())
@@ -185,7 +191,7 @@ class Sparse(Surrogate):
     """
 
     surrogate: Surrogate
-    window: Parameter = parameter(1.0, above=0)
+    window: Parameter = parameter(default=1.0, above=0)
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from surgrad._pytree import Pytree, constructor_parameters
 
@@ -40,9 +41,9 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
         KeyError: the configuration names no class, or one that is not among the given.
         TypeError: a parameter that the class does not have.
     """
-    name = config.get(_CLASS)
+    name = str(config.get(_CLASS))
     if name not in classes:
-        near = difflib.get_close_matches(str(name), classes, n=3, cutoff=0.4) or sorted(classes)
+        near = difflib.get_close_matches(name, classes, n=3, cutoff=0.4) or sorted(classes)
         raise KeyError(
             f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}."
         )
@@ -54,7 +55,7 @@ def _encoded(value: Any, where: str) -> Any:
         return encode(value)
     if isinstance(value, (list, tuple)):
         return [_encoded(v, where) for v in value]
-    if isinstance(value, (jax.Array, np.ndarray, np.generic)) and not isinstance(value, jax.core.Tracer):
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)) and not isinstance(value, Tracer):
         return {"array": np.asarray(value, np.float64).tolist(), "dtype": str(value.dtype)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

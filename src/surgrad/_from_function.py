@@ -66,7 +66,7 @@ def from_grad(function: Callable[..., Slope], **parameters: Any) -> FromGrad:
     Raises:
         TypeError: a parameter that the function does not have, or one without a value.
     """
-    return FromGrad(function, **parameters)
+    return FromGrad(function, **parameters)  # pyright: ignore[reportCallIssue]
 
 
 def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
@@ -74,7 +74,7 @@ def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
 
     Hyperparameters and errors are those of `from_grad`.
     """
-    return FromFun(function, **parameters)
+    return FromFun(function, **parameters)  # pyright: ignore[reportCallIssue]
 
 
 def _name(function: Callable[..., Any]) -> str:

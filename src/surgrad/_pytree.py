@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from surgrad._frameworks import is_box, register
 
@@ -74,7 +75,7 @@ def _float_of_int(value: Any) -> Any:
 
 def _identity(leaf: Any) -> Any:
     """What makes two leaves equal: the number, or shape, dtype and bytes; an object that cannot be read is itself."""
-    if isinstance(leaf, jax.core.Tracer):
+    if isinstance(leaf, Tracer):
         return id(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, jax.Array)):
         try:
@@ -246,7 +247,7 @@ def _shown(tree: Pytree) -> list[str]:
 
 def _brief(value: Any) -> str:
     """A number as it is, an array by dtype and shape."""
-    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, jax.core.Tracer)):
+    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, Tracer)):
         return f"{value.dtype}[{','.join(map(str, value.shape))}]"
     if isinstance(value, (jax.Array, np.ndarray, np.floating)):
         return str(value)

@@ -8,6 +8,7 @@ gradient show, inside and outside of `lax.scan`.
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any
 
 import jax
@@ -117,7 +118,7 @@ def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
     spikes = _step(surrogate, x)
     if surrogate.second_order == "surrogate":
         spikes = spikes + _curve_without_value(surrogate, x)
-    return spikes, sum(terms) if terms else jnp.zeros_like(x)
+    return spikes, functools.reduce(operator.add, terms) if terms else jnp.zeros_like(x)
 
 
 _spike.defjvp(_spike_jvp, symbolic_zeros=True)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, dataclass_transform
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from surgrad._config import decode, encode
 from surgrad._frameworks import unboxed
@@ -30,12 +31,7 @@ def parameter(default: Any = dataclasses.MISSING, *, above: float | None = None,
     return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least})
 
 
-def option(*choices: Any, kw_only: bool = True) -> Any:
-    """A declared keyword that takes one of a few values, the first by default; it is structure."""
-    return static(choices[0], kw_only=kw_only, choices=choices)
-
-
-@dataclass_transform(eq_default=False, field_specifiers=(static, parameter, option))
+@dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
 class Surrogate(Pytree):
     """A curve and its slope; calling it spikes.
 
@@ -52,9 +48,9 @@ class Surrogate(Pytree):
         smoothed: whether the forward pass is the curve; see `smooth`.
     """
 
-    parameter_tangent: str = option("slope", "function", "none")
-    second_order: str = option("exact", "surrogate")
-    smoothed: bool = option(False, True)
+    parameter_tangent: str = static(default="slope", choices=("slope", "function", "none"), kw_only=True)
+    second_order: str = static(default="exact", choices=("exact", "surrogate"), kw_only=True)
+    smoothed: bool = static(default=False, choices=(False, True), kw_only=True)
 
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of the publications that the surrogate comes from."""
@@ -86,7 +82,7 @@ class Surrogate(Pytree):
             TypeError: x is complex, a list, or has a physical unit.
             ValueError: a hyperparameter is broader than x.
         """
-        if isinstance(x, jax.core.Tracer):
+        if isinstance(x, Tracer):
             mark_seen(self)
         try:
             return spike(self, x)

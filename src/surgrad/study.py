@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from surgrad import tasks, train
 from surgrad._combine import Normalized, Temperature
@@ -166,9 +166,7 @@ def _summary(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rows(
-    family: list[Variant], settings: Settings, losses: Array, test: train.Score, seconds: float
-) -> Iterator[Row]:
+def _rows(family: list[Variant], settings: Settings, losses: Array, test: train.Score, seconds: float) -> Iterator[Row]:
     """Rows from results whose leading axis is that of the runs."""
     runs = [(variant, seed) for variant in family for seed in settings.seeds]
     for (variant, seed), loss, *of_test in zip(runs, losses, *test, strict=True):
@@ -185,7 +183,8 @@ def _train(
     fits = _stack([_start(variant.surrogate, key, data.train, settings) for variant, key in runs])
     keys, losses = jnp.stack([key for _, key in runs]), jnp.array([])
     for epoch in range(settings.epochs):
-        fits, losses = jax.block_until_ready(_epoch(fits, keys, epoch, data.train, settings))
+        order = _order(keys, epoch, len(data.train), settings.batch)
+        fits, losses = jax.block_until_ready(_epoch(fits, order, data.train, settings))
         tick(family)
     return jax.device_get((losses, _score(fits, data.test, settings)))
 
@@ -215,14 +214,16 @@ def _start(surrogate: Surrogate, key: Array, data: Dataset, settings: Settings) 
     return train.start(train.classifier(key, surrogate, data, **sizes), optax.adam(settings.learning_rate))
 
 
-@functools.partial(jax.jit, static_argnames="settings")
-def _epoch(
-    fits: train.Fit, keys: Array, epoch: Any, data: Dataset, settings: Settings
-) -> tuple[train.Fit, Float[Array, " runs"]]:
-    def one(fit: train.Fit, key: Array) -> tuple[train.Fit, Float[Array, ""]]:
-        return train.epoch(fit, optax.adam(settings.learning_rate), data, _key(key, epoch), settings.batch)
+@functools.partial(jax.jit, static_argnames=("samples", "batch"))
+def _order(keys: Array, epoch: Any, samples: int, batch: int) -> Int[Array, "runs batches batch"]:
+    return jax.vmap(lambda key: train.batches(_key(key, epoch), samples, batch))(keys)
 
-    return _over_runs(settings, one, fits, keys)
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _epoch(fits: train.Fit, order: Array, data: Dataset, settings: Settings) -> tuple[train.Fit, Array]:
+    """The fits after one more epoch, and the mean loss of each."""
+    optimizer = optax.adam(settings.learning_rate)
+    return _over_runs(settings, lambda fit, samples: train.epoch(fit, optimizer, data, samples), fits, order)
 
 
 @functools.partial(jax.jit, static_argnames="settings")

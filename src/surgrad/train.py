@@ -74,19 +74,21 @@ def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> t
     return Fit(fit.network.replace(layers=layers), state), value
 
 
-def epoch(
-    fit: Fit, optimizer: optax.GradientTransformation, data: Dataset, key: Array, batch: int
-) -> tuple[Fit, Float[Array, ""]]:
-    """Updates with batches of all samples in the order of the key, and the mean loss; an incomplete batch is left out.
+def batches(key: Array, samples: int, batch: int) -> Int[Array, "batches batch"]:
+    """All samples in the order of the key, in batches; what does not fill the last batch is left out.
 
     Raises:
         ValueError: there are fewer samples than a batch holds.
     """
-    if not 1 <= batch <= len(data):
-        raise ValueError(f"epoch: batch must be 1 to {len(data)}, the number of samples, got {batch}.")
-    batches = len(data) // batch
-    order: Int[Array, "batches batch"] = jax.random.permutation(key, len(data))[: batches * batch]
-    fit, losses = jax.lax.scan(
-        lambda fit, samples: step(fit, optimizer, data[samples]), fit, order.reshape(batches, batch)
-    )
+    if not 1 <= batch <= samples:
+        raise ValueError(f"batches: batch must be 1 to {samples}, the number of samples, got {batch}.")
+    count = samples // batch
+    return jax.random.permutation(key, samples)[: count * batch].reshape(count, batch)
+
+
+def epoch(
+    fit: Fit, optimizer: optax.GradientTransformation, data: Dataset, order: Int[Array, "batches batch"]
+) -> tuple[Fit, Float[Array, ""]]:
+    """An update with each of the batches, and the mean of their losses."""
+    fit, losses = jax.lax.scan(lambda fit, samples: step(fit, optimizer, data[samples]), fit, order)
     return fit, losses.mean()

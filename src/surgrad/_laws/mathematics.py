@@ -82,11 +82,12 @@ def _beyond_integral(probe: Probe, intervals: np.ndarray, panels: int) -> tuple[
 @law("curve, slope and their x-derivatives are finite for |x| <= 1e4")
 def finite(probe: Probe) -> str | None:
     for name, method in probe.methods.items():
-        derivative, value = probe.derivative(method, "float32", reverse=True), probe.value(method, "float32")
-        found = {f"the {name}": value, f"d {name}/dx": derivative}
-        for dtype, values in probe.narrow(method).items():
+        results = probe.in_all_dtypes(method)
+        value = results["float32"]
+        found = {f"the {name}": value, f"d {name}/dx": results["derivative"]}
+        for dtype in ("float16", "bfloat16"):
             representable = np.abs(value) <= float(jnp.finfo(dtype).max)
-            found[f"the {name} in {dtype}"] = np.where(representable, values, 0)
+            found[f"the {name} in {dtype}"] = np.where(representable, results[dtype], 0)
         for what, values in found.items():
             if (at := nearest(~np.isfinite(values), probe.x)) is not None:
                 return f"{what} is {values[at]:g} at x = {probe.x[at]:.6g}"

@@ -16,7 +16,6 @@ import numpy as np
 from surgrad._surrogate import Surrogate
 
 CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
-NARROW = ("float16", "bfloat16")
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +48,7 @@ class Probe:
         # A copy, since tracing notes on an object that compiled code may have taken its numbers.
         self.surrogate: Surrogate = jax.tree.map(lambda leaf: leaf, surrogate)
         self._values: dict[tuple[str, str], np.ndarray] = {}
-        self._derivatives: dict[tuple[str, str, bool], np.ndarray] = {}
+        self._derivatives: dict[tuple[str, str], np.ndarray] = {}
 
     @functools.cached_property
     def parameter_shape(self) -> tuple[int, ...]:
@@ -95,22 +94,21 @@ class Probe:
             self._values[method, dtype] = self.at(self.x, method, dtype)
         return self._values[method, dtype]
 
-    def derivative(self, method: str, dtype: str = "float64", *, reverse: bool = False) -> np.ndarray:
-        """The derivative by x of a method on the grid.
+    def derivative(self, method: str, dtype: str = "float64") -> np.ndarray:
+        """The derivative by x of a method on the grid, in forward mode."""
+        key = method, dtype
+        if key not in self._derivatives:
+            # The value comes with it, and saves a compilation if it is read later.
+            value, self._derivatives[key] = self._run(_with_derivative, self.x, method, dtype)
+            self._values.setdefault(key, value)
+        return self._derivatives[key]
+
+    def in_all_dtypes(self, method: str) -> dict[str, np.ndarray]:
+        """A method on the grid in float32, float16 and bfloat16, and its `"derivative"` in float32 and reverse mode.
 
         In forward mode a `where` hides what is not finite in the branch not taken, in reverse mode it does not.
         """
-        key = method, dtype, reverse
-        if key not in self._derivatives:
-            # The value comes with it, and saves a compilation if it is read later.
-            run = _with_reverse if reverse else _with_forward
-            value, self._derivatives[key] = self._run(run, self.x, method, dtype)
-            self._values.setdefault((method, dtype), value)
-        return self._derivatives[key]
-
-    def narrow(self, method: str) -> dict[str, np.ndarray]:
-        """A method on the grid in the formats of 16 bits, by dtype."""
-        return self._run(_narrow, self.x, method, "float32")
+        return self._run(_in_all_dtypes, self.x, method, "float32")
 
     def at(self, x: np.ndarray, method: str, dtype: str) -> np.ndarray:
         """A method at given points."""
@@ -186,19 +184,16 @@ def _value(surrogate: Surrogate, x: jax.Array, method: str) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _with_forward(surrogate: Surrogate, x: jax.Array, method: str) -> tuple[jax.Array, jax.Array]:
+def _with_derivative(surrogate: Surrogate, x: jax.Array, method: str) -> tuple[jax.Array, jax.Array]:
     return jax.jvp(getattr(surrogate, method), (x,), (jnp.ones_like(x),))
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _with_reverse(surrogate: Surrogate, x: jax.Array, method: str) -> tuple[jax.Array, jax.Array]:
-    value, pullback = jax.vjp(getattr(surrogate, method), x)
-    return value, pullback(jnp.ones_like(value))[0]
-
-
-@functools.partial(jax.jit, static_argnums=2)
-def _narrow(surrogate: Surrogate, x: jax.Array, method: str) -> dict[str, jax.Array]:
-    return {dtype: getattr(surrogate, method)(x.astype(dtype)) for dtype in NARROW}
+def _in_all_dtypes(surrogate: Surrogate, x: jax.Array, method: str) -> dict[str, jax.Array]:
+    function = getattr(surrogate, method)
+    value, pullback = jax.vjp(function, x)
+    narrow = {dtype: function(x.astype(dtype)) for dtype in ("float16", "bfloat16")}
+    return {"float32": value, "derivative": pullback(jnp.ones_like(value))[0], **narrow}
 
 
 @jax.jit

@@ -25,8 +25,8 @@ class GaussianGrad(Surrogate):
     references = ("yin2020effective", "yin2021accurate")
     peaks = (0.0,)
 
-    sigma: Parameter = parameter(0.5, above=0)
-    alpha: Parameter = parameter(0.5, above=0)
+    sigma: Parameter = parameter(default=0.5, above=0)
+    alpha: Parameter = parameter(default=0.5, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return 0.5 + self.alpha / 2 * erf(saturated(finite(x) / self.sigma) / math.sqrt(2))
@@ -54,10 +54,10 @@ class MultiGaussianGrad(Surrogate):
         "monotone": "the curve falls where the lobes are",
     }
 
-    h: Parameter = parameter(0.15, at_least=0)
-    s: Parameter = parameter(6.0, above=0)
-    sigma: Parameter = parameter(0.5, above=0)
-    scale: Parameter = parameter(0.5, above=0)
+    h: Parameter = parameter(default=0.15, at_least=0)
+    s: Parameter = parameter(default=6.0, above=0)
+    sigma: Parameter = parameter(default=0.5, above=0)
+    scale: Parameter = parameter(default=0.5, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         z, wide = saturated(finite(x) / self.sigma), self.s * math.sqrt(2)
@@ -80,7 +80,7 @@ class InvSquareGrad(Surrogate):
     references = ("zenke2018superspike",)
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(100.0, above=0)
+    alpha: Parameter = parameter(default=100.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         # In the tails |x|/(1+α|x|) = 1/(1/|x|+α), whose derivatives do not cancel.
@@ -104,7 +104,7 @@ class SlayerGrad(Surrogate):
     peaks = (0.0,)
     waivers = {"bounded": _AREA}
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return 0.5 + side(x) * decay_integral(magnitude(finite(x)), self.alpha)

@@ -31,8 +31,8 @@ class SquarewaveFourierSeries(Surrogate):
         "non_negative": "a square wave falls again after half a period",
     }
 
-    n: int = static(2, at_least=1, above=None)
-    t_period: Parameter = parameter(8.0, above=0)
+    n: int = static(default=2, at_least=1, above=None)
+    t_period: Parameter = parameter(default=8.0, above=0)
 
     def __post_init__(self) -> None:
         if not isinstance(self.n, int):
@@ -46,12 +46,12 @@ class SquarewaveFourierSeries(Surrogate):
     def surrogate_fun(self, x: Membrane) -> Curve:
         theta = self._phase(x)
         terms = _odd_multiples(jnp.sin(theta), -jnp.sin(theta), theta, self.n)
-        return 0.5 + 2 / math.pi * sum(term / (2 * i + 1) for i, term in enumerate(terms))
+        return 0.5 + 2 / math.pi * sum((term / (2 * i + 1) for i, term in enumerate(terms)), jnp.zeros_like(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         theta = self._phase(x)
         terms = _odd_multiples(jnp.cos(theta), jnp.cos(theta), theta, self.n)
-        return 4 / self.t_period * sum(terms)
+        return 4 / self.t_period * sum(terms, jnp.zeros_like(x))
 
 
 def _odd_multiples(first: Real, before: Real, theta: Real, n: int) -> list[Real]:

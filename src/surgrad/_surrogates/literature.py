@@ -36,9 +36,9 @@ class S2NN(Surrogate):
     peaks = (-1e-30, 0.0)
     waivers = {"bounded": "a logarithm has no limits"}
 
-    alpha: Parameter = parameter(4.0, above=0)
-    beta: Parameter = parameter(1.0, above=0)
-    epsilon: Parameter = parameter(1e-8, at_least=0)
+    alpha: Parameter = parameter(default=4.0, above=0)
+    beta: Parameter = parameter(default=1.0, above=0)
+    epsilon: Parameter = parameter(default=1e-8, at_least=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, finite(x))
@@ -65,8 +65,8 @@ class QPseudoSpike(Surrogate):
     peaks = (0.0,)
     waivers = {"bounded": "the area is (α+1)/(α-1), 3 at the default; normalized=True has area 1"}
 
-    alpha: Parameter = parameter(2.0, above=0)
-    normalized: bool = static(False, kw_only=True)
+    alpha: Parameter = parameter(default=2.0, above=0)
+    normalized: bool = static(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.normalized and isinstance(self.alpha, float) and self.alpha <= 1:

@@ -7,6 +7,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from surgrad._types import Parameter
+
 Real = Float[Array, "*shape"]
 
 
@@ -39,7 +41,7 @@ def with_limits(y: Real, x: Real, left: float | Real, right: float | Real) -> Re
     return jnp.where(jnp.isinf(x), jnp.where(x < 0, left, right), y)
 
 
-def leaky(slope: Real, x: Real) -> Real:
+def leaky(slope: Parameter, x: Real) -> Real:
     """`slope * x` for slope >= 0, with its limits at infinite x: 0 where the slope is 0."""
     bound = float(jnp.finfo(x.dtype).max)
     line = slope * jnp.clip(x, -bound, bound)
@@ -64,7 +66,7 @@ def logistic_slope(z: Real) -> Real:
     return jnp.where(near, (1 - t**2) / 4, e / (1 + e) ** 2)
 
 
-def decay_integral(y: Real, rate: Real) -> Real:
+def decay_integral(y: Real, rate: Parameter) -> Real:
     """The integral of exp(-rate t) over 0 <= t <= y, smooth in rate through 0, with accurate derivatives."""
     t = rate * y
     small = jnp.abs(t) < 0.5
@@ -75,13 +77,13 @@ def decay_integral(y: Real, rate: Real) -> Real:
     return jnp.where(small, y * series, (1 - jnp.exp(-far)) / jnp.where(small, 1, rate))
 
 
-def log1p_ratio(distance: Real, width: Real) -> Real:
+def log1p_ratio(distance: Real, width: Parameter) -> Real:
     """log(1 + distance/width) for distance >= 0, without squares of a huge distance in the derivatives by width."""
     huge = math.sqrt(float(jnp.finfo(distance.dtype).max)) / 2**30
     return jnp.log1p(jnp.minimum(distance, huge) / width) + jnp.log(jnp.maximum(distance, huge) / huge)
 
 
-def stretched_log(distance: Real, width: Real) -> Real:
+def stretched_log(distance: Real, width: Parameter) -> Real:
     """Width * log(1 + distance/width) for distance >= 0, with a derivative by width that does not cancel around 0."""
     u = distance / width
     small = u < 0.25
@@ -94,7 +96,7 @@ def stretched_log(distance: Real, width: Real) -> Real:
     return jnp.where(small, distance * 2 / (2 + near) * (1 + series), far)
 
 
-def twin_bumps(z: Real, width: Real) -> Real:
+def twin_bumps(z: Real, width: Parameter) -> Real:
     """exp(-((z-1)/width)²/2) + exp(-((z+1)/width)²/2), as one term around 0, where the two slopes cancel."""
     tilt = z / width**2
     near = jnp.abs(tilt) < 1

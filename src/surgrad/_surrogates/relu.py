@@ -25,8 +25,8 @@ class PiecewiseLeakyRelu(Surrogate):
     peaks = (0.0, float("inf"))
     waivers = {"bounded": _GROWS}
 
-    c: Parameter = parameter(0.01, at_least=0)
-    w: Parameter = parameter(1.0, above=0)
+    c: Parameter = parameter(default=0.01, at_least=0)
+    w: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         inside = jnp.abs(x) <= self.w
@@ -50,8 +50,8 @@ class LeakyRelu(Surrogate):
     peaks = (-1.0, 0.0)
     waivers = {"centred": _STARTS_AT_ZERO, "bounded": _GROWS}
 
-    alpha: Parameter = parameter(0.1, at_least=0)
-    beta: Parameter = parameter(1.0, at_least=0)
+    alpha: Parameter = parameter(default=0.1, at_least=0)
+    beta: Parameter = parameter(default=1.0, at_least=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return jnp.where(x >= 0, leaky(self.beta, x), leaky(self.alpha, x))
@@ -75,7 +75,7 @@ class LogTailedRelu(Surrogate):
         "peak_at_threshold": "the original takes the left slope, alpha, at the threshold itself",
     }
 
-    alpha: Parameter = parameter(0.0, at_least=0)
+    alpha: Parameter = parameter(default=0.0, at_least=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         tail = 1 + jnp.log(jnp.where(x > 1, x, 1))
@@ -96,8 +96,8 @@ class ReluGrad(Surrogate):
     references = ("esser2016convolutional", "bellec2018long")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(0.3, above=0)
-    width: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=0.3, above=0)
+    width: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         distance = magnitude(finite(x))

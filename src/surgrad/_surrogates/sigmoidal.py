@@ -22,7 +22,7 @@ class Sigmoid(Surrogate):
     references = ("wu2018spatio", "zenke2021remarkable")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(4.0, above=0)
+    alpha: Parameter = parameter(default=4.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return logistic(self.alpha * finite(x))
@@ -41,7 +41,7 @@ class SoftSign(Surrogate):
     references = ("zenke2018superspike", "neftci2019surrogate")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         tail = 0.5 / (1 + self.alpha * magnitude(finite(x)))
@@ -61,7 +61,7 @@ class Arctan(Surrogate):
     references = ("fang2021incorporating",)
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         # π/2 - arctan(z) = arctan(1/z), without the cancellation in the tails.
@@ -86,7 +86,7 @@ class ERF(Surrogate):
     references = ("esser2015backpropagation", "wu2018spatio")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return jax.lax.erfc(saturated(-self.alpha * finite(x))) / 2
@@ -105,7 +105,7 @@ class PiecewiseExp(Surrogate):
     references = ("shrestha2018slayer", "neftci2019surrogate")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         tail = jnp.exp(-self.alpha * magnitude(finite(x))) / 2
@@ -125,7 +125,7 @@ class PiecewiseQuadratic(Surrogate):
     references = ("esser2016convolutional", "wu2018spatio", "bellec2018long")
     peaks = (0.0,)
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def _height(self, distance: Membrane) -> Slope:
         # The end is compared in units of x, since α|x| may round to 1 beyond it; at it, 1 - α|x| may round below 0.
@@ -155,7 +155,7 @@ class NonzeroSignLog(Surrogate):
         "bounded": "a logarithm has no limits",
     }
 
-    alpha: Parameter = parameter(1.0, above=0)
+    alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         logarithm = jnp.log1p(self.alpha * magnitude(finite(x)))
