@@ -139,7 +139,10 @@ def in_dtype(rows: Rows, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Errors(NamedTuple):
-    """Errors of one value at the rows where it is defined: the error, what it may be, |f|, and Σ |t ∂f/∂t|."""
+    """Errors of one value f at the rows where it is defined.
+
+    `bound` is what the error may be, `size` is |f| and the size of its terms, `sensitivity` is Σ |t ∂f/∂t|.
+    """
 
     x: np.ndarray
     error: np.ndarray
@@ -170,9 +173,9 @@ def _errors(name: str, f: str, rows: Rows, by: Values, value: np.ndarray, row: n
     exact = rows.columns[f][row]
     allowed = bound(name, f, exact, p, by, value.dtype) + np.where(np.abs(x) < RESOLUTION, RESOLUTION, 0)
     sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
-    error = np.abs(value.astype(float) - exact)
+    error, size = np.abs(value.astype(float) - exact), np.abs(exact) + terms(name, f, p)
     defined = rows.columns["kink"][row] == 0 if f == "dgrad_d_x" else ~np.isnan(exact)
-    return Errors(*(a[defined] for a in (x, error, allowed, np.abs(exact), sensitivity)))
+    return Errors(*(a[defined] for a in (x, error, allowed, size, sensitivity)))
 
 
 def bound(name: str, f: str, exact: np.ndarray, p: Values, by: Values, dtype: Any) -> np.ndarray:
