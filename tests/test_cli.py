@@ -1,0 +1,228 @@
+"""The command line, as a person at a terminal meets it: mistakes in one line, results that stay, the same each time."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import surgrad
+from surgrad.cli import main, specs
+from surgrad.cli.signals import StoppedError, stop_on_signals
+from surgrad.cli.usage import UsageError
+
+for package in ("optax", "sklearn", "rich", "matplotlib"):
+    pytest.importorskip(package)
+
+COMMAND = (sys.executable, "-m", "surgrad")
+TINY = ("--scales", "1", "--seeds", "1", "--epochs", "1")
+
+
+def run(*arguments):
+    """The exit code of a command, whether it comes back or exits."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return end.code
+
+
+def start(*arguments):
+    return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rows_of(folder):
+    with (folder / "runs.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """A study that must not begin."""
+
+    def fail(*arguments, **options):
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr("surgrad.study.run", fail)
+
+
+MISTAKES = {
+    "compare --surrogates sigmoyd": ["no surrogate 'sigmoyd'", "sigmoid"],
+    "compare --surrogates arctan,sigmoid:alfa=1": ["Sigmoid has no parameter 'alfa'", "'alpha'"],
+    "compare --surrogates sigmoid:alpha=-1": ["Sigmoid: alpha must be > 0, got -1"],
+    "compare --surrogates sigmoid:alpha=1,2x": ["alpha must be a number, got '2x'"],
+    "compare --surrogates sigmoid:alpha=": ["alpha must be a number, got ''"],
+    "compare --surrogates sigmoid:4": ["cannot read 'sigmoid:4'", "NAME:PARAMETER=VALUE"],
+    "compare --surrogates sigmoid,,arctan": ["cannot read ''"],
+    "compare --surrogates squarewave_fourier_series:n=2.5": ["n must be an integer, got 2.5"],
+    "compare --data digts": ["no task 'digts'", "digits"],
+    "compare --scales 1,x": ["a scale must be a number, got 'x'"],
+    "compare --scales 0": ["a scale must be 1e-06 to 1e+06, got 0"],
+    "compare --scales nan": ["a scale must be 1e-06 to 1e+06, got nan"],
+    "compare --seeds 0": ["--seeds: must be an integer >= 1, got '0'"],
+    "compare --seed -1": ["--seed: must be an integer >= 0, got '-1'"],
+    "compare --epochs many": ["--epochs: must be an integer >= 1, got 'many'"],
+    "compare --mapping pmap": ["'pmap'", "'vmap'"],
+    "compare --out {file}/results": ["cannot write to", "Not a directory"],
+    "compare --epoch": ["expected one argument"],
+    "compere": ["'compere'", "'compare'"],
+    "check softsine": ["no surrogate 'softsine'", "soft_sign"],
+    "show sigmoid:alpha=0": ["Sigmoid: alpha must be > 0, got 0"],
+    "show sigmoid --out {folder}/picture.xyz": ["xyz", "png"],
+    "show sigmoid --out {file}/picture.png": ["cannot write", "Not a directory"],
+}
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize(("command", "said"), MISTAKES.items(), ids=MISTAKES.keys())
+def test_a_mistake_costs_one_line_and_no_training(command, said, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    folders = {"file": tmp_path / "file", "folder": tmp_path}
+    out = [] if "--out" in command or not command.startswith("compare") else ["--out", str(tmp_path / "out")]
+    assert run(*(part.format(**folders) for part in command.split()), *out) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("surgrad")
+    for words in said:
+        assert words in printed.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_missing_package_is_said_before_any_training(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("rich", "optax") else name)
+    assert run("compare", "--out", str(tmp_path)) == 2
+    assert capsys.readouterr().err == 'surgrad compare: this needs optax, rich: pip install "surgrad[demo]"\n'
+
+
+def test_a_list_of_surrogates_is_split_at_names_and_not_at_values():
+    parsed = specs.parse("sigmoid,Arctan:alpha=1,2.5,.5,gaussian_grad,sigmoid")
+    assert [(s.name, s.parameter, s.values) for s in parsed] == [
+        ("sigmoid", None, ()),
+        ("arctan", "alpha", (1, 2.5, 0.5)),
+        ("gaussian_grad", None, ()),
+    ]
+    assert parsed[1].surrogates() == [surgrad.Arctan(1), surgrad.Arctan(2.5), surgrad.Arctan(0.5)]
+    with pytest.raises(UsageError, match="no surrogate 'inf'"):
+        specs.parse("arctan:alpha=1,inf")
+
+
+@pytest.mark.parametrize("name", surgrad.catalogue())
+def test_every_surrogate_of_the_catalogue_can_be_named(name):
+    (spec,) = specs.parse(name)
+    assert spec.surrogates() == [surgrad.catalogue()[name]()]
+    assert specs.parse(spec.name) == [spec]
+
+
+def test_help_needs_no_optional_package():
+    code = (
+        "import sys; from surgrad.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        "print({'optax', 'sklearn', 'rich', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert "compare" in done.stdout
+    assert done.stdout.endswith("set()\n")
+
+
+def test_compare_prints_and_writes_the_same_twice(tmp_path):
+    arguments = ("--surrogates", "sigmoid:alpha=2,20", "--seeds", "2", "--epochs", "1", "--seed", "5")
+    folders = [tmp_path / "one", tmp_path / "deeper" / "two"]
+    processes = [start("compare", *arguments, "--out", str(folder)) for folder in folders]
+    printed = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], printed
+    tables = [[line.rsplit(maxsplit=1)[0] for line in out.splitlines()[:3]] for out, _ in printed]
+    assert tables[0] == tables[1]
+    assert tables[0][0].split() == [
+        "surrogate",
+        "setting",
+        "test",
+        "accuracy,",
+        "%",
+        "test",
+        "loss",
+        "train",
+        "loss",
+        "spike",
+        "rate",
+    ]
+    assert [line.split()[:4] for line in tables[0][1:]] == [["sigmoid", "alpha", "=", n] for n in ("2", "20")]
+    assert "\x1b" not in printed[0][0]
+    assert "4 runs in " in printed[0][1]
+    rows = [rows_of(folder) for folder in folders]
+    assert rows[0] == rows[1]
+    assert [(row["parameter"], row["value"], row["seed"]) for row in rows[0]] == [
+        ("alpha", value, seed) for value in ("2.0", "20.0") for seed in ("5", "6")
+    ]
+    results = json.loads((folders[0] / "results.json").read_text())
+    assert results["finished"]
+    assert results["versions"]["surgrad"] == surgrad.__version__
+    assert results["variants"][1]["surrogate"] == {"class": "Sigmoid", "alpha": 20.0}
+    assert [row["test_accuracy"] for row in results["rows"]] == [float(row["test_accuracy"]) for row in rows[0]]
+    assert (folders[0] / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_study_that_is_interrupted_keeps_the_rows_that_are_finished(tmp_path):
+    tiny = ("--scales", "1", "--seeds", "2", "--epochs", "2", "--out", str(tmp_path))
+    process = start("compare", "--surrogates", "sigmoid,arctan", *tiny)
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert first.startswith("sigmoid: 2 runs in ")
+    assert process.returncode == 130
+    assert err == f"stopped: the 2 runs of 4 that had finished are in {tmp_path}\n"
+    assert out.splitlines()[1].startswith("sigmoid")
+    assert [(row["surrogate"], row["seed"]) for row in rows_of(tmp_path)] == [("sigmoid", "0"), ("sigmoid", "1")]
+    assert not json.loads((tmp_path / "results.json").read_text())["finished"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_first_signal_is_noted_and_the_second_acts(number):
+    class ActedError(Exception):
+        pass
+
+    def act(*_):
+        raise ActedError
+
+    before = signal.signal(number, act)
+    try:
+        with stop_on_signals() as stop:
+            stop.obey()
+            signal.raise_signal(number)
+            with pytest.raises(StoppedError):
+                stop.obey()
+            assert stop.signal == number
+            with pytest.raises(ActedError):
+                signal.raise_signal(number)
+        assert signal.getsignal(number) is act
+    finally:
+        signal.signal(number, before)
+
+
+def test_check_prints_a_report_a_surrogate(capsys):
+    assert run("check", "sigmoid:alpha=1,4") == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("Sigmoid(alpha=")] == [
+        f"Sigmoid(alpha={alpha}): 13 ok" for alpha in (1.0, 4.0)
+    ]
+
+
+def test_check_fails_where_a_law_is_broken(capsys):
+    # Of area 2, its curve ends at -1/2 and 3/2.
+    assert run("check", "inv_square_grad:alpha=1") == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("names", [(), ("sigmoid",), ("arctan:alpha=1,4",), ("sigmoid,arctan",)], ids=str)
+def test_show_writes_a_picture(names, tmp_path, capsys):
+    path = tmp_path / "pictures" / "it.png"
+    assert run("show", *names, "--out", str(path)) == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().err == f"written to {path}\n"
+
+
+def test_a_reader_who_leaves_is_no_error():
+    with start("check", "sigmoid") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + 13

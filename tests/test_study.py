@@ -1,0 +1,154 @@
+"""Studies: what shares a program, rows that depend on nothing but their own run, and their summary."""
+
+import dataclasses
+import itertools
+import statistics
+
+import jax
+import numpy as np
+import pytest
+
+import surgrad
+
+pytest.importorskip("sklearn")
+study = pytest.importorskip("surgrad.study")
+
+TINY = study.Settings(seeds=(0, 1), epochs=2, steps=8, hidden=12, batch=256)
+CATALOGUE = surgrad.catalogue()
+
+
+def scaled(kind, *scales):
+    return [study.Variant(kind.__name__, "scale", s, study.at_unit_peak(kind(), s)) for s in scales]
+
+
+def but_seconds(rows):
+    return [dataclasses.replace(row, seconds=0.0) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def ticks():
+    return []
+
+
+@pytest.fixture(scope="module")
+def families(ticks):
+    """Two families of a tiny study, the first with two scales."""
+    variants = [*scaled(surgrad.Sigmoid, 1.0, 50.0), *scaled(surgrad.Arctan, 1.0)]
+    return list(study.run(variants, TINY, lambda family: ticks.append(len(family))))
+
+
+@pytest.mark.parametrize("scale", [0.1, 7.0])
+def test_a_scaled_surrogate_is_steeper_and_keeps_a_peak_of_one(scale):
+    x = np.linspace(-2, 2, 81, dtype=np.float32)
+    z = 4.0 * scale * x.astype(float)
+    expected = 4 / (1 + np.exp(z)) / (1 + np.exp(-z))
+    np.testing.assert_allclose(study.at_unit_peak(surgrad.Sigmoid(4.0), scale).surrogate_grad(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=CATALOGUE.keys())
+def test_every_surrogate_can_be_brought_to_a_peak_of_one(kind):
+    side = np.logspace(-6, 2, 400, dtype=np.float32)
+    slope = study.at_unit_peak(kind(), 3.0).surrogate_grad(np.concatenate([-side, [0.0], side]).astype(np.float32))
+    np.testing.assert_allclose(np.max(slope), 1, rtol=1e-5)
+
+
+def test_surrogates_that_differ_in_numbers_alone_are_a_family():
+    fourier = [
+        study.Variant("fourier", "n", n, surgrad.SquarewaveFourierSeries(n=n, t_period=p))
+        for n in (1, 2)
+        for p in (4, 8)
+    ]
+    sigmoid = scaled(surgrad.Sigmoid, 1.0, 2.0)
+    assert study.families([sigmoid[0], *fourier, sigmoid[1]]) == [sigmoid, fourier[:2], fourier[2:]]
+
+
+def test_rows_come_family_by_family_in_the_order_of_variants_and_seeds(families):
+    named = [[(row.surrogate, row.value, row.seed) for row in rows] for rows in families]
+    sigmoid = [("Sigmoid", 1.0, 0), ("Sigmoid", 1.0, 1), ("Sigmoid", 50.0, 0), ("Sigmoid", 50.0, 1)]
+    assert named == [sigmoid, [("Arctan", 1.0, 0), ("Arctan", 1.0, 1)]]
+    for row in itertools.chain(*families):
+        assert 0 < row.test_accuracy < 1
+        assert 0 < row.spike_rate < 1
+        assert np.isfinite([row.test_loss, row.train_loss]).all()
+
+
+def test_every_epoch_of_a_family_is_told(families, ticks):
+    assert ticks == [2, 2, 1, 1]
+
+
+def test_a_run_does_not_depend_on_its_neighbours(families):
+    (alone,) = study.run(scaled(surgrad.Sigmoid, 50.0), dataclasses.replace(TINY, seeds=(1,)))
+    assert but_seconds(alone) == but_seconds([families[0][3]])
+
+
+def test_runs_all_at_once_learn_like_runs_one_by_one(families):
+    # Only nearly: training spikes is chaotic, and the order of a sum may decide a spike.
+    (at_once,) = study.run(scaled(surgrad.Arctan, 1.0), dataclasses.replace(TINY, mapping="vmap"))
+    for a, b in zip(at_once, families[1], strict=True):
+        np.testing.assert_allclose(a.train_loss, b.train_loss, rtol=0.01)
+
+
+def test_a_study_ends_with_what_the_tick_raises(families):
+    def stop(family):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(study.run(scaled(surgrad.Arctan, 1.0), TINY, stop))
+
+
+def row(surrogate, value, seed, accuracy, seconds=1.0):
+    return study.Row(surrogate, "scale", value, seed, accuracy, 0.5, 0.25, 0.1, seconds)
+
+
+def test_a_summary_has_means_and_deviations_over_seeds():
+    rows = [row("b", 1.0, 0, 0.9), row("b", 1.0, 1, 0.8), row("a", 1.0, 0, 0.7), row("b", 1.0, 2, 0.94)]
+    b, a = study.summarise(rows)
+    assert (b.surrogate, b.runs, a.surrogate, a.runs) == ("b", 3, "a", 1)
+    assert b.test_accuracy == statistics.fmean([0.9, 0.8, 0.94])
+    assert b.test_accuracy_sd == pytest.approx(np.std([0.9, 0.8, 0.94], ddof=1))
+    assert a.test_accuracy_sd is None
+    assert (b.seconds, b.test_loss, b.train_loss, b.spike_rate) == pytest.approx((3.0, 0.5, 0.25, 0.1))
+
+
+def test_the_picture_shows_the_means_against_the_scale():
+    plot = pytest.importorskip("surgrad.plot")
+    rows = [
+        row("sigmoid", scale, seed, 0.9 - scale / 100 + seed / 100) for scale in (0.1, 1.0, 10.0) for seed in (0, 2)
+    ]
+    figure = plot.study(study.summarise(rows))
+    upper, lower = figure.axes
+    shown = np.array(upper.lines[0].get_xydata(), float)
+    np.testing.assert_allclose(shown, [(0.1, 90.9), (1, 90.0), (10, 81.0)])
+    np.testing.assert_allclose(lower.lines[0].get_ydata(), [0.5] * 3)
+    assert "mean ± sd of 2 seeds" in upper.get_ylabel()
+    assert all(axes.get_ylabel() for axes in figure.axes)
+    assert "scale" in lower.get_xlabel()
+
+
+def test_values_of_different_parameters_have_a_panel_each():
+    plot = pytest.importorskip("surgrad.plot")
+    lines = study.summarise(
+        [row("sigmoid", 1.0, 0, 0.9), dataclasses.replace(row("arctan", -1, 0, 0.9), parameter="alpha")]
+    )
+    figure = plot.study(lines)
+    assert [axes.get_xlabel() for axes in figure.axes[2:]][1] == "alpha (dimensionless)"
+    assert [axes.get_xscale() for axes in figure.axes[:2]] == ["log", "linear"]
+
+
+@pytest.mark.parametrize("wrong", [{"mapping": "pmap"}, {"epochs": 0}, {"seeds": ()}])
+def test_settings_refuse_what_cannot_be_run(wrong):
+    with pytest.raises(ValueError, match="Settings: "):
+        study.Settings(**wrong)
+
+
+def test_one_program_serves_all_runs_of_a_family(families):
+    before = study._epoch._cache_size()
+    list(study.run(scaled(surgrad.Sigmoid, 2.0, 3.0), TINY))
+    assert study._epoch._cache_size() == before
+
+
+def test_no_mapping_means_what_suits_the_backend(families):
+    backend = jax.default_backend()
+    mapping = "map" if backend == "cpu" else "vmap"
+    (rows,) = study.run(scaled(surgrad.Arctan, 1.0), dataclasses.replace(TINY, mapping=mapping))
+    assert but_seconds(rows) == but_seconds(families[1])

@@ -1,0 +1,107 @@
+"""Fitting: losses and updates are those of the textbook, and nothing but the weights is learned."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from surgrad.tasks import Dataset
+
+optax = pytest.importorskip("optax")
+train = pytest.importorskip("surgrad.train")
+
+STEPS, CLASSES, RATE = 8, 2, 0.01
+ADAM = optax.adam(RATE)
+# One class spikes early on the first two of four channels, the other late on the last two.
+LATENCIES = jnp.array([[0, 1, STEPS, STEPS], [1, 0, STEPS, STEPS], [STEPS, STEPS, 4, 5], [STEPS, STEPS, 5, 4]] * 4)
+DATA = Dataset(LATENCIES, jnp.array([0, 0, 1, 1] * 4), STEPS, CLASSES)
+
+
+def network(spike=None, hidden=16):
+    spike = surgrad.Sigmoid() if spike is None else spike
+    return train.classifier(jax.random.key(0), spike, DATA, hidden=hidden, tau=5.0, gain=3.0)
+
+
+@pytest.fixture(scope="module")
+def epoch():
+    return jax.jit(train.epoch, static_argnums=1)
+
+
+def test_the_score_is_that_of_the_highest_voltage_over_time():
+    peaks = np.random.default_rng(0).normal(size=(16, CLASSES))
+    voltages = np.stack([peaks - 1, peaks, peaks - 3])
+    hidden = np.zeros((3, 16, 5))
+    hidden[1, :8] = 1
+    score = train.score(lambda spikes: (jnp.asarray(hidden), jnp.asarray(voltages)), DATA)
+    labels = np.asarray(DATA.labels)
+    right = peaks[np.arange(16), labels]
+    wrong = peaks[np.arange(16), 1 - labels]
+    np.testing.assert_allclose(score.loss, np.log1p(np.exp(wrong - right)).mean(), rtol=1e-6)
+    np.testing.assert_allclose(score.accuracy, (right > wrong).mean(), rtol=1e-6)
+    np.testing.assert_allclose(score.spike_rate, 1 / 6, rtol=1e-6)
+
+
+def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate_against_its_gradient():
+    fit = train.start(network(), ADAM)
+
+    @jax.jit
+    def gradient(fit):
+        return jax.value_and_grad(lambda layers: train.score(fit.network.replace(layers=layers), DATA).loss)(
+            fit.network.layers
+        )
+
+    after, loss = jax.jit(train.step, static_argnums=1)(fit, ADAM, DATA)
+    before, slope = gradient(fit)
+    np.testing.assert_allclose(loss, before, rtol=1e-6)
+    moved = jax.tree.map(lambda new, old: new - old, after.network.layers, fit.network.layers)
+    for change, g in zip(jax.tree.leaves(moved), jax.tree.leaves(slope), strict=True):
+        # Adam's first update is -rate g/(|g| + 1e-8); the difference of weights of order 1 is rounded to 1e-7.
+        np.testing.assert_allclose(change, -RATE * g / (jnp.abs(g) + 1e-8), atol=3e-7)
+    assert float(jnp.abs(moved[0].weights).max()) > 0.9 * RATE
+
+
+@pytest.mark.usefixtures("x64")
+def test_the_gradient_of_a_smooth_network_is_that_of_finite_differences():
+    net = network(surgrad.Sigmoid(2.0).smooth())
+    layers, structure = jax.tree.flatten(net.layers)
+    keys = jax.random.split(jax.random.key(1), len(layers))
+    along = [jax.random.normal(k, w.shape, w.dtype) for k, w in zip(keys, layers, strict=True)]
+
+    @jax.jit
+    def loss(distance):
+        moved = [w + distance * d for w, d in zip(layers, along, strict=True)]
+        return train.score(net.replace(layers=structure.unflatten(moved)), DATA).loss
+
+    h = 1e-5  # the error of the quotient is of the order h², that of rounding 1e-16/h
+    np.testing.assert_allclose(jax.grad(loss)(0.0), (loss(h) - loss(-h)) / (2 * h), rtol=1e-7)
+
+
+def test_two_patterns_are_learned(epoch):
+    fit, losses = train.start(network(), ADAM), []
+    for k in range(40):
+        fit, loss = epoch(fit, ADAM, DATA, train.batches(jax.random.key(k), 16, 8))
+        losses.append(float(loss))
+    assert losses[-1] < 0.1 * losses[0]
+    assert train.score(fit.network, DATA).accuracy == 1
+
+
+def test_weights_are_learned_and_cells_are_not(epoch):
+    fit = train.start(network(), ADAM)
+    after, _ = epoch(fit, ADAM, DATA, jnp.arange(16).reshape(2, 8))
+    assert jax.tree.leaves(after.network.cells) == jax.tree.leaves(fit.network.cells)
+    assert not np.array_equal(after.network.layers[0].weights, fit.network.layers[0].weights)
+
+
+def test_batches_hold_every_sample_once_in_an_order_of_their_own():
+    order = np.asarray(train.batches(jax.random.key(0), 17, 4))
+    assert order.shape == (4, 4)
+    assert len(set(order.flat)) == 16
+    assert set(order.flat) < set(range(17))
+    assert not np.array_equal(order, train.batches(jax.random.key(1), 17, 4))
+
+
+@pytest.mark.parametrize("batch", [0, 17])
+def test_a_batch_must_fit_the_data(batch):
+    with pytest.raises(ValueError, match=f"batch must be 1 to 16, the number of samples, got {batch}"):
+        train.batches(jax.random.key(0), 16, batch)
