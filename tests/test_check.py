@@ -182,12 +182,10 @@ def test_a_report_without_failures_does_not_raise():
 @pytest.mark.parametrize(
     "surrogate",
     [
-        surgrad.Sigmoid(jnp.array([1.0, 4.0, 200.0])),
         surgrad.Asymmetric(surgrad.Sigmoid(2.0), surgrad.SoftSign(1.0)),
         surgrad.Mixture([surgrad.Sigmoid(), surgrad.PiecewiseQuadratic(jnp.array([1.0, 3.0]))]),
         surgrad.Sigmoid().smooth(),
         surgrad.Sigmoid(parameter_tangent="function", second_order="surrogate"),
-        surgrad.ReluGrad(parameter_tangent="none"),
     ],
     ids=repr,
 )
@@ -252,5 +250,5 @@ def test_nan_debugging_does_not_stop_a_check():
 
 def test_strict_dtype_promotion_does_not_stop_a_check():
     with jax.numpy_dtype_promotion("strict"):
-        report = check(surgrad.Sigmoid(jnp.array([1.0, 2.0])), laws=["curve_matches_slope", "finite", "bounded"])
+        report = check(surgrad.Sigmoid(jnp.array([1.0, 200.0])), laws=["curve_matches_slope", "finite", "bounded"])
     report.raise_if_failed()
