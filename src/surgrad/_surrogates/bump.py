@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.special import erf
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import decay_integral, finite, magnitude, saturated, side, twin_bumps
+from surgrad._surrogates.numerics import decay_integral, finite, magnitude, saturated, side, twin_bumps, with_limits
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 _AREA = "the original's area, 2/alpha, makes the curve end at 1/2 ± 1/alpha"
@@ -29,7 +29,10 @@ class GaussianGrad(Surrogate):
     alpha: Parameter = parameter(default=0.5, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        return 0.5 + self.alpha / 2 * erf(saturated(finite(x) / self.sigma) / math.sqrt(2))
+        # In some releases of XLA erf ends a unit short of 1.
+        half = self.alpha / 2
+        curve = 0.5 + half * erf(saturated(finite(x) / self.sigma) / math.sqrt(2))
+        return with_limits(curve, x, 0.5 - half, 0.5 + half)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         z = saturated(finite(x) / self.sigma)
@@ -62,7 +65,9 @@ class MultiGaussianGrad(Surrogate):
     def surrogate_fun(self, x: Membrane) -> Curve:
         z, wide = saturated(finite(x) / self.sigma), self.s * math.sqrt(2)
         lobes = erf((z - 1) / wide) + erf((z + 1) / wide)
-        return 0.5 + self.scale / 2 * ((1 + self.h) * erf(z / math.sqrt(2)) - self.h * lobes)
+        curve = 0.5 + self.scale / 2 * ((1 + self.h) * erf(z / math.sqrt(2)) - self.h * lobes)
+        half = self.scale * (1 - self.h) / 2
+        return with_limits(curve, x, 0.5 - half, 0.5 + half)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         z = saturated(finite(x) / self.sigma)

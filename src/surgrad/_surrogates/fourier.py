@@ -44,19 +44,18 @@ class SquarewaveFourierSeries(Surrogate):
         return 2 * math.pi * jax.lax.rem(x, jnp.asarray(self.t_period, x.dtype) + jnp.zeros_like(x)) / self.t_period
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        theta = self._phase(x)
-        terms = _odd_multiples(jnp.sin(theta), -jnp.sin(theta), theta, self.n)
+        sine = jnp.sin(self._phase(x))
+        terms = _odd_multiples(sine, -sine, 2 - 4 * sine**2, self.n)
         return 0.5 + 2 / math.pi * sum((term / (2 * i + 1) for i, term in enumerate(terms)), jnp.zeros_like(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        theta = self._phase(x)
-        terms = _odd_multiples(jnp.cos(theta), jnp.cos(theta), theta, self.n)
+        cosine = jnp.cos(self._phase(x))
+        terms = _odd_multiples(cosine, cosine, 4 * cosine**2 - 2, self.n)
         return 4 / self.t_period * sum(terms, jnp.zeros_like(x))
 
 
-def _odd_multiples(first: Real, before: Real, theta: Real, n: int) -> list[Real]:
-    """Sine or cosine of θ, 3θ, 5θ, ..., by f(k+2) = 2 cos(2θ) f(k) - f(k-2): one cosine for all."""
-    twice = 2 * jnp.cos(2 * theta)
+def _odd_multiples(first: Real, before: Real, twice: Real, n: int) -> list[Real]:
+    """Sine or cosine f of θ, 3θ, 5θ, ..., from f(θ), f(-θ) and twice cos(2θ): f(k+2) = 2 cos(2θ) f(k) - f(k-2)."""
     terms = [first]
     for _ in range(n - 1):
         before, first = first, twice * first - before
