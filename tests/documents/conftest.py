@@ -1,9 +1,16 @@
-"""What the documents' readers have around them: axes to draw on, and brainstate if it is installed."""
+"""What the documents' readers have around them: axes to draw on, and other libraries if they are installed."""
 
 import warnings
 
 import jax
 import pytest
+
+
+def library(name):
+    """A library whose import warns of its own deprecated parts; without it, the test is skipped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(name)
 
 
 @pytest.fixture
@@ -15,10 +22,22 @@ def axes():
 
 @pytest.fixture(scope="session")
 def brainstate():
-    """brainstate, whose import warns of its own deprecated parts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("brainstate")
+    return library("brainstate")
+
+
+@pytest.fixture(scope="session")
+def braintools():
+    return library("braintools")
+
+
+@pytest.fixture(scope="session")
+def brainpy():
+    return library("brainpy")
+
+
+@pytest.fixture(scope="session")
+def brainunit():
+    return library("brainunit")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The basics tutorial (the first document), block by block: 10 blocks."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +66,7 @@ def steps_to_threshold(currents):
 
 
 def test_block_01_the_names_that_the_document_uses_are_there():
-    used = "Sigmoid Arctan SoftSign ERF GaussianGrad PiecewiseQuadratic ReluGrad LeakyRelu".split()
+    used = ["Sigmoid", "Arctan", "SoftSign", "ERF", "GaussianGrad", "PiecewiseQuadratic", "ReluGrad", "LeakyRelu"]
     assert all(issubclass(getattr(surrogate, name), surrogate.Surrogate) for name in used)
 
 
@@ -135,7 +137,7 @@ def test_block_07_a_larger_alpha_is_steeper_taller_and_nearer_to_the_step():
         errors.append(jnp.abs(sg.surrogate_fun(X) - STEP))
         heights.append(float(sg.surrogate_grad(X).max()))
         assert alpha / 4 * (1 - 0.01) < heights[-1] <= alpha / 4
-    assert all((nearer <= further).all() for further, nearer in zip(errors, errors[1:], strict=False))
+    assert all((nearer <= further).all() for further, nearer in itertools.pairwise(errors))
     assert heights == sorted(heights)
 
 

@@ -1,6 +1,7 @@
 """The training runs of the third document: a neuron in a Python loop over time, plain gradient descent."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -150,15 +151,16 @@ def learned_layers(compiled):
         return jnp.mean(missed)
 
     key, sizes, weights = jax.random.PRNGKey(456), [10, 8, 6, 4], []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(sizes):
         key, subkey = jax.random.split(key)
         weights.append(initial_weights(subkey, (n_out, n_in)))
     key, subkey = jax.random.split(key)
     inputs = jax.random.bernoulli(subkey, 0.3, (30, 10)).astype(float)
     targets = jax.random.bernoulli(key, 0.5, (30, 4)).astype(float)
     alphas, rows = jnp.array([2.0, 3.0, 4.0]), []
+    gradients = quickly(jax.value_and_grad(loss_fn, argnums=(0, 1)))
     for _ in range(100):
-        loss, (by_weights, by_alphas) = jax.value_and_grad(loss_fn, argnums=(0, 1))(weights, alphas, inputs, targets)
+        loss, (by_weights, by_alphas) = gradients(weights, alphas, inputs, targets)
         weights = [w - 0.01 * g for w, g in zip(weights, by_weights, strict=True)]
         alphas = jnp.clip(alphas - 0.05 * by_alphas, 0.5, 10.0)
         rows.append([float(loss), *alphas.tolist()])
