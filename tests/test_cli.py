@@ -65,12 +65,13 @@ MISTAKES = {
     "compare --epochs many": ["--epochs: must be an integer >= 1, got 'many'"],
     "compare --mapping pmap": ["'pmap'", "'vmap'"],
     "compare --out {file}/results": ["cannot write to", "Not a directory"],
+    "compare --out {file}": ["cannot write to", "not a folder"],
     "compare --epoch": ["expected one argument"],
     "compere": ["'compere'", "'compare'"],
     "check softsine": ["no surrogate 'softsine'", "soft_sign"],
     "show sigmoid:alpha=0": ["Sigmoid: alpha must be > 0, got 0"],
     "show sigmoid --out {folder}/picture.xyz": ["xyz", "png"],
-    "show sigmoid --out {file}/picture.png": ["cannot write", "Not a directory"],
+    "show sigmoid --out {file}/picture.png": ["cannot write to", "not a folder"],
 }
 
 

@@ -7,13 +7,12 @@ import dataclasses
 import json
 import math
 import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from surgrad.cli.usage import UsageError
+from surgrad.cli.usage import writing
 
 
 class Folder:
@@ -32,7 +31,7 @@ class Folder:
     def __init__(self, path: str, columns: Sequence[str]):
         self.path = Path(path)
         self.runs, self.results, self.picture = (self.path / n for n in ("runs.csv", "results.json", "compare.png"))
-        with self._writing():
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for file in (self.results, self.picture):
                 file.unlink(missing_ok=True)
@@ -41,26 +40,19 @@ class Folder:
 
     def append(self, rows: Sequence[Any]) -> None:
         """Add the rows of finished runs to `runs.csv`, safe from whatever happens later."""
-        with self._writing(), self.runs.open("a", newline="", encoding="utf-8") as file:
+        with writing(self.path), self.runs.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(dataclasses.astuple(row) for row in rows)
 
     def write(self, results: dict[str, Any]) -> None:
         """Write `results.json`, with the versions of what made the results."""
         content = json.dumps({"versions": _versions()} | _plain(results), indent=1, allow_nan=False)
-        with self._writing():
+        with writing(self.path):
             self.results.write_text(content + "\n", encoding="utf-8")
 
     def draw(self, figure: Any) -> None:
         """Write `compare.png`."""
-        with self._writing():
+        with writing(self.path):
             figure.savefig(self.picture, dpi=160)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UsageError(f"cannot write to {self.path}: {error.strerror or error} ({error.filename}).") from error
 
 
 def _versions() -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surgrad.cli import specs
-from surgrad.cli.usage import UsageError, reported, require
+from surgrad.cli.usage import reported, require, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,12 +26,9 @@ def run(options: argparse.Namespace) -> int:
     require("matplotlib")
     figure = _figure(specs.parse(options.surrogates) if options.surrogates else [])
     path = Path(options.out)
-    with reported(ValueError):  # an ending that is no format
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=160)
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error
+    with writing(path), reported(ValueError):  # the latter from an ending that is no format
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160)
     print(f"written to {path}", file=sys.stderr)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UsageError(Exception):
@@ -18,6 +19,16 @@ def reported(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         raise UsageError(" ".join(str(error.args[0] if error.args else error).split())) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the file system as mistakes of the user, who chose the path."""
+    try:
+        yield
+    except OSError as error:
+        reason = "not a folder" if isinstance(error, FileExistsError) else error.strerror or error
+        raise UsageError(f"cannot write to {path}: {reason} ({error.filename}).") from error
 
 
 def require(*packages: str) -> None:
