@@ -11,10 +11,12 @@ import pytest
 import surgrad
 from surgrad.cli import main, specs
 from surgrad.cli.signals import StoppedError, stop_on_signals
+from surgrad.cli.table import print_table
 from surgrad.cli.usage import UsageError
 
 for package in ("optax", "sklearn", "rich", "matplotlib"):
     pytest.importorskip(package)
+Summary = pytest.importorskip("surgrad.study").Summary
 
 COMMAND = (sys.executable, "-m", "surgrad")
 TINY = ("--scales", "1", "--seeds", "1", "--epochs", "1")
@@ -162,6 +164,14 @@ def test_compare_prints_and_writes_the_same_twice(tmp_path):
     assert results["variants"][1]["surrogate"] == {"class": "Sigmoid", "alpha": 20.0}
     assert [row["test_accuracy"] for row in results["rows"]] == [float(row["test_accuracy"]) for row in rows[0]]
     assert (folders[0] / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_is_cut_where_the_width_is_unknown(capsys):
+    names = [spec.name for spec in specs.parse(",".join(surgrad.catalogue()))]
+    print_table([Summary(name, "t_period", 0.00012345, 3, 0.9, 0.01, 1, 2, 0.1, 1234.5) for name in names])
+    table = [line.split() for line in capsys.readouterr().out.splitlines()[1 : len(names) + 1]]
+    rest = ["t_period", "=", "0.00012345", "90.0", "±", "1.0", "1.000", "2.000", "0.100", "1234.5"]
+    assert table == [[name, *rest] for name in names]
 
 
 def test_a_study_that_is_interrupted_keeps_the_rows_that_are_finished(tmp_path):

@@ -17,16 +17,18 @@ def print_table(summary: Sequence[Summary]) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    terminal = console.is_terminal
+    if not terminal:
+        console.width = 200  # nobody knows the width, and nothing is to be cut
     scaled = all(line.parameter == "scale" for line in summary)
-    table.add_column("surrogate", no_wrap=True)
-    for name in ("scale" if scaled else "setting", "test accuracy, %", "test loss", "train loss", "spike rate", "s"):
-        table.add_column(name, justify="right", no_wrap=True)
+    heads = "test accuracy, %", "test loss", "train loss", "spike rate", "s"
+    table = Table("surrogate", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for head in ("scale" if scaled else "setting", *heads):
+        table.add_column(head.replace(" ", "\n", 1) if terminal else head, justify="right", no_wrap=True)
     for line in summary:
         table.add_row(*_cells(line, scaled))
-    # Where nobody knows the width, nothing is folded.
-    console.print(table, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
-    console.print("\n".join(_conclusions(summary)), soft_wrap=not console.is_terminal)
+    console.print(table)
+    console.print("\n".join(_conclusions(summary)))
 
 
 def _cells(line: Summary, scaled: bool) -> list[str]:
