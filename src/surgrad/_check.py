@@ -136,7 +136,7 @@ def _verdict(law: Law, probe: Probe) -> Verdict:
     if waiver is None:
         return Verdict(law.name, "ok", law.says) if broken is None else Verdict(law.name, "failed", broken)
     if broken is None:
-        return Verdict(law.name, "unneeded", f"holds, but is waived ({waiver}): remove the waiver")
+        return Verdict(law.name, "unneeded", f"holds for these hyperparameters, though the class waives it: {waiver}")
     return Verdict(law.name, "waived", f"{waiver} ({broken})")
 
 

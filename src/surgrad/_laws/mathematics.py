@@ -75,7 +75,8 @@ def _beyond_integral(probe: Probe, intervals: np.ndarray, panels: int) -> tuple[
     integral, error = probe.integrals(GRID[intervals], GRID[intervals + 1], panels)
     with np.errstate(invalid="ignore"):
         rise = high - low
-        rounding = ABSOLUTE * (np.abs(low) + np.abs(high)) + RELATIVE * np.abs(integral)
+        # The terms of a curve from 0 to 1 are of size 1, however small their sum is in a tail.
+        rounding = ABSOLUTE * (1 + np.abs(low) + np.abs(high)) + RELATIVE * np.abs(integral)
         return np.abs(rise - integral) - error - rounding, rise, integral
 
 
