@@ -1,7 +1,10 @@
 """The command line, as a person at a terminal meets it: mistakes in one line, results that stay, the same each time."""
 
+import contextlib
 import csv
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +22,7 @@ for package in ("optax", "sklearn", "rich", "matplotlib"):
 Summary = pytest.importorskip("surgrad.study").Summary
 
 COMMAND = (sys.executable, "-m", "surgrad")
-TINY = ("--scales", "1", "--seeds", "1", "--epochs", "1")
+SURROGATE, SMALL = "sigmoid:alpha=2,20", ("--seeds", "2", "--seed", "5", "--epochs", "2")
 
 
 def run(*arguments):
@@ -129,41 +132,57 @@ def test_help_needs_no_optional_package():
     assert done.stdout.endswith("set()\n")
 
 
-def test_compare_prints_and_writes_the_same_twice(tmp_path):
-    arguments = ("--surrogates", "sigmoid:alpha=2,20", "--seeds", "2", "--epochs", "1", "--seed", "5")
-    folders = [tmp_path / "one", tmp_path / "deeper" / "two"]
-    processes = [start("compare", *arguments, "--out", str(folder)) for folder in folders]
-    printed = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], printed
-    tables = [[line.rsplit(maxsplit=1)[0] for line in out.splitlines()[:3]] for out, _ in printed]
-    assert tables[0] == tables[1]
-    assert tables[0][0].split() == [
-        "surrogate",
-        "setting",
-        "test",
-        "accuracy,",
-        "%",
-        "test",
-        "loss",
-        "train",
-        "loss",
-        "spike",
-        "rate",
-    ]
-    assert [line.split()[:4] for line in tables[0][1:]] == [["sigmoid", "alpha", "=", n] for n in ("2", "20")]
-    assert "\x1b" not in printed[0][0]
-    assert "4 runs in " in printed[0][1]
-    rows = [rows_of(folder) for folder in folders]
-    assert rows[0] == rows[1]
-    assert [(row["parameter"], row["value"], row["seed"]) for row in rows[0]] == [
-        ("alpha", value, seed) for value in ("2.0", "20.0") for seed in ("5", "6")
-    ]
-    results = json.loads((folders[0] / "results.json").read_text())
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small study in this process: exit code, what it prints, its folder."""
+    folder = tmp_path_factory.mktemp("results") / "deeper" / "finished"
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run("compare", "--surrogates", SURROGATE, *SMALL, "--out", str(folder))
+    return code, out.getvalue(), err.getvalue(), folder
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """The same and one more surrogate in another process, which gets an interrupt when the first is ready."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    process = start("compare", "--surrogates", f"{SURROGATE},arctan", *SMALL, "--out", str(folder))
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, first + err, folder
+
+
+def test_compare_prints_a_table_and_writes_what_it_found(finished):
+    code, out, err, folder = finished
+    assert code == 0
+    assert re.fullmatch(rf"sigmoid: 4 runs in .*\n4 runs in \d+ s; written to {folder}\n", err)
+    assert [line.split()[:4] for line in out.splitlines()[1:3]] == [["sigmoid", "alpha", "=", n] for n in ("2", "20")]
+    assert "\x1b" not in out
+    rows = rows_of(folder)
+    varied = [(row["parameter"], row["value"], row["seed"]) for row in rows]
+    assert varied == [("alpha", value, seed) for value in ("2.0", "20.0") for seed in ("5", "6")]
+    results = json.loads((folder / "results.json").read_text())
     assert results["finished"]
     assert results["versions"]["surgrad"] == surgrad.__version__
     assert results["variants"][1]["surrogate"] == {"class": "Sigmoid", "alpha": 20.0}
-    assert [row["test_accuracy"] for row in results["rows"]] == [float(row["test_accuracy"]) for row in rows[0]]
-    assert (folders[0] / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert [row["test_accuracy"] for row in results["rows"]] == [float(row["test_accuracy"]) for row in rows]
+    assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_study_that_is_interrupted_keeps_the_rows_that_are_finished(interrupted):
+    code, out, err, folder = interrupted
+    assert code == 130
+    assert err.endswith(f"\nstopped: the 4 runs of 10 that had finished are in {folder}\n")
+    assert [row["surrogate"] for row in rows_of(folder)] == ["sigmoid"] * 4
+    assert out.splitlines()[1].startswith("sigmoid")
+    assert not json.loads((folder / "results.json").read_text())["finished"]
+
+
+def test_the_same_seed_gives_the_same_table_in_another_process(finished, interrupted):
+    tables = [[line.rsplit(maxsplit=1)[0] for line in out.splitlines()[:3]] for _, out, _, _ in (finished, interrupted)]
+    assert tables[0] == tables[1]
+    assert rows_of(finished[3]) == rows_of(interrupted[3])
 
 
 def test_nothing_is_cut_where_the_width_is_unknown(capsys):
@@ -172,20 +191,6 @@ def test_nothing_is_cut_where_the_width_is_unknown(capsys):
     table = [line.split() for line in capsys.readouterr().out.splitlines()[1 : len(names) + 1]]
     rest = ["t_period", "=", "0.00012345", "90.0", "±", "1.0", "1.000", "2.000", "0.100", "1234.5"]
     assert table == [[name, *rest] for name in names]
-
-
-def test_a_study_that_is_interrupted_keeps_the_rows_that_are_finished(tmp_path):
-    tiny = ("--scales", "1", "--seeds", "2", "--epochs", "2", "--out", str(tmp_path))
-    process = start("compare", "--surrogates", "sigmoid,arctan", *tiny)
-    first = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
-    assert first.startswith("sigmoid: 2 runs in ")
-    assert process.returncode == 130
-    assert err == f"stopped: the 2 runs of 4 that had finished are in {tmp_path}\n"
-    assert out.splitlines()[1].startswith("sigmoid")
-    assert [(row["surrogate"], row["seed"]) for row in rows_of(tmp_path)] == [("sigmoid", "0"), ("sigmoid", "1")]
-    assert not json.loads((tmp_path / "results.json").read_text())["finished"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
