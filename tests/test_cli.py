@@ -138,7 +138,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "deeper" / "finished"
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = run("compare", "--surrogates", SURROGATE, *SMALL, "--out", str(folder))
+        code = run("compare", "--surrogates", f"{SURROGATE},Sigmoid:alpha=20", *SMALL, "--out", str(folder))
     return code, out.getvalue(), err.getvalue(), folder
 
 

@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _variants(options: argparse.Namespace) -> list[Variant]:
-    """Every surrogate at every scale, or at the values of its parameter."""
+    """Every surrogate at every scale, or at the values of its parameter; nothing twice."""
     from surgrad.study import Variant, at_unit_peak
 
     scales, variants = specs.scales(options.scales), []
@@ -96,7 +96,7 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
         else:
             settings = zip(spec.values, surrogates, strict=True)
             variants += [Variant(spec.name, spec.parameter, float(v), surrogate) for v, surrogate in settings]
-    return variants
+    return list(dict.fromkeys(variants))
 
 
 def _train(variants: list[Variant], settings: Settings, folder: Folder) -> tuple[list[Row], int | None]:
