@@ -32,8 +32,8 @@ EXCUSES = {
     "_base_test.py::TestHeavisideBatching::test_vmap_only_dx_batched": PRIVATE,
     "_base_test.py::TestHeavisideBatching::test_batching_rule_neither_axis_batched": PRIVATE,
     "_base_test.py::TestSurrogateGradient::test_vmap_grad_matches": (
-        "it compares a compiled with an uncompiled 1 - tanh(2x)^2 to 1e-5 where that cancels to 1e-3 and half a rounding "
-        "of 1 is 2e-5 of it; calls are compiled here, and upstream fails in the same way under jax.jit"
+        "it compares a compiled with an uncompiled 1 - tanh(2x)^2 to 1e-5, where that cancels to 1e-3 and half a "
+        "rounding of 1 is 2e-5 of it; calls are compiled here, and upstream fails in the same way under jax.jit"
     ),
     "_impl_extra_test.py::test_surrogate_fun_not_implemented[": (
         "it asserts that five surrogates have no curve; here every surrogate has one"
