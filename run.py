@@ -5,8 +5,6 @@ Everything is installed into `.venv` next to this file, once, and again when the
 readable by old Pythons too, so that they can be told that they are too old.
 """
 
-from __future__ import print_function
-
 import glob
 import hashlib
 import os
@@ -102,7 +100,10 @@ def test_versions():
 def main(arguments):
     if sys.version_info < OLDEST:
         have, need = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
-        fail("need Python >= %s, have %s at %s; use a newer one: make PYTHON=python%s" % (need, have, sys.executable, need))
+        fail(
+            "need Python >= %s, have %s at %s; use a newer one: make PYTHON=python%s"
+            % (need, have, sys.executable, need)
+        )
     if not arguments or arguments[0] not in COMMANDS:
         known = "\n".join("  %-14s %s" % item for item in COMMANDS.items())
         fail("usage: python3 run.py COMMAND [options of the command]\n" + known)

@@ -6,6 +6,15 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    for name in ("brainstate", "brainpy.state", "braintools", "brainunit", "flax.nnx", "flax.linen", "equinox", "haiku"):
+    for name in (
+        "brainstate",
+        "brainpy.state",
+        "braintools",
+        "brainunit",
+        "flax.nnx",
+        "flax.linen",
+        "equinox",
+        "haiku",
+    ):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

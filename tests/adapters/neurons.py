@@ -17,7 +17,6 @@ with warnings.catch_warnings():
     upstream = pytest.importorskip("braintools.surrogate")
     state = pytest.importorskip("brainpy.state")
 
-import jax.numpy as jnp
 
 SIZE, LONGEST = 8, 1000
 """Neurons in a population; lines of the longest program that is compiled: beyond, the compiler takes minutes."""

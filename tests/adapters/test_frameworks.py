@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from frameworks import FIRST, FRAMEWORKS, RATE, SECOND, X, Y
 
 import surgrad
-from frameworks import FIRST, FRAMEWORKS, RATE, SECOND, X, Y
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 ALPHA = 4.0
