@@ -123,7 +123,11 @@ def test_an_object_that_holds_itself_is_no_endless_loop():
     assert surgrad.cite(ring) == surgrad.cite(surgrad.S2NN)
 
 
-@pytest.mark.parametrize("tree", [Uncited(), Uncited, None, [], {}, 1.0, jnp.ones(3), Cell(None), [object()]], ids=repr)
+@pytest.mark.parametrize(
+    "tree",
+    [Uncited(), Uncited, None, [], {}, 1.0, jnp.ones(3), Cell(None), [object()]],
+    ids=lambda tree: type(tree).__name__,
+)
 def test_nothing_used_gives_the_empty_string(tree):
     assert surgrad.cite(tree) == ""
 
