@@ -88,7 +88,7 @@ def newest_python():
 
 
 def test_versions():
-    tests = ["-m", "pytest", "-m", "versions"]
+    tests = ["-m", "pytest", "-m", "versions and not slow"]
     call(environment(".venv-oldest", ["-e", ".[dev]", "jax==0.8.0", "jaxlib==0.8.0"], pinned=False), *tests)
     python = newest_python()
     if python is None:

@@ -3,6 +3,28 @@
 import jax
 import pytest
 
+# What the core promises of JAX itself, and so what is run on its oldest and its newest version.
+VERSIONED = {
+    "test_check.py",
+    "test_combinators.py",
+    "test_compile_once.py",
+    "test_edge_values.py",
+    "test_golden.py",
+    "test_inputs.py",
+    "test_pytree.py",
+    "test_second_derivatives.py",
+    "test_spike_operator.py",
+    "test_training_derivatives.py",
+    "test_user_classes.py",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in VERSIONED:
+            item.add_marker(pytest.mark.versions)
+
 
 @pytest.fixture
 def x64():
