@@ -1,6 +1,21 @@
-"""The logistic function and its derivatives by their formulas, in NumPy."""
+"""The logistic function: its derivatives by their formulas, in NumPy, and a surrogate of few operations."""
 
+import jax
 import numpy as np
+
+import surgrad
+
+
+class Logistic(surgrad.Surrogate):
+    """A sigmoid as a user would write it: fewer operations than `Sigmoid`, so that a program compiles in half the time."""
+
+    alpha: float = 4.0
+
+    def surrogate_fun(self, x):
+        return jax.nn.sigmoid(self.alpha * x)
+
+    def surrogate_grad(self, x):
+        return self.alpha * jax.nn.sigmoid(self.alpha * x) * jax.nn.sigmoid(-self.alpha * x)
 
 
 def derivatives(z):

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 import logistic
-import surgrad
-from golden_rows import rows
 from transformations import MODES, TRANSFORMATIONS, UNJITTED
 
 X = np.array([-2.0, -1.1, -0.4, -0.05, 0.0, 0.1, 0.6, 1.7])
@@ -67,7 +65,7 @@ def program(transformation, mode):
     def run(x, alpha, first, second):
         results = {}
         for convention, order in STRUCTURES:
-            surrogate = surgrad.Sigmoid(alpha, parameter_tangent=convention, second_order=order)
+            surrogate = logistic.Logistic(alpha, parameter_tangent=convention, second_order=order)
             structure = jax.tree.structure((surrogate, x))
             along = [structure.unflatten([c * jnp.ones_like(x) for c in direction]) for direction in (first, second)]
             results[convention, order] = differentiate(function, (surrogate, x), *along)
@@ -110,33 +108,6 @@ def test_the_two_second_orders_are_far_apart():
         assert np.max(np.abs(exact - surrogate)) > 0.1 * np.max(np.abs(exact))
 
 
-def raised(surrogate, x):
-    return (surrogate(x) + 0.5) ** 2
-
-
-@jax.jit
-def second_by_x(surrogate, x):
-    along = jax.tree.map(jnp.zeros_like, surrogate), jnp.ones_like(x)
-    return {
-        (transformation, mode): MODES[mode](TRANSFORMATIONS[transformation](raised), (surrogate, x), along, along)[1]
-        for transformation in ("plain", "scan")
-        for mode in ("reverse-reverse", "forward-reverse")
-    }
-
-
-@pytest.mark.parametrize("name", surgrad.catalogue())
-def test_second_derivative_by_x_is_golden(x64, name):
-    """(2H + 1) σ'' for the loss (S + 1/2)², which weighs both sides of the threshold."""
-    for group in rows(name):
-        setting = group.columns["setting"]
-        # A kink has no σ''; nearer to it than 10⁻¹², the reference does not tell the two apart.
-        kept = (group.columns["kink"] == 0) & np.isfinite(group.x) & ((np.abs(group.x) > 1e-12) | (group.x == 0))
-        truth = np.where(kept, (2 * logistic.step(group.x) + 1) * group.columns["grad2"], 0)
-        largest = np.array([np.max(np.abs(truth[setting == s])) for s in setting])
-        for value in second_by_x(group.surrogate, group.x).values():
-            assert np.all(np.abs(value - truth)[kept] <= ROUNDINGS * largest[kept])
-
-
 def forward(f):
     return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
@@ -150,7 +121,7 @@ def reverse(f):
 def test_third_derivative_of_a_squared_spike_equals_its_closed_form(x64, transformation, order):
     @jax.jit
     def third(x, alpha):
-        surrogate = surgrad.Sigmoid(alpha, second_order=order)
+        surrogate = logistic.Logistic(alpha, second_order=order)
         squared = TRANSFORMATIONS[transformation](lambda surrogate, x: surrogate(x) ** 2)
         modes = (reverse, reverse, reverse), (forward, reverse, reverse), (forward, forward, forward)
         return [outer(middle(inner(lambda x: squared(surrogate, x))))(x) for outer, middle, inner in modes]

@@ -79,7 +79,7 @@ TRANSFORMATIONS: dict[str, Callable[[Function], Function]] = {
     "shard_map": _shard_map,
     "scan_of_jit_of_vmap": lambda f: _scan(jax.jit(_vmap_over_x(f))),
 }
-UNJITTED = ("plain", "jit")
+UNJITTED = ("plain",)
 """Transformations that are differentiated as they are; the others inside one more `jit`, which saves compilations."""
 
 
