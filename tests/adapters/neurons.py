@@ -41,8 +41,10 @@ class Use(NamedTuple):
 def build(name, spk_fun):
     """A population of a kind, in its initial state."""
     sized = "in_size" in inspect.signature(NEURONS[name].__init__).parameters
-    neuron = NEURONS[name](*([SIZE] if sized else []), spk_fun=spk_fun)
-    neuron.init_state()
+    brainstate.random.seed(0)  # some initial states are random
+    with at(0):
+        neuron = NEURONS[name](*([SIZE] if sized else []), spk_fun=spk_fun)
+        neuron.init_state()
     return neuron
 
 
@@ -58,7 +60,7 @@ def unit_of_input(neuron):
 
 
 def _first_line(error):
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}".rstrip(": ")
 
 
 @functools.cache
@@ -91,7 +93,12 @@ def use(name):
     return Use(True, thresholds, "", kinds | inputs)
 
 
+def survey():
+    """A line for each neuron."""
+    uses = {name: use(name) for name in NEURONS}
+    does = {n: "steps" if v.steps else "threshold" if v.thresholds else "left out" for n, v in uses.items()}
+    return [f"{name:30} {does[name]:10} {uses[name].reason}".rstrip() for name in NEURONS]
+
+
 if __name__ == "__main__":
-    for kind in NEURONS:
-        found = use(kind)
-        print(f"{kind:32}", "steps" if found.steps else "get_spike" if found.thresholds else "left out", found.reason)
+    print(*survey(), sep="\n")

@@ -27,30 +27,27 @@ def shifted(neuron):
     voltage = getattr(neuron, "V", None)
     if voltage is not None:
         value = voltage.value
-        voltage.value = value + SHIFTS.reshape(SIZE, *[1] * (jnp.ndim(value) - 1)) * u.get_unit(value)
+        shifts = SHIFTS.reshape(SIZE, *[1] * (jnp.ndim(value) - 1))
+        voltage.value = u.maybe_decimal(value + shifts * u.get_unit(value))
     return voltage
 
 
 def spikes_of(neurons, currents, steps):
     """The spikes of populations under constant currents, `(steps, populations, SIZE)`."""
-    for neuron in neurons:
-        neuron.init_state()
 
     def step(i):
         with at(i):
             pairs = zip(neurons, currents, strict=True)
             return jnp.stack([neuron.update(x * unit_of_input(neuron)) for neuron, x in pairs])
 
-    return brainstate.transform.for_loop(step, jnp.arange(steps))
+    with at(0):
+        return brainstate.transform.for_loop(step, jnp.arange(steps))
 
 
-def populations(name, library, surrogates):
-    return [build(name, getattr(library, surrogate)()) for surrogate in surrogates]
-
-
-def compare(name, library, surrogates, currents, steps):
-    """Spikes, and the gradients of a weighted sum of them by the currents, compiled."""
-    neurons = populations(name, library, surrogates)
+def results(name, library, surrogates, currents, steps=100):
+    """The gradients of a weighted sum of spikes by the currents, and the spikes, compiled."""
+    with brainstate.environ.context(precision=64):
+        neurons = [build(name, getattr(library, surrogate)()) for surrogate in surrogates]
     weights = jnp.linspace(-1.0, 2.0, SIZE)
 
     def total(currents):
@@ -58,49 +55,56 @@ def compare(name, library, surrogates, currents, steps):
         return jnp.sum(spikes * weights), spikes
 
     gradient = brainstate.transform.grad(total, argnums=0, has_aux=True)
-    return jax.device_get(brainstate.transform.jit(gradient)(currents))
+    with brainstate.environ.context(precision=64):
+        return jax.device_get(brainstate.transform.jit(gradient)(currents))
+
+
+def assert_equal_to_rounding(found, expected, what=None):
+    """Sums over a hundred steps, in double precision; where a neuron overflows, it does so with both."""
+    size = np.max(np.abs(expected), where=np.isfinite(expected), initial=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * size, err_msg=what)
 
 
 @pytest.mark.parametrize("name", HANDFUL)
 def test_all_surrogates_give_the_spikes_and_the_gradients_of_braintools(x64, name):
-    currents = jnp.tile(jnp.logspace(0.5, 2.7, SIZE), (len(NAMES), 1))
-    with brainstate.environ.context(precision=64):
-        gradients, spikes = compare(name, surgrad, NAMES, currents, 100)
-        expected_gradients, expected_spikes = compare(name, upstream, NAMES, currents, 100)
+    currents = jnp.tile(jnp.logspace(0.5, 2.3, SIZE), (len(NAMES), 1))
+    gradients, spikes = results(name, surgrad, NAMES, currents)
+    expected_gradients, expected_spikes = results(name, upstream, NAMES, currents)
     assert spikes.dtype == np.float64
     assert 0 < spikes.mean() < 1
     np.testing.assert_array_equal(spikes, expected_spikes)
     for surrogate, found, expected in zip(NAMES, gradients, expected_gradients, strict=True):
         assert np.isfinite(found).all() and np.any(found != 0), surrogate
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=surrogate)
+        assert_equal_to_rounding(found, expected, surrogate)
 
 
 @pytest.mark.parametrize("name", kinds(lambda found: found.steps))
-def test_every_neuron_that_steps_with_its_surrogate_gives_the_spikes_and_gradients_of_braintools(name):
+def test_every_neuron_that_steps_with_its_surrogate_gives_the_spikes_and_gradients_of_braintools(x64, name):
     currents = jnp.logspace(0, 5, SIZE)[None]
-    gradients, spikes = compare(name, surgrad, ["ReluGrad"], currents, 100)
-    _, expected = compare(name, upstream, ["ReluGrad"], currents, 100)
+    gradients, spikes = results(name, surgrad, ["ReluGrad"], currents)
+    expected_gradients, expected_spikes = results(name, upstream, ["ReluGrad"], currents)
     assert spikes.any()
-    np.testing.assert_array_equal(spikes, expected)
+    np.testing.assert_array_equal(spikes, expected_spikes)
+    assert_equal_to_rounding(gradients, expected_gradients)
 
 
-@pytest.mark.parametrize("surrogate", ["ReluGrad", "Sigmoid"])
+@pytest.mark.parametrize("surrogate", ["ReluGrad", "Arctan"])  # Sigmoid's slope there is 0 in the right tail
 @pytest.mark.parametrize("name", kinds(lambda found: found.thresholds))
-def test_every_neuron_has_the_threshold_and_the_slope_of_braintools(name, surrogate):
-    results = []
+def test_every_neuron_has_the_threshold_and_the_slope_of_braintools(x64, name, surrogate):
+    both = []
     for library in (surgrad, upstream):
         with at(0):
             neuron = build(name, getattr(library, surrogate)())
             voltage = shifted(neuron)
             if voltage is None:
-                results.append([neuron.get_spike()])
+                both.append([neuron.get_spike()])
                 continue
             gradient = brainstate.transform.grad(
                 lambda neuron=neuron: jnp.sum(neuron.get_spike()), voltage, return_value=True
             )
-            results.append([neuron.get_spike(), *jax.tree.leaves(brainstate.transform.jit(gradient)())])
-    for found, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+            both.append([neuron.get_spike(), *jax.tree.leaves(brainstate.transform.jit(gradient)())])
+    for found, expected in zip(*both, strict=True):
+        assert_equal_to_rounding(found, expected)
 
 
 @pytest.mark.parametrize("name", HANDFUL)
@@ -120,6 +124,6 @@ def test_a_surrogate_is_handed_plain_arrays():
 def test_what_is_left_out_has_no_threshold_of_its_own():
     """The bases, and a neuron whose compartments must be built first."""
     left_out = {name: use(name).reason for name in NEURONS if not use(name).thresholds}
-    assert set(left_out.values()) <= {"NotImplementedError:"}, left_out
+    assert set(left_out.values()) <= {"NotImplementedError"}, left_out
     assert left_out.keys() <= {"Neuron", "NESTNeuron", "cm_default"}
     assert all(use(name).steps for name in HANDFUL)
