@@ -60,9 +60,12 @@ def results(name, library, surrogates, currents, steps=100):
 
 
 def assert_equal_to_rounding(found, expected, what=None):
-    """Sums over a hundred steps, in double precision; where a neuron overflows, it does so with both."""
+    """Sums over a hundred steps, in double precision; where a neuron overflows, it does so with both.
+
+    A neuron that overshoots hands its surrogate up to 10⁸ scales, and a cosine there errs by 10⁸ roundings.
+    """
     size = np.max(np.abs(expected), where=np.isfinite(expected), initial=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * size, err_msg=what)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7 * size, err_msg=what)
 
 
 @pytest.mark.parametrize("name", HANDFUL)
@@ -74,7 +77,7 @@ def test_all_surrogates_give_the_spikes_and_the_gradients_of_braintools(x64, nam
     assert 0 < spikes.mean() < 1
     np.testing.assert_array_equal(spikes, expected_spikes)
     for surrogate, found, expected in zip(NAMES, gradients, expected_gradients, strict=True):
-        assert np.isfinite(found).all() and np.any(found != 0), surrogate
+        assert np.count_nonzero(np.nan_to_num(found)) > SIZE / 2, surrogate
         assert_equal_to_rounding(found, expected, surrogate)
 
 
