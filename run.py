@@ -19,9 +19,11 @@ COMMANDS = {
     "test": "run the tests (`slow` ones excepted)",
     "test-slow": "run the slow tests",
     "test-versions": "run the core's tests on the oldest and on the newest JAX that this machine can install",
+    "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku",
     "lint": "run ruff, pyright and import-linter",
     "setup": "only create the environment",
 }
+ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat")
 
 
 def say(text):
@@ -110,6 +112,8 @@ def main(arguments):
     command, rest = arguments[0], arguments[1:]
     if command == "test-versions":
         return test_versions()
+    if command == "test-adapters":
+        return call(environment(".venv-adapters", ["-e", ".[dev,adapters]"]), "-m", "pytest", *ADAPTERS + tuple(rest))
     python = environment(".venv", ["-e", ".[dev]"])
     if command == "demo":
         say("training; the table below is also in results/compare")
