@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from surgrad._frameworks import unboxed
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._types import Curve, Membrane, Parameter, Slope
@@ -75,7 +76,7 @@ class Mixture(Surrogate):
             self.weights = (1 / len(self.parts),) * len(self.parts)
         if isinstance(self.weights, list):
             self.weights = tuple(self.weights)
-        if np.shape(self.weights)[:1] != (len(self.parts),):
+        if np.shape(unboxed(self.weights))[:1] != (len(self.parts),):
             raise ValueError(f"Mixture: {len(self.parts)} parts need as many weights, got {self.weights!r}.")
         if isinstance(self.weights, (list, tuple, np.ndarray)) and np.any(np.asarray(self.weights) < 0):
             raise ValueError(f"Mixture: weights must be >= 0, got {self.weights!r}.")
@@ -160,7 +161,7 @@ class Normalized(Surrogate):
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self.surrogate)):
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(unboxed(self.surrogate))):
             return
         with jax.ensure_compile_time_eval():
             size = np.asarray(self._size())

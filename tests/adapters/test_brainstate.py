@@ -76,6 +76,19 @@ def test_a_state_stays_itself_when_the_rest_is_made_trainable():
     assert len(brainstate.graph.states(trained, brainstate.ParamState)) == 4
 
 
+def test_weights_of_a_mixture_can_be_a_state():
+    weights = brainstate.ParamState(jnp.array([0.25, 0.75]))
+    mixed = Mixture([Sigmoid(2.0), Sigmoid(6.0)], weights=weights)
+    gradient = brainstate.transform.grad(lambda: mixed.surrogate_grad(0.0), weights)()
+    np.testing.assert_allclose(gradient, [0.5, 1.5], rtol=4 * EPS)
+
+
+def test_a_normalized_surrogate_is_built_of_a_state_in_a_compiled_function():
+    alpha = brainstate.ParamState(jnp.array(2.0))
+    compiled = brainstate.transform.jit(lambda: surgrad.Normalized(Sigmoid(alpha), to="peak").surrogate_grad(0.0))
+    assert compiled() == 1.0
+
+
 def test_an_optimiser_in_a_compiled_loop_finds_the_steepness_of_another_surrogate():
     sg = Sigmoid(alpha=brainstate.ParamState(1.0))
     states = Holder(sg).states(brainstate.ParamState)
