@@ -44,7 +44,8 @@ def test_all_hyperparameters_are_found_and_have_the_gradients_that_jax_has(sg):
     paths = [("spike", path[0].name) for path, _ in jax.tree_util.tree_leaves_with_path(expected)]
     assert sorted(found) == sorted(paths)
     for _, name in paths:
-        np.testing.assert_array_equal(found["spike", name], getattr(expected, name))
+        # Sums of four terms of size 4 at most.
+        np.testing.assert_allclose(found["spike", name], getattr(expected, name), rtol=16 * EPS, atol=16 * EPS)
 
 
 @pytest.mark.parametrize("sg", BUILT_IN, ids=by_name)
