@@ -1,5 +1,7 @@
 """Assigning to a hyperparameter after a function was compiled: stale code is warned of, fresh code is not."""
 
+import subprocess
+import sys
 import types
 import warnings
 
@@ -119,3 +121,15 @@ class TestAttributesOfNnx:
         model.own = Own(jnp.array(2.0))
         model.mixed = surgrad.Mixture([Own(jnp.array(2.0)), Sigmoid(jnp.array(4.0))], weights=jnp.array([0.5, 0.5]))
         assert nnx.state(model)["own"]["alpha"] == 2.0
+
+    def test_the_adapter_makes_objects_known_that_are_older_than_the_import_of_flax(self):
+        pytest.importorskip("flax.nnx")
+        code = (
+            "import jax.numpy as jnp, surgrad\n"
+            "old = surgrad.Sigmoid(jnp.array(4.0))\n"
+            "from flax import nnx\n"
+            "import surgrad.adapters.flax\n"
+            "model = nnx.Module()\n"
+            "model.spike = old\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
