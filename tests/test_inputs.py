@@ -80,6 +80,10 @@ def test_a_wrong_parameter_is_named_with_its_value_and_its_range(make, error, me
         make()
 
 
+def test_a_number_of_terms_may_be_any_integer():
+    assert surgrad.SquarewaveFourierSeries(np.int64(3)) == surgrad.SquarewaveFourierSeries(3)
+
+
 def test_traced_parameters_are_not_checked():
     assert jax.jit(lambda a: Sigmoid(a)(0.0))(-1.0) == 1.0
 
@@ -93,6 +97,7 @@ def test_traced_parameters_are_not_checked():
         ([0.0, 1.0], r"Sigmoid: x must be a number or an array, got list; convert it with jnp\.asarray"),
         ((0.0, 1.0), "got tuple"),
         (None, "got NoneType"),
+        ("high", "Sigmoid: x must be a number or an array, got str"),
     ],
 )
 def test_a_wrong_type_of_x_is_refused(use, x, message):

@@ -53,6 +53,13 @@ class Everything(Surrogate):
         return self.alpha * jnp.ones_like(x)
 
 
+class Doubled(Surrogate):
+    """A constructor that does not keep what it is given."""
+
+    def __init__(self, a):
+        self.b = 2 * a
+
+
 class TestLeavesAndStructure:
     def test_numbers_arrays_and_trees_of_those_are_leaves_and_nothing_else_is(self):
         paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(Everything())]
@@ -149,6 +156,7 @@ class TestCopies:
         for twin in (pickle.loads(pickle.dumps(sg)), copy.deepcopy(sg), copy.copy(sg)):
             assert twin == sg
             assert twin is not sg
+            assert repr(twin) == repr(sg)
             np.testing.assert_array_equal(twin(jnp.array([-0.1, 0.1])), sg(jnp.array([-0.1, 0.1])))
 
     @pytest.mark.parametrize("sg", BUILT_IN + COMBINED, ids=by_name)
@@ -182,6 +190,8 @@ class TestCopies:
             Sigmoid().replace(beta=1.0)
         with pytest.raises(ValueError, match="Sigmoid: alpha must be > 0, got -1"):
             Sigmoid().replace(alpha=-1)
+        with pytest.raises(TypeError, match="Doubled has no parameter 'a'; it has 'b' "):
+            Doubled(1.0).replace(a=2.0)
         with pytest.raises(ValueError, match="parameter_tangent must be one of 'slope', 'function', 'none', got 'no'"):
             Sigmoid().replace(parameter_tangent="no")
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from surgrad._pytree import Pytree, constructor_parameters
+from surgrad._pytree import Pytree, constructor_parameters, is_left_out
 
 _CLASS = "class"
 
@@ -29,7 +29,7 @@ def encode(tree: Pytree) -> dict[str, Any]:
                 f"{kind.__name__}: its argument {parameter.name!r} is not kept, so it has no configuration."
             )
         value = getattr(tree, parameter.name)
-        if not (parameter.kind is parameter.KEYWORD_ONLY and value is parameter.default):
+        if not is_left_out(parameter, value):
             config[parameter.name] = _encoded(value, f"{kind.__name__}.{parameter.name}")
     return config
 

@@ -188,9 +188,10 @@ class Pytree:
         """
         parameters = [p.name for p in constructor_parameters(type(self))]
         fields = [f.name for f in dataclasses.fields(self)]
-        known = list(dict.fromkeys([*parameters, *self._attributes(), *fields]))
+        names = dict.fromkeys([*parameters, *self._attributes(), *fields])
+        known = [name for name in names if hasattr(self, name)]
         for name in changes:
-            if name not in known or not hasattr(self, name):
+            if name not in known:
                 raise TypeError(unknown_parameter(type(self), name, known))
         new = object.__new__(type(self))
         new.__setstate__(self.__getstate__())
@@ -233,13 +234,18 @@ def _warn_stale(tree: Pytree, name: str) -> None:
     )
 
 
+def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
+    """Whether a value is that of an option, a keyword of structure, at its default."""
+    option = parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(value, (bool, str, type(None)))
+    return option and type(value) is type(parameter.default) and value == parameter.default
+
+
 def _shown(tree: Pytree) -> list[str]:
     """The arguments of the constructor, in its order, less options that stand at their defaults."""
     shown = []
     for parameter in constructor_parameters(type(tree)):
         value = getattr(tree, parameter.name, inspect.Parameter.empty)
-        option = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        if value is inspect.Parameter.empty or (option and value is parameter.default):
+        if value is inspect.Parameter.empty or is_left_out(parameter, value):
             continue
         shown.append(f"{parameter.name}={_brief(value)}")
     return shown

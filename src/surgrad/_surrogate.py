@@ -89,6 +89,7 @@ class Surrogate(Pytree):
         except TypeError:  # a box, such as a ParamState of brainstate, is no argument of a compiled function
             plain = unboxed(self)
             if plain is self:
+                membrane(x, type(self).__name__)  # what is wrong with x is said in our words
                 raise
         return spike(plain, x)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -35,10 +36,11 @@ class SquarewaveFourierSeries(Surrogate):
     t_period: Parameter = parameter(default=8.0, above=0)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.n, int):
-            raise TypeError(
-                f"{type(self).__name__}: n must be an integer, got {self.n!r}; it sets the program's shape."
-            )
+        try:
+            self.n = operator.index(self.n)
+        except TypeError:
+            message = f"{type(self).__name__}: n must be an integer, got {self.n!r}; it sets the program's shape."
+            raise TypeError(message) from None
 
     def _phase(self, x: Membrane) -> Real:
         return 2 * math.pi * jax.lax.rem(x, jnp.asarray(self.t_period, x.dtype) + jnp.zeros_like(x)) / self.t_period
