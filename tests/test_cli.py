@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 
 import surgrad
 from surgrad.cli import main, specs
+from surgrad.cli.folder import Folder
 from surgrad.cli.signals import StoppedError, stop_on_signals
 from surgrad.cli.table import print_table
 from surgrad.cli.usage import UsageError
@@ -67,6 +69,8 @@ MISTAKES = {
     "compare --scales nan": ["a scale must be 1e-06 to 1e+06, got nan"],
     "compare --seeds 0": ["--seeds: must be an integer >= 1, got '0'"],
     "compare --seed -1": ["--seed: must be an integer >= 0, got '-1'"],
+    "compare --seed 9223372036854775807": ["--seed: must be an integer <= 1000000000"],
+    "compare --surrogates sigmoid:smoothed=1": ["'smoothed' is an option, not a number"],
     "compare --epochs many": ["--epochs: must be an integer >= 1, got 'many'"],
     "compare --mapping pmap": ["'pmap'", "'vmap'"],
     "compare --out {file}/results": ["cannot write to", "Not a directory"],
@@ -242,3 +246,20 @@ def test_a_reader_who_leaves_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 128 + 13
+
+
+def test_results_of_an_earlier_study_stay_until_the_first_new_rows(tmp_path):
+    for name in ("runs.csv", "results.json", "compare.png"):
+        (tmp_path / name).write_text("earlier")
+    folder = Folder(str(tmp_path), ["surrogate", "seed"])
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"earlier"}
+    row = dataclasses.make_dataclass("Row", ["surrogate", "seed"])("sigmoid", 0)
+    folder.append([row])
+    folder.append([row])
+    assert [file.name for file in tmp_path.iterdir()] == ["runs.csv"]
+    assert (tmp_path / "runs.csv").read_text().split() == ["surrogate,seed", "sigmoid,0", "sigmoid,0"]
+
+
+def test_a_folder_that_was_tried_is_left_as_it_was(tmp_path):
+    Folder(str(tmp_path / "new"), ["surrogate"])
+    assert list((tmp_path / "new").iterdir()) == []

@@ -135,6 +135,8 @@ def test_weights_of_a_mixture_are_trained_like_any_parameter():
         (lambda: Mixture(Sigmoid()), TypeError, "parts must be a sequence"),
         (lambda: Mixture([]), TypeError, "at least one surrogate"),
         (lambda: Mixture([Sigmoid(), 2.0]), TypeError, r"parts\[1\] must be a Surrogate"),
+        (lambda: Mixture(Sigmoid() for _ in range(2)), TypeError, "parts must be a sequence"),
+        (lambda: Mixture([Sigmoid()], [float("nan")]), ValueError, "weights must be >= 0 and finite"),
         (lambda: Mixture([Sigmoid()], [0.5, 0.5]), ValueError, "1 parts need as many weights"),
         (lambda: Mixture([Sigmoid(), Sigmoid()], [0.5, -0.5]), ValueError, "weights must be >= 0"),
         (lambda: Normalized(Sigmoid(), to="height"), ValueError, "to must be one of 'area', 'peak', got 'height'"),

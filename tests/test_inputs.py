@@ -59,11 +59,17 @@ def test_an_alias_stands_for_the_name_in_the_documents():
         (lambda: Sigmoid(0.0), ValueError, r"Sigmoid: alpha must be > 0, got 0\.0\."),
         (lambda: surgrad.ReluGrad(width=-1.0), ValueError, r"ReluGrad: width must be > 0, got -1\.0\."),
         (lambda: surgrad.LeakyRelu(alpha=-0.1), ValueError, r"LeakyRelu: alpha must be >= 0, got -0\.1\."),
-        (lambda: Sigmoid(float("nan")), ValueError, "alpha must be > 0, got nan"),
-        (lambda: Sigmoid(float("inf")), ValueError, "alpha must be > 0, got inf"),
+        (lambda: Sigmoid(float("nan")), ValueError, "alpha must be > 0 and finite, got nan"),
+        (lambda: Sigmoid(float("inf")), ValueError, "alpha must be > 0 and finite, got inf"),
         (lambda: Sigmoid(np.array([1.0, -2.0])), ValueError, r"alpha must be > 0, got \[ 1. -2.\]"),
-        (lambda: Sigmoid("steep"), TypeError, "alpha must be a number or an array, got 'steep'"),
-        (lambda: Sigmoid(None), TypeError, "alpha must be a number or an array, got None"),
+        (lambda: Sigmoid("steep"), TypeError, "alpha must be a number or an array, real, got 'steep'"),
+        (lambda: Sigmoid(None), TypeError, "alpha must be a number or an array, real, got None"),
+        (lambda: Sigmoid(True), TypeError, "alpha must be a number or an array, real, got True"),
+        (lambda: Sigmoid(1j), TypeError, "alpha must be a number or an array, real, got 1j"),
+        (lambda: Sigmoid(jnp.array([1j])), TypeError, "alpha must be a number or an array, real"),
+        (lambda: Sigmoid([1.0, 2.0]), TypeError, r"alpha must be a number or an array, real, got \[1.0, 2.0\]"),
+        (lambda: Sigmoid({}), TypeError, "alpha must be a number or an array, real, got {}"),
+        (lambda: Sigmoid(jax.random.key(0)), TypeError, "alpha must be a number or an array, real"),
         (lambda: PiecewiseLeakyRelu(w=1.0, alpha=1.0), TypeError, "'alpha' is another name for 'w'; give only one"),
         (lambda: PiecewiseLeakyRelu(0.01, 1.0, alpha=1.0), TypeError, "'alpha' is another name for 'w'; give only one"),
         (lambda: PiecewiseLeakyRelu(alpha=0.0), ValueError, "PiecewiseLeakyRelu: alpha must be > 0, got 0"),
@@ -163,9 +169,9 @@ def test_a_constant_slope_is_broadcast():
 
 @pytest.mark.parametrize(
     ("near", "message"),
-    [("sigmod", "nearest are sigmoid"), ("arctn", "nearest are arctan"), ("qqq", "nearest are")],
+    [("sigmod", "the nearest are sigmoid"), ("arctn", "the nearest are arctan"), ("qqq", "there are arctan, erf")],
 )
 def test_looking_up_an_unknown_surrogate_names_the_nearest(near, message):
-    with pytest.raises(KeyError, match=f"no surrogate '{near}'; the {message}"):
+    with pytest.raises(KeyError, match=f"no surrogate '{near}'; {message}"):
         surgrad._surrogate.lookup(near)
     assert surgrad._surrogate.lookup("sigmoid") is surgrad._surrogate.lookup("Sigmoid") is Sigmoid

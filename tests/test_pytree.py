@@ -175,6 +175,8 @@ class TestCopies:
             surgrad.from_grad(user.cosine_grad).to_config()
         with pytest.raises(KeyError, match="'Sigmoidd', which is not known; the nearest: Sigmoid"):
             Surrogate.from_config({"class": "Sigmoidd"})
+        with pytest.raises(TypeError, match="a configuration is a dictionary, as to_config makes it, got None"):
+            Surrogate.from_config(None)
         with pytest.raises(TypeError, match="Sigmoid has no parameter 'alfa'; it has 'alpha'"):
             Surrogate.from_config({"class": "Sigmoid", "alfa": 1.0})
 
@@ -194,6 +196,9 @@ class TestCopies:
             Doubled(1.0).replace(a=2.0)
         with pytest.raises(ValueError, match="parameter_tangent must be one of 'slope', 'function', 'none', got 'no'"):
             Sigmoid().replace(parameter_tangent="no")
+
+    def test_repr_shows_attributes_where_the_constructor_does_not_keep_its_arguments(self):
+        assert repr(Doubled(1.0)) == "Doubled(b=2.0)"
 
     def test_repr_is_in_the_order_of_the_constructor(self):
         assert repr(surgrad.GaussianGrad(alpha=1, sigma=0.25)) == "GaussianGrad(sigma=0.25, alpha=1.0)"

@@ -184,3 +184,19 @@ def test_only_none_is_right_below_the_layers_that_are_trained(x64, convention):
     readout = jnp.ones((INPUTS, OUTPUTS))
     derivative = jax.jit(jax.jacfwd(lambda alpha: jax.grad(loss)(readout, alpha)))(ALPHA)
     assert np.any(derivative != 0) == (convention != "none")
+
+
+def test_a_spike_that_training_does_not_touch_is_why_outer_derivatives_want_the_convention_none(x64):
+    """The first spike depends on no weight, so the inner gradient leaves the convention's tangent to the outer one."""
+
+    def loss(w, alpha, convention):
+        return (w * surgrad.Sigmoid(alpha, parameter_tangent=convention)(jnp.array(0.3))) ** 2
+
+    def by_alpha(convention):
+        return jax.jacfwd(lambda alpha: jax.grad(loss)(2.0, alpha, convention))(3.0)
+
+    # The inner gradient is 2 w H: differences by alpha are exactly zero, since a spike does not depend on it.
+    assert jax.grad(loss)(2.0, 3.0 + 1e-3, "slope") == jax.grad(loss)(2.0, 3.0 - 1e-3, "slope") == 4.0
+    assert by_alpha("none") == 0.0
+    assert by_alpha("slope") != 0.0
+    assert by_alpha("function") != 0.0

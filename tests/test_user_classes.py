@@ -1,5 +1,8 @@
 """Classes and functions that users write themselves."""
 
+import copy
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -128,7 +131,32 @@ def test_functional_makes_a_function_of_a_users_class():
         del _surrogate._CATALOGUE["WideStep"]
 
 
+def test_slots_are_refused_where_the_class_is_defined():
+    with pytest.raises(TypeError, match="Slotted: __slots__ hides attributes from JAX"):
+        type("Slotted", (surgrad.Surrogate,), {"__slots__": ("alpha",)})
+
+
+@surgrad.from_grad
+def decorated_box(x, width=1.0):
+    """A box."""
+    return jnp.where(jnp.abs(x) < width, 1.0, 0.0)
+
+
 class TestFromFunctions:
+    @pytest.mark.parametrize(
+        "sg", [decorated_box, decorated_box.replace(width=2.0), surgrad.from_grad(user.cosine_grad)]
+    )
+    def test_pickles_whether_the_function_was_decorated_or_given(self, sg):
+        twin = pickle.loads(pickle.dumps(sg))
+        assert twin == copy.deepcopy(sg) == sg
+        assert twin(0.5) == 1.0
+        assert jax.grad(twin)(0.25) == jax.grad(sg)(0.25)
+
+    def test_replace_names_the_parameters_of_the_function(self):
+        with pytest.raises(TypeError, match="decorated_box has no parameter 'widht'; it has 'width'"):
+            decorated_box.replace(widht=2.0)
+        assert decorated_box.replace(parameter_tangent="none").parameter_tangent == "none"
+
     def test_keywords_of_the_function_become_hyperparameters(self):
         sg = surgrad.from_grad(user.cosine_grad, width=2)
         assert repr(sg) == "from_grad(cosine_grad, width=2.0)"

@@ -67,7 +67,7 @@ class Mixture(Surrogate):
     weights: Any = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.parts, Surrogate) or not len(self.parts):
+        if not isinstance(self.parts, (list, tuple)) or not self.parts:
             raise TypeError(f"Mixture: parts must be a sequence of at least one surrogate, got {self.parts!r}.")
         self.parts = tuple(self.parts)
         for index, value in enumerate(self.parts):
@@ -78,8 +78,9 @@ class Mixture(Surrogate):
             self.weights = tuple(self.weights)
         if np.shape(unboxed(self.weights))[:1] != (len(self.parts),):
             raise ValueError(f"Mixture: {len(self.parts)} parts need as many weights, got {self.weights!r}.")
-        if isinstance(self.weights, (list, tuple, np.ndarray)) and np.any(np.asarray(self.weights) < 0):
-            raise ValueError(f"Mixture: weights must be >= 0, got {self.weights!r}.")
+        numbers = [w for w in jax.tree.leaves(self.weights) if isinstance(w, (float, np.ndarray, np.generic))]
+        if numbers and not all(np.all(np.isfinite(w) & (np.asarray(w) >= 0)) for w in numbers):
+            raise ValueError(f"Mixture: weights must be >= 0 and finite, got {self.weights!r}.")
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         return sum(

@@ -41,6 +41,8 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
         KeyError: the configuration names no class, or one that is not among the given.
         TypeError: a parameter that the class does not have.
     """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"a configuration is a dictionary, as to_config makes it, got {config!r}.")
     name = str(config.get(_CLASS))
     if name not in classes:
         near = difflib.get_close_matches(name, classes, n=3, cutoff=0.4) or sorted(classes)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +37,24 @@ class _FromFunction(Surrogate):
 
     def _evaluate(self, x: Membrane) -> Any:
         return self.function(x, **{n: getattr(self, n) for n in self.names})
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with other values of the function's parameters, or of options."""
+        options = {field.name for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        for name in changes.keys() - options - set(self.names):
+            has = ", ".join(map(repr, self.names)) or "none"
+            raise TypeError(f"{_name(self.function)} has no parameter {name!r}; it has {has}.")
+        return super().replace(**changes)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """How to pickle it: a decorated function is found under the name that now means the surrogate."""
+        function = self.function
+        place = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+        holder = _found(*place)
+        if not (isinstance(holder, _FromFunction) and holder.function is function):
+            return super().__reduce_ex__(protocol)
+        state = {name: value for name, value in self.__getstate__().items() if name != "function"}
+        return _decorated, (type(self), *place), state
 
     def __repr__(self) -> str:
         shown = "".join(f", {n}={getattr(self, n)!r}" for n in self.names)
@@ -75,6 +96,22 @@ def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
     Hyperparameters and errors are those of `from_grad`.
     """
     return FromFun(function, **parameters)  # pyright: ignore[reportCallIssue]
+
+
+def _found(module: str | None, name: str) -> Any:
+    """What stands under a qualified name now; None if nothing does."""
+    found = sys.modules.get(module or "")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _decorated(cls: type[_FromFunction], module: str, name: str) -> _FromFunction:
+    """A surrogate of the function that the surrogate of a name was made of; its state follows."""
+    importlib.import_module(module)
+    new = object.__new__(cls)
+    new.__dict__["function"] = _found(module, name).function
+    return new
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import jax
@@ -54,7 +54,7 @@ def _is_numeric(value: Any) -> bool:
     """Whether a value is a number, an array, a box, or a tree of nothing but those."""
     if isinstance(value, (float, Pytree)):
         return True
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, (bool, str, Iterator)):
         return False
     leaves = jax.tree.leaves(value)
     return bool(leaves) and all(map(_is_number, leaves))
@@ -125,6 +125,8 @@ class Pytree:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if vars(cls).get("__slots__"):
+            raise TypeError(f"{cls.__name__}: __slots__ hides attributes from JAX; leave it out.")
         if "__init__" not in vars(cls) and _declares_fields(cls):
             dataclasses.dataclass(eq=False, repr=False)(cls)
         cls._structural = cls._structural | _structural_names(cls)
@@ -241,8 +243,11 @@ def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
 
 
 def _shown(tree: Pytree) -> list[str]:
-    """The arguments of the constructor, in its order, less options that stand at their defaults."""
+    """The arguments of the constructor, less options at their defaults; attributes where it does not keep them."""
     shown = []
+    if not all(hasattr(tree, parameter.name) for parameter in constructor_parameters(type(tree))):
+        options = {f.name for f in dataclasses.fields(tree)}  # type: ignore[arg-type]
+        return [f"{name}={_brief(value)}" for name, value in tree._attributes().items() if name not in options]
     for parameter in constructor_parameters(type(tree)):
         value = getattr(tree, parameter.name, inspect.Parameter.empty)
         if value is inspect.Parameter.empty or is_left_out(parameter, value):

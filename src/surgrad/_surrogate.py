@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._config import decode, encode
-from surgrad._frameworks import unboxed
+from surgrad._frameworks import is_box, unboxed
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
 from surgrad._types import Curve, Membrane, Slope, Spikes
@@ -126,7 +126,8 @@ class Surrogate(Pytree):
             KeyError: a class that is not known.
             TypeError: a parameter that the class does not have.
         """
-        own = {cls.__name__: cls for cls in _descendants(Surrogate) if cls.__module__.startswith(f"{__package__}.")}
+        ours = [cls for cls in _descendants(Surrogate) if cls.__module__.startswith(f"{__package__}.")]
+        own = {cls.__name__: cls for cls in ours if not cls.__name__.startswith("_")}
         return decode(config, own | {cls.__name__: cls for cls in classes})
 
     def area(self) -> jax.Array:
@@ -193,8 +194,8 @@ def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
         raise ValueError(f"{kind}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
     if "above" not in limits:
         return
-    if value is None or isinstance(value, (bool, str)) or inspect.isroutine(value):
-        raise TypeError(f"{kind}: {name} must be a number or an array, got {value!r}.")
+    if not _is_real(value):
+        raise TypeError(f"{kind}: {name} must be a number or an array, real, got {value!r}.")
     if not isinstance(value, (float, int, np.ndarray, np.generic)):
         return
     above, at_least = limits["above"], limits["at_least"]
@@ -204,8 +205,18 @@ def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
     else:
         fits = bool(np.all(np.isfinite(value) & (value >= low if above is None else value > low)))
     if not fits:
-        demand = f"{sign} {low:g}" if math.isfinite(low) else "finite"
+        demand = " and ".join([f"{sign} {low:g}"] * math.isfinite(low) + ["finite"] * (not np.all(np.isfinite(value))))
         raise ValueError(f"{kind}: {name} must be {demand}, got {value}.")
+
+
+def _is_real(value: Any) -> bool:
+    """Whether a value can be a hyperparameter: a real number, an array of those, or a box of a framework."""
+    if isinstance(value, (float, int)):
+        return not isinstance(value, bool)
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        return is_box(value)
+    return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
 
 
 _CATALOGUE: dict[str, type[Surrogate]] = {}
@@ -224,8 +235,11 @@ def lookup(name: str) -> type[Surrogate]:
     """
     names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(map(snake_case, _CATALOGUE))
-        raise KeyError(f"no surrogate {name!r}; the nearest are {', '.join(near)}.")
+        functions = sorted(map(snake_case, _CATALOGUE))
+        near = difflib.get_close_matches(name.lower(), functions, n=3)
+        raise KeyError(
+            f"no surrogate {name!r}; {'the nearest' if near else 'there'} are {', '.join(near or functions)}."
+        )
     return names[name]
 
 

@@ -43,10 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", default="results/compare", metavar="FOLDER", help="where runs.csv, results.json, compare.png go")
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _at_least(least: int, most: int = 10**9) -> Callable[[str], int]:
     def integer(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text!r}")
+        if not text.isdecimal() or not least <= int(text) <= most:
+            limit = f"<= {most}" if text.isdecimal() and int(text) > most else f">= {least}"
+            raise argparse.ArgumentTypeError(f"must be an integer {limit}, got {text!r}")
         return int(text)
 
     return integer
@@ -71,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
     begin = time.perf_counter()
     rows, signal = _train(variants, settings, folder)
     summary = summarise(rows)
-    folder.write(_results(variants, settings, rows, summary, finished=signal is None))
     if rows:
+        folder.write(_results(variants, settings, rows, summary, finished=signal is None))
         print_table(summary)
         _draw(folder, summary)
     total, seconds = len(variants) * len(settings.seeds), time.perf_counter() - begin

@@ -18,7 +18,7 @@ from surgrad.cli.usage import writing
 class Folder:
     """A folder of `runs.csv` (a line a run), `results.json` (everything) and `compare.png`.
 
-    Making one proves that all three can be written, and removes those of an earlier study.
+    Making one proves that all three can be written; those of an earlier study stay until the first rows come.
 
     Parameters:
         path: of the folder, made if it is missing.
@@ -31,17 +31,26 @@ class Folder:
     def __init__(self, path: str, columns: Sequence[str]):
         self.path = Path(path)
         self.runs, self.results, self.picture = (self.path / n for n in ("runs.csv", "results.json", "compare.png"))
+        self._columns: Sequence[str] | None = columns  # until they are written
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            for file in (self.results, self.picture):
-                file.unlink(missing_ok=True)
-            with self.runs.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow(columns)
+            for file in (self.runs, self.results, self.picture):
+                was_there = file.exists()
+                file.open("a").close()
+                if not was_there:
+                    file.unlink()
 
     def append(self, rows: Sequence[Any]) -> None:
         """Add the rows of finished runs to `runs.csv`, safe from whatever happens later."""
-        with writing(self.path), self.runs.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(dataclasses.astuple(row) for row in rows)
+        with writing(self.path):
+            if self._columns is not None:
+                for stale in (self.results, self.picture):
+                    stale.unlink(missing_ok=True)
+            with self.runs.open("a" if self._columns is None else "w", newline="", encoding="utf-8") as file:
+                if self._columns is not None:
+                    csv.writer(file).writerow(self._columns)
+                csv.writer(file).writerows(dataclasses.astuple(row) for row in rows)
+            self._columns = None
 
     def write(self, results: dict[str, Any]) -> None:
         """Write `results.json`, with the versions of what made the results."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -57,6 +58,8 @@ def _spec(text: str) -> Spec:
         kind = lookup(name)
     if not colon:
         return Spec(kind, None, ())
+    if parameter.strip() in {field.name for field in dataclasses.fields(Surrogate)}:
+        raise UsageError(f"{parameter.strip()!r} is an option, not a number; give a hyperparameter of {name}.")
     return Spec(kind, parameter.strip(), tuple(dict.fromkeys(_number(v, parameter) for v in values.split(","))))
 
 
