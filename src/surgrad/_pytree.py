@@ -198,7 +198,7 @@ class Pytree:
         new = object.__new__(type(self))
         new.__setstate__(self.__getstate__())
         if all(n in self.__dict__ for n in parameters):
-            new.__init__(**{n: changes.get(n, self.__dict__[n]) for n in parameters})  # type: ignore[misc]
+            construct(new, {n: changes.get(n, self.__dict__[n]) for n in parameters})
             kept = {n: self.__dict__[n] for n in fields if n in self.__dict__ and n not in parameters}
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
@@ -207,6 +207,12 @@ class Pytree:
 
     def _attributes(self) -> dict[str, Any]:
         return {n: v for n, v in self.__dict__.items() if n not in _PRIVATE}
+
+
+def construct(tree: Any, values: dict[str, Any]) -> None:
+    """Run the constructor of an object with values by name, also those that it takes as `*arguments`."""
+    many = [p.name for p in constructor_parameters(type(tree)) if p.kind is inspect.Parameter.VAR_POSITIONAL]
+    tree.__init__(*(v for n in many for v in values[n]), **{n: v for n, v in values.items() if n not in many})
 
 
 def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> str:
@@ -251,6 +257,9 @@ def _shown(tree: Pytree) -> list[str]:
     for parameter in constructor_parameters(type(tree)):
         value = getattr(tree, parameter.name, inspect.Parameter.empty)
         if value is inspect.Parameter.empty or is_left_out(parameter, value):
+            continue
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            shown += map(_brief, value)
             continue
         shown.append(f"{parameter.name}={_brief(value)}")
     return shown

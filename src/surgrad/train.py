@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float, Int
 
 from surgrad._types import PyTree
-from surgrad.nn import LI, LIF, Dense, Feedforward
+from surgrad.nn import LI, LIF, Dense, Sequential
 from surgrad.tasks import Dataset
 
 try:
@@ -20,7 +20,7 @@ except ModuleNotFoundError as missing:
 class Fit(NamedTuple):
     """A network and the state of its optimiser."""
 
-    network: Feedforward
+    network: Sequential
     optimizer: PyTree
 
 
@@ -32,7 +32,7 @@ class Score(NamedTuple):
     spike_rate: Float[Array, ""]
 
 
-def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float, gain: float) -> Feedforward:
+def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float, gain: float) -> Sequential:
     """One hidden layer of LIF neurons, and one leaky integrator a class.
 
     Parameters:
@@ -45,18 +45,18 @@ def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float
     """
     first, second = jax.random.split(key)
     channels = data.latencies.shape[-1]
-    layers = Dense.random(first, channels, hidden, gain), Dense.random(second, hidden, data.classes)
-    return Feedforward(layers, (LIF(spike, tau), LI(tau)))
+    into, out = Dense.random(first, channels, hidden, gain), Dense.random(second, hidden, data.classes)
+    return Sequential(into, LIF(spike, tau), out, LI(tau))
 
 
-def start(network: Feedforward, optimizer: optax.GradientTransformation) -> Fit:
+def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
     """A fit at its beginning. Weights are learned; cells, surrogates among them, stay as they are."""
-    return Fit(network, optimizer.init(network.layers))
+    return Fit(network, optimizer.init(network.connections()))
 
 
-def score(network: Feedforward, data: Dataset) -> Score:
+def score(network: Sequential, data: Dataset) -> Score:
     """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step."""
-    hidden, voltages = network(data.spikes())
+    _, hidden, _, voltages = network.outputs(data.spikes())
     logits = voltages.max(axis=0)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
     return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, hidden.mean())
@@ -65,13 +65,13 @@ def score(network: Feedforward, data: Dataset) -> Score:
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
     """One update of the weights, and the loss before it."""
 
-    def loss(layers: PyTree) -> Float[Array, ""]:
-        return score(fit.network.replace(layers=layers), batch).loss
+    def loss(connections: PyTree) -> Float[Array, ""]:
+        return score(fit.network.with_connections(connections), batch).loss
 
-    value, slope = jax.value_and_grad(loss)(fit.network.layers)
-    updates, state = optimizer.update(slope, fit.optimizer, fit.network.layers)
-    layers = optax.apply_updates(fit.network.layers, updates)
-    return Fit(fit.network.replace(layers=layers), state), value
+    connections = fit.network.connections()
+    value, slope = jax.value_and_grad(loss)(connections)
+    updates, state = optimizer.update(slope, fit.optimizer, connections)
+    return Fit(fit.network.with_connections(optax.apply_updates(connections, updates)), state), value
 
 
 def batches(key: Array, samples: int, batch: int) -> Int[Array, "batches batch"]:

@@ -1,4 +1,9 @@
-"""Cells, layers and networks of spiking neurons."""
+"""Cells, connections and networks of spiking neurons, and their evaluation over time."""
 
-from surgrad.nn.cells import LI, LIF
-from surgrad.nn.layers import Dense, Feedforward, unroll
+from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF
+from surgrad.nn.connections import Conv, Dense, Flatten, Pool
+from surgrad.nn.delay import Delay
+from surgrad.nn.readout import FirstSpike, Last, Peak, Rate
+from surgrad.nn.recurrent import Recurrent
+from surgrad.nn.sequential import Function, Sequential
+from surgrad.nn.unroll import unroll

@@ -1,22 +1,34 @@
-"""Cells: one step of a population of neurons, `(state, input) -> (state, output)`, as `lax.scan` wants it."""
+"""Cells of leaky membranes: one step of a population of neurons, `(state, input) -> (state, output)`, as scan wants it.
+
+Time is counted in steps. A state is a named tuple whose parts have one shape, `(*batch, neurons)`, and whose dtype
+rules: inputs and parameters are cast to it. NaN in an input makes the voltage NaN, which no longer spikes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
 
-from surgrad._pytree import Pytree, static
-from surgrad._types import Membrane, Parameter, Spikes
+from surgrad._pytree import Pytree
+from surgrad._types import Parameter, Spikes
+from surgrad.nn.membrane import (
+    Current,
+    ThresholdCell,
+    Voltage,
+    Waiting,
+    admitted,
+    at_rest,
+    decayed,
+    like,
+    require_positive,
+)
 
-Voltage = Float[Array, "*shape"]
-Current = Float[Array, "*shape"]
 
-RESETS = ("subtract", "zero")
+class LIState(NamedTuple):
+    """The voltage of leaky integrators."""
+
+    voltage: Voltage
 
 
 class LI(Pytree):
@@ -29,88 +41,147 @@ class LI(Pytree):
     tau: Parameter = 10.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "tau")
+        require_positive(self, "tau")
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Voltage:
-        """The resting state: zero voltage of a shape, `(*batch, neurons)`."""
-        return jnp.zeros(shape, dtype)
-
-    def __call__(self, voltage: Voltage, current: Current) -> tuple[Voltage, Voltage]:
-        """One step: the new voltage, twice.
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIState:
+        """The resting state of a shape, `(*batch, neurons)`: zero voltage.
 
         Raises:
-            ValueError: voltage, current and parameters differ in shape.
+            ValueError: a parameter does not broadcast to the shape.
         """
-        _require_fit(self, voltage, current)
-        voltage = _decay(self.tau) * voltage + current
-        return voltage, voltage
+        return LIState(at_rest(self, shape, dtype))
+
+    def __call__(self, state: LIState, current: Current) -> tuple[LIState, Voltage]:
+        """One step: the new state, and its voltage.
+
+        Raises:
+            TypeError: the state is not what `init` makes.
+            ValueError: state, current and parameters differ in shape.
+        """
+        current = admitted(self, state, LIState, current)
+        voltage = decayed(state.voltage, self.tau) + current
+        return LIState(voltage), voltage
 
 
-class LIF(Pytree):
+class LIFState(NamedTuple):
+    """Voltage after the reset, and steps left of the refractory period (None where there is none)."""
+
+    voltage: Voltage
+    waiting: Waiting | None = None
+
+
+class LIF(ThresholdCell):
     """Leaky integrate-and-fire neurons, v ← e^(-1/τ) v + I, that spike where v >= θ and are reset after that.
 
-    The surrogate gets x = (v - θ)/θ, which has no dimension. The state is the voltage after the reset.
+    The surrogate gets x = (v - θ)/θ, which has no dimension. In each of the `refractory` steps after a spike the
+    voltage stays where the reset left it, without leak; the input of that step is lost, and so is its derivative.
 
     Parameters:
         spike: the surrogate, or any function of x that spikes.
-        tau: time constant, in steps, > 0, infinite without leak; one value, or one a neuron (the last axis).
+        tau: time constant τ, in steps, > 0, infinite without leak; one value, or one a neuron (the last axis).
         threshold: voltage θ of a spike, > 0; one value, or one a neuron.
         reset: `"subtract"` takes the threshold off, v ← v - θ; `"zero"` starts again from rest, v ← 0.
         reset_detached: whether the reset is a constant for the derivative.
+        refractory: whole steps after a spike in which the neuron cannot spike, >= 0.
     """
 
-    spike: Callable[[Membrane], Spikes]
-    tau: Parameter = 10.0
-    threshold: Parameter = 1.0
-    reset: str = static(default="subtract", kw_only=True)
-    reset_detached: bool = static(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        _require_positive(self, "tau")
-        _require_positive(self, "threshold")
-        if self.reset not in RESETS:
-            raise ValueError(f"LIF: reset must be one of {', '.join(map(repr, RESETS))}, got {self.reset!r}.")
-
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Voltage:
-        """The resting state: zero voltage of a shape, `(*batch, neurons)`."""
-        return jnp.zeros(shape, dtype)
-
-    def __call__(self, voltage: Voltage, current: Current) -> tuple[Voltage, Spikes]:
-        """One step: the voltage after the reset, and the spikes.
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIFState:
+        """The resting state of a shape, `(*batch, neurons)`: zero voltage, ready to spike.
 
         Raises:
-            ValueError: voltage, current and parameters differ in shape.
+            ValueError: a parameter does not broadcast to the shape.
         """
-        _require_fit(self, voltage, current)
-        voltage = _decay(self.tau) * voltage + current
-        spikes = self.spike((voltage - self.threshold) / self.threshold)
-        fired = jax.lax.stop_gradient(spikes) if self.reset_detached else spikes
-        lost = self.threshold if self.reset == "subtract" else voltage
-        return voltage - fired * lost, spikes
+        voltage = at_rest(self, shape, dtype)
+        return LIFState(voltage, self._ready(voltage))
+
+    def __call__(self, state: LIFState, current: Current) -> tuple[LIFState, Spikes]:
+        """One step: the state after the reset, and the spikes.
+
+        Raises:
+            TypeError: the state is not what `init` makes.
+            ValueError: state, current and parameters differ in shape.
+        """
+        current = admitted(self, state, LIFState, current)
+        voltage, waiting, spikes = self._integrate(state, current, like(current, self.threshold))
+        return LIFState(voltage, waiting), spikes
 
 
-def _decay(tau: Parameter) -> Parameter:
-    return jnp.exp(-1 / tau)
+class CuBaLIFState(NamedTuple):
+    """Voltage after the reset, synaptic current, and steps left of the refractory period."""
+
+    voltage: Voltage
+    current: Current
+    waiting: Waiting | None = None
 
 
-def _require_positive(cell: Pytree, name: str) -> None:
-    """Refuse Python and NumPy numbers that are not positive; a device is not read."""
-    value = getattr(cell, name)
-    if isinstance(value, (float, np.ndarray, np.generic)) and not np.all(np.asarray(value) > 0):
-        raise ValueError(f"{type(cell).__name__}: {name} must be > 0, got {value}.")
+class CuBaLIF(ThresholdCell):
+    """LIF neurons behind a synapse, i ← e^(-1/τ_syn) i + I, then v ← e^(-1/τ) v + i with the current of this step.
+
+    Reset and refractory period are those of the voltage; the synaptic current flows on.
+
+    Parameters:
+        spike, tau, threshold, reset, reset_detached, refractory: as those of `LIF`.
+        tau_syn: time constant τ_syn of the synaptic current, in steps, > 0; one value, or one a neuron.
+    """
+
+    tau_syn: Parameter = 5.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "tau_syn")
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> CuBaLIFState:
+        """The resting state of a shape, `(*batch, neurons)`: zero voltage, no current. Raises as `LIF.init`."""
+        voltage = at_rest(self, shape, dtype)
+        return CuBaLIFState(voltage, jnp.zeros_like(voltage), self._ready(voltage))
+
+    def __call__(self, state: CuBaLIFState, current: Current) -> tuple[CuBaLIFState, Spikes]:
+        """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
+        current = admitted(self, state, CuBaLIFState, current)
+        current = decayed(state.current, self.tau_syn) + current
+        voltage, waiting, spikes = self._integrate(state, current, like(current, self.threshold))
+        return CuBaLIFState(voltage, current, waiting), spikes
 
 
-def _require_fit(cell: Any, voltage: Voltage, current: Current) -> None:
-    kind, shape = type(cell).__name__, jnp.shape(voltage)
-    if jnp.shape(current) != shape:
-        raise ValueError(
-            f"{kind}: the input of a step has shape {jnp.shape(current)} and the state {shape}; they must be equal, "
-            f"start from cell.init({jnp.shape(current)})."
-        )
-    for name in ("tau", "threshold"):
-        given = jnp.shape(getattr(cell, name, 0.0))
-        if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1], strict=False)):
-            raise ValueError(
-                f"{kind}: {name} of shape {given} does not broadcast to the state of shape {shape}; "
-                f"give one value, or one a neuron (the last axis)."
-            )
+class ALIFState(NamedTuple):
+    """Voltage after the reset, adaptation, and steps left of the refractory period."""
+
+    voltage: Voltage
+    adaptation: Voltage
+    waiting: Waiting | None = None
+
+
+class ALIF(ThresholdCell):
+    """LIF neurons whose threshold rises with each spike s: they spike where v >= θ + β a, then a ← e^(-1/τ_a) a + s.
+
+    A spike so raises the threshold from the next step on, and the soft reset takes off the baseline θ, both as in
+    Bellec et al. (2020), A solution to the learning dilemma for recurrent networks of spiking neurons. (Bellec et
+    al. (2018), Long short-term memory and learning-to-learn in networks of spiking neurons, takes off θ + β a, and
+    its a grows by 1 - e^(-1/τ_a) a spike.) The surrogate gets x = (v - θ - β a)/θ. A detached reset leaves the
+    adaptation in the derivative; in the refractory period it decays on.
+
+    Parameters:
+        spike, tau, threshold, reset, reset_detached, refractory: as those of `LIF`.
+        tau_adaptation: time constant τ_a of the adaptation, in steps, > 0; one value, or one a neuron.
+        beta: rise β of the threshold with a spike, in units of the voltage; one value, or one a neuron.
+    """
+
+    tau_adaptation: Parameter = 100.0
+    beta: Parameter = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "tau_adaptation")
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> ALIFState:
+        """The resting state of a shape, `(*batch, neurons)`: zero voltage, not adapted. Raises as `LIF.init`."""
+        voltage = at_rest(self, shape, dtype)
+        return ALIFState(voltage, jnp.zeros_like(voltage), self._ready(voltage))
+
+    def __call__(self, state: ALIFState, current: Current) -> tuple[ALIFState, Spikes]:
+        """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
+        current = admitted(self, state, ALIFState, current)
+        threshold = like(current, self.threshold) + like(current, self.beta) * state.adaptation
+        voltage, waiting, spikes = self._integrate(state, current, threshold)
+        adaptation = decayed(state.adaptation, self.tau_adaptation) + spikes
+        return ALIFState(voltage, adaptation, waiting), spikes

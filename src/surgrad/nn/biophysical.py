@@ -1,0 +1,182 @@
+"""Cells in units of the laboratory, integrated by forward Euler steps of `dt` milliseconds.
+
+Voltage and recovery both advance from the state before the step, then the neuron spikes where v >= v_peak, which
+resets them. The error of a trace falls in proportion to dt. NaN in an input makes the voltage NaN, which no longer
+spikes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from surgrad._pytree import Pytree, static
+from surgrad._types import Membrane, Parameter, Spikes
+from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps, like, require_above, require_positive
+
+
+class AdExState(NamedTuple):
+    """Voltage, mV, and adaptation current w, pA, after the reset."""
+
+    voltage: Voltage
+    recovery: Current
+
+
+class AdEx(Pytree):
+    """Adaptive exponential integrate-and-fire neurons.
+
+    C dV/dt = -g_L (V - E_L) + g_L Δ_T e^((V - V_T)/Δ_T) - w + I, τ_w dw/dt = a (V - E_L) - w; a spike at v_peak
+    puts V to v_reset and adds b to w. The surrogate gets x = (V - v_peak)/scale.
+
+    The exponential term moves the voltage by v_peak - v_reset in one step and no more. From a voltage that the cap
+    reaches a neuron spikes in that step with or without it (unless inhibition takes V - v_reset off in that step), so
+    that spikes stay as they are, while the exponential and its derivative are finite for every voltage.
+
+    Defaults are those of the source, but `scale`, by which rest is at x = -1 as in LIF.
+
+    Parameters (one value, or one a neuron, the last axis):
+        spike: the surrogate, or any function of x that spikes.
+        capacitance: C, pF, > 0.
+        g_leak: leak conductance g_L, nS, > 0.
+        e_leak: resting potential E_L, mV.
+        v_threshold: threshold potential V_T, mV, from which the exponential takes over.
+        slope_factor: Δ_T, mV, > 0; sharpness of the upstroke.
+        tau_w: time constant of the adaptation, ms, > 0.
+        a: adaptation below the threshold, nS.
+        b: adaptation by a spike, pA.
+        v_reset: voltage after a spike, mV.
+        v_peak: voltage that counts as a spike, mV, > v_reset.
+        scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
+        dt: length of a step, ms, > 0.
+        reset_detached: whether the reset of the voltage is a constant for the derivative; that of w never is.
+
+    Source: Brette & Gerstner (2005), Adaptive exponential integrate-and-fire model as an effective description of
+    neuronal activity.
+    """
+
+    spike: Callable[[Membrane], Spikes]
+    capacitance: Parameter = 281.0
+    g_leak: Parameter = 30.0
+    e_leak: Parameter = -70.6
+    v_threshold: Parameter = -50.4
+    slope_factor: Parameter = 2.0
+    tau_w: Parameter = 144.0
+    a: Parameter = 4.0
+    b: Parameter = 80.5
+    v_reset: Parameter = -70.6
+    v_peak: Parameter = 20.0
+    scale: Parameter = 90.6
+    dt: Parameter = 0.1
+    reset_detached: bool = static(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        require_positive(self, "capacitance", "g_leak", "slope_factor", "tau_w", "scale", "dt")
+        require_above(self, "v_peak", "v_reset")
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> AdExState:
+        """The resting state of a shape, `(*batch, neurons)`: V = E_L, w = 0.
+
+        Raises:
+            ValueError: a parameter does not broadcast to the shape.
+        """
+        voltage = at_rest(self, shape, dtype, self.e_leak)
+        return AdExState(voltage, jnp.zeros_like(voltage))
+
+    def __call__(self, state: AdExState, current: Current) -> tuple[AdExState, Spikes]:
+        """One step under a current, pA: the state after the reset, and the spikes.
+
+        Raises:
+            TypeError: the state is not what `init` makes.
+            ValueError: state, current and parameters differ in shape.
+        """
+        current = admitted(self, state, AdExState, current)
+        v, w = state
+        rest, dt = like(v, self.e_leak), like(v, self.dt)
+        drift = current - w - like(v, self.g_leak) * (v - rest)
+        voltage = v + dt / like(v, self.capacitance) * drift + self._upstroke(v)
+        recovery = w + dt / like(v, self.tau_w) * (like(v, self.a) * (v - rest) - w)
+        voltage, spikes = _fire_and_fall(self, voltage, self.v_reset)
+        return AdExState(voltage, recovery + like(v, self.b) * spikes), spikes
+
+    def _upstroke(self, v: Voltage) -> Voltage:
+        """What the exponential adds to the voltage in one step, capped in the exponent."""
+        gain = self.dt * self.g_leak * self.slope_factor / self.capacitance
+        cap = like(v, jnp.log((self.v_peak - self.v_reset) / jnp.asarray(gain)))
+        exponent = (v - like(v, self.v_threshold)) / like(v, self.slope_factor)
+        # A `minimum` would keep a float for the derivative where this keeps a bit.
+        return like(v, gain) * jnp.exp(jnp.where(exponent < cap, exponent, cap))
+
+
+class IzhikevichState(NamedTuple):
+    """Voltage v and recovery u after the reset, both in mV."""
+
+    voltage: Voltage
+    recovery: Voltage
+
+
+class Izhikevich(Pytree):
+    """Izhikevich's neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I, du/dt = a (b v - u); a spike puts v to c, u to u + d.
+
+    The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but `scale`,
+    by which c is at x = -1. The source halves dt for v alone, and advances u from the new v.
+
+    Parameters (one value, or one a neuron, the last axis):
+        spike: the surrogate, or any function of x that spikes.
+        a: rate of the recovery, 1/ms.
+        b: pull of the voltage on the recovery.
+        c: voltage after a spike, mV.
+        d: what a spike adds to the recovery, mV.
+        v_peak: voltage that counts as a spike, mV, > c.
+        scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
+        dt: length of a step, ms, > 0.
+        reset_detached: whether the reset of the voltage is a constant for the derivative; that of u never is.
+
+    Source: Izhikevich (2003), Simple model of spiking neurons, equations 1 to 3.
+    """
+
+    spike: Callable[[Membrane], Spikes]
+    a: Parameter = 0.02
+    b: Parameter = 0.2
+    c: Parameter = -65.0
+    d: Parameter = 8.0
+    v_peak: Parameter = 30.0
+    scale: Parameter = 95.0
+    dt: Parameter = 0.5
+    reset_detached: bool = static(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        require_positive(self, "scale", "dt")
+        require_above(self, "v_peak", "c")
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> IzhikevichState:
+        """The resting state of a shape, `(*batch, neurons)`: the stable zero of 0.04 v² + (5 - b) v + 140, u = b v.
+
+        Where there is none the neuron never rests, and starts from the minimum.
+
+        Raises:
+            ValueError: a parameter does not broadcast to the shape.
+        """
+        b = jnp.asarray(self.b)
+        square = (5 - b) ** 2 - 4 * 0.04 * 140
+        root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+        voltage = at_rest(self, shape, dtype, (b - 5 - root) / (2 * 0.04))
+        return IzhikevichState(voltage, like(voltage, b) * voltage)
+
+    def __call__(self, state: IzhikevichState, current: Current) -> tuple[IzhikevichState, Spikes]:
+        """One step under a current, in mV/ms: the state after the reset, and the spikes. Raises as `AdEx` does."""
+        current = admitted(self, state, IzhikevichState, current)
+        v, u = state
+        dt = like(v, self.dt)
+        voltage = v + dt * (0.04 * jnp.square(v) + 5 * v + 140 - u + current)
+        recovery = u + dt * like(v, self.a) * (like(v, self.b) * v - u)
+        voltage, spikes = _fire_and_fall(self, voltage, self.c)
+        return IzhikevichState(voltage, recovery + like(v, self.d) * spikes), spikes
+
+
+def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:
+    """The voltage after a hard reset, and the spikes. The products are exact where a spike is 0 or 1."""
+    spikes = fire(cell.spike, (voltage - like(voltage, cell.v_peak)) / like(voltage, cell.scale))
+    fallen = jumps(cell, spikes)
+    return (1 - fallen) * voltage + fallen * like(voltage, bottom), spikes

@@ -1,0 +1,184 @@
+"""Connections: weighted sums of the inputs, all steps of time at once; no state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from surgrad._pytree import Pytree, static
+
+
+class Dense(Pytree):
+    """Weighted sums of all inputs, x W + b, along the last axis.
+
+    Parameters:
+        weights: W, `(inputs, outputs)`.
+        bias: b, `(outputs,)`.
+        event_driven: whether products go through the inputs that are not zero, and gradients through slopes that are
+            not. The results are those of the full product, to rounding. It pays where few inputs are not zero: spikes,
+            and slopes of finite support (`surgrad.Sparse`, `ReluGrad`). Needs `pip install "surgrad[events]"`.
+    """
+
+    weights: Float[Array, "inputs outputs"]
+    bias: Float[Array, " outputs"]
+    event_driven: bool = static(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
+        if len(weights) != 2 or bias != weights[1:]:
+            raise ValueError(
+                f"Dense: weights must be (inputs, outputs) and bias (outputs,), got shapes {weights} and {bias}."
+            )
+
+    @classmethod
+    def random(cls, key: Array, inputs: int, outputs: int, gain: float = 1.0, **options: Any) -> Dense:
+        """Normal weights of standard deviation gain/√inputs, and a bias of zero."""
+        return cls(normal(key, (inputs, outputs), inputs, gain), jnp.zeros(outputs), **options)
+
+    def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
+        """Weighted sums.
+
+        Raises:
+            ValueError: the last axis of x is not as long as the weights are high.
+        """
+        inputs = self.weights.shape[0]
+        if jnp.shape(x)[-1:] != (inputs,):
+            raise ValueError(f"Dense: the last axis of the input must be {inputs} long, got shape {jnp.shape(x)}.")
+        return product(x, self.weights, self.event_driven) + self.bias
+
+
+class Conv(Pytree):
+    """Convolution (cross-correlation, as usual) along one or two axes of space, channels last.
+
+    Parameters:
+        weights: kernel, `(width, inputs, outputs)` or `(height, width, inputs, outputs)`.
+        bias: `(outputs,)`.
+        stride: steps between the outputs, along every axis of space.
+        padding: `"SAME"`, outputs as long as the inputs divided by the stride, or `"VALID"`, without zeros around.
+    """
+
+    weights: Float[Array, "*space inputs outputs"]
+    bias: Float[Array, " outputs"]
+    stride: int = static(default=1, kw_only=True)
+    padding: str = static(default="SAME", kw_only=True)
+
+    def __post_init__(self) -> None:
+        weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
+        if len(weights) not in (3, 4) or bias != weights[-1:]:
+            raise ValueError(
+                f"Conv: weights must be (width, inputs, outputs) or (height, width, inputs, outputs) and bias "
+                f"(outputs,), got shapes {weights} and {bias}."
+            )
+        _require_window(self, self.stride)
+
+    @classmethod
+    def random(
+        cls, key: Array, window: tuple[int, ...], inputs: int, outputs: int, gain: float = 1.0, **options: Any
+    ) -> Conv:
+        """Normal weights of standard deviation gain/√(inputs of an output), and a bias of zero."""
+        shape = (*window, inputs, outputs)
+        return cls(normal(key, shape, jnp.size(jnp.empty(shape[:-1])), gain), jnp.zeros(outputs), **options)
+
+    def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
+        """Convolutions, `(..., *space, outputs)`.
+
+        Raises:
+            ValueError: x has no axes of space, or another number of channels than the kernel.
+        """
+        *window, inputs, _ = self.weights.shape
+        if jnp.ndim(x) <= len(window) or jnp.shape(x)[-1] != inputs:
+            space = "height, width" if len(window) == 2 else "width"
+            raise ValueError(f"Conv: the input must be (..., {space}, {inputs} channels), got shape {jnp.shape(x)}.")
+        images = _as_images(x, len(window))
+        letters = "HW"[-len(window) :]
+        axes = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+        y = jax.lax.conv_general_dilated(
+            images, self.weights, (self.stride,) * len(window), self.padding, dimension_numbers=axes
+        )
+        return y.reshape(*x.shape[: -len(window) - 1], *y.shape[1:]) + self.bias
+
+
+class Pool(Pytree):
+    """The mean, sum or maximum of windows that do not overlap, along the axes of space, channels last.
+
+    Parameters:
+        window: lengths of a window, one an axis of space; what does not fill one at the end is left out.
+        kind: `"mean"`, `"sum"` or `"max"`.
+    """
+
+    window: tuple[int, ...] = static()
+    kind: str = static(default="mean", kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.window = tuple(self.window)
+        _require_window(self, *self.window)
+        if self.kind not in ("mean", "sum", "max"):
+            raise ValueError(f"Pool: kind must be 'mean', 'sum' or 'max', got {self.kind!r}.")
+
+    def __call__(self, x: Float[Array, "... channels"]) -> Float[Array, "... channels"]:
+        """Pooled windows, `(..., *space, channels)`.
+
+        Raises:
+            ValueError: x has no axes of space, or shorter ones than the window.
+        """
+        axes = len(self.window)
+        space = jnp.shape(x)[-axes - 1 : -1]
+        if len(space) < axes or any(n < w for n, w in zip(space, self.window, strict=True)):
+            raise ValueError(f"Pool: the input must be (..., {self.window} or longer, channels), got {jnp.shape(x)}.")
+        counts = [n // w for n, w in zip(space, self.window, strict=True)]
+        kept = x[(..., *(slice(c * w) for c, w in zip(counts, self.window, strict=True)), slice(None))]
+        split = [n for pair in zip(counts, self.window, strict=True) for n in pair]
+        windows = kept.reshape(*x.shape[: -axes - 1], *split, x.shape[-1])
+        over = tuple(range(-2 * axes, -1, 2))
+        return getattr(windows, self.kind)(axis=over)
+
+
+class Flatten(Pytree):
+    """The last axes, of space and channels say, as one.
+
+    Parameters:
+        axes: how many axes, >= 1.
+    """
+
+    axes: int = static()
+
+    def __post_init__(self) -> None:
+        _require_window(self, self.axes)
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The array with its last axes as one.
+
+        Raises:
+            ValueError: x has fewer axes.
+        """
+        if jnp.ndim(x) < self.axes:
+            raise ValueError(f"Flatten: the input must have {self.axes} axes or more, got shape {jnp.shape(x)}.")
+        return x.reshape(*x.shape[: -self.axes], -1)
+
+
+def normal(key: Array, shape: tuple[int, ...], inputs: int, gain: float) -> Array:
+    """Normal weights of standard deviation gain/√inputs."""
+    return jax.random.normal(key, shape) * (gain / inputs**0.5)
+
+
+def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
+    """x W, through the elements of x that are not zero if told so."""
+    if not event_driven:
+        return x @ weights
+    from surgrad.nn.events import event_product
+
+    return event_product(x, weights)
+
+
+def _as_images(x: Array, axes: int) -> Array:
+    """One axis of samples in place of time and batch."""
+    return x.reshape(-1, *x.shape[-axes - 1 :])
+
+
+def _require_window(connection: Pytree, *numbers: Any) -> None:
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise ValueError(f"{type(connection).__name__}: sizes must be whole numbers of at least 1, got {number!r}.")

@@ -1,0 +1,65 @@
+"""Delays: what comes in goes out some steps later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from surgrad._pytree import Pytree, static
+
+Buffer = Float[Array, "steps *batch neurons"]
+
+
+class Delay(Pytree):
+    """A cell that puts out its input of some steps before, and zeros until there is one.
+
+    Parameters:
+        steps: whole steps of delay, >= 0; one number, or one a neuron (the last axis).
+    """
+
+    steps: int | tuple[int, ...] = static()
+
+    def __post_init__(self) -> None:
+        given = np.asarray(self.steps)
+        if given.ndim > 1 or not np.issubdtype(given.dtype, np.integer) or np.any(given < 0):
+            raise ValueError(f"Delay: steps must be whole, >= 0, one or one a neuron, got {self.steps!r}.")
+        self.steps = tuple(map(int, given)) if given.ndim else int(given)
+
+    @property
+    def _longest(self) -> int:
+        return max(self.steps, default=0) if isinstance(self.steps, tuple) else self.steps
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Buffer:
+        """Zeros: the inputs of the last steps, the oldest first.
+
+        Raises:
+            ValueError: there are more or fewer delays than neurons.
+        """
+        if isinstance(self.steps, tuple) and tuple(shape)[-1:] != (len(self.steps),):
+            raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {tuple(shape)}.")
+        return jnp.zeros((self._longest, *shape), dtype)
+
+    def __call__(self, state: Buffer, x: Array) -> tuple[Buffer, Array]:
+        """One step: the inputs of the last steps, and the delayed input."""
+        state, outputs = self.over_time(state, x[None])
+        return state, outputs[0]
+
+    def over_time(self, state: Buffer, inputs: Array) -> tuple[Buffer, Array]:
+        """Many steps at once: the delayed inputs, `(time, *batch, neurons)`.
+
+        Raises:
+            ValueError: the inputs differ from the state in shape.
+        """
+        if jnp.shape(inputs)[1:] != jnp.shape(state)[1:]:
+            raise ValueError(
+                f"Delay: the input of a step has shape {jnp.shape(inputs)[1:]} and the state {jnp.shape(state)[1:]}."
+            )
+        known, time = jnp.concatenate([state, inputs.astype(state.dtype)]), len(inputs)
+        if isinstance(self.steps, int):
+            return known[time:], known[:time]
+        when = np.arange(time)[:, None] + self._longest - np.array(self.steps)
+        when = when.reshape(time, *(1,) * (known.ndim - 2), len(self.steps))
+        return known[time:], jnp.take_along_axis(known, when, axis=0)
