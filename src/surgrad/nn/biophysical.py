@@ -34,7 +34,8 @@ class AdEx(Pytree):
     reaches a neuron spikes in that step with or without it (unless inhibition takes V - v_reset off in that step), so
     that spikes stay as they are, while the exponential and its derivative are finite for every voltage.
 
-    Defaults are those of the source, but `scale`, by which rest is at x = -1 as in LIF.
+    Defaults are those of the source, but for `v_peak`, which may stand anywhere high on the upstroke, and `scale`, by
+    which rest is at x = -1 as in LIF.
 
     Parameters (one value, or one a neuron, the last axis):
         spike: the surrogate, or any function of x that spikes.
@@ -119,8 +120,8 @@ class IzhikevichState(NamedTuple):
 class Izhikevich(Pytree):
     """Izhikevich's neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I, du/dt = a (b v - u); a spike puts v to c, u to u + d.
 
-    The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but `scale`,
-    by which c is at x = -1. The source halves dt for v alone, and advances u from the new v.
+    The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but for
+    `scale`, by which c is at x = -1. The source halves dt for v alone, and advances u from the new v.
 
     Parameters (one value, or one a neuron, the last axis):
         spike: the surrogate, or any function of x that spikes.

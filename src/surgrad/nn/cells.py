@@ -75,6 +75,7 @@ class LIF(ThresholdCell):
 
     The surrogate gets x = (v - θ)/θ, which has no dimension. In each of the `refractory` steps after a spike the
     voltage stays where the reset left it, without leak; the input of that step is lost, and so is its derivative.
+    Reverse mode keeps one number a neuron and step for a soft reset, three for a hard one, two if that is detached.
 
     Parameters:
         spike: the surrogate, or any function of x that spikes.

@@ -148,7 +148,7 @@ class Flatten(Pytree):
     def __post_init__(self) -> None:
         _require_window(self, self.axes)
 
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(self, x: Float[Array, ...]) -> Float[Array, ...]:
         """The array with its last axes as one.
 
         Raises:
@@ -165,7 +165,7 @@ def normal(key: Array, shape: tuple[int, ...], inputs: int, gain: float) -> Arra
 
 
 def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
-    """x W, through the elements of x that are not zero if told so."""
+    """X W, through the elements of x that are not zero if told so."""
     if not event_driven:
         return x @ weights
     from surgrad.nn.events import event_product

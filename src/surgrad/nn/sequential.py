@@ -91,7 +91,9 @@ class Sequential(Pytree):
         pairs = zip(self.parts, connections, strict=True)
         return Sequential(*(part if other is None else other for part, other in pairs))
 
-    def _through(self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array) -> tuple[Any, tuple[Array, ...]]:
+    def _through(
+        self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array
+    ) -> tuple[Any, tuple[Array, ...]]:
         if not isinstance(state, tuple) or len(state) != len(self.parts):
             raise ValueError(f"Sequential: {len(self.parts)} parts need as many states; start from init(shape).")
         states, outputs = [], []

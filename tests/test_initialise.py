@@ -1,0 +1,96 @@
+"""Fluctuation-driven weights: membranes as they were asked for, and spikes in every layer of a deep network."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from surgrad.nn import LI, LIF, Conv, CuBaLIF, Dense, Flatten, Recurrent, Sequential, fluctuation_driven, unroll
+
+TIME, BATCH, RATE = 200, 4, 0.05
+NEVER = 1e9  # a threshold that no membrane reaches
+
+
+def spikes(key=0, shape=(TIME, BATCH, 200)):
+    return (jax.random.uniform(jax.random.key(key), shape) < RATE).astype(jnp.float32)
+
+
+def deep(depth, width=200, gain=1.0, cell=None):
+    cell = LIF(surgrad.Arctan(), 10.0) if cell is None else cell
+    keys = jax.random.split(jax.random.key(1), depth)
+    parts = [part for key in keys for part in (Dense.random(key, width, width, gain), cell)]
+    return Sequential(*parts)
+
+
+def rates(network, inputs):
+    return [float(y.mean()) for y in network.outputs(inputs)[1::2]]
+
+
+def test_a_network_of_depth_six_still_spikes_where_usual_weights_fall_silent():
+    usual = deep(6, gain=1.0)
+    assert rates(usual, spikes())[-1] == 0
+    for seed in range(5):
+        firing = rates(fluctuation_driven(usual, jax.random.key(seed), spikes()), spikes(key=7))
+        assert all(0.01 < rate < 0.3 for rate in firing), firing
+
+
+@pytest.mark.parametrize("kind", [LIF, CuBaLIF])
+@pytest.mark.parametrize(("xi", "mean"), [(1.0, 0.0), (3.0, 0.2)])
+def test_membranes_have_the_mean_and_the_deviation_of_the_paper(kind, xi, mean):
+    cell = kind(surgrad.Arctan(), 10.0, 2.0)
+    network = Sequential(Dense.random(jax.random.key(0), 200, 300), cell)
+    drawn = fluctuation_driven(network, jax.random.key(2), spikes(), xi=xi, mean=mean)
+    # A membrane without reset: the threshold far away, where the weights were made for a threshold of 2.
+    free = cell.replace(threshold=NEVER)
+
+    def traced(state, current):
+        state, _ = free(state, current)
+        return state, state.voltage
+
+    currents = drawn.parts[0](spikes(key=3, shape=(1000, 4, 200)))
+    voltages = np.asarray(unroll(traced, free.init((4, 300)), currents)[1])[200:]  # after it has charged
+    # The kernel is cut at the 200 steps of the inputs. Samples are correlated over 20 steps: 4 · 40 independent ones a
+    # neuron, and 300 neurons whose means scatter.
+    deviation = voltages.std(axis=0).mean()
+    assert abs(deviation / ((2.0 - 2.0 * mean) / xi) - 1) < 0.1
+    assert abs(voltages.mean() - 2.0 * mean) < 5 * 2.0 / 300**0.5
+
+
+def test_recurrent_and_convolutional_layers_keep_spiking():
+    key = jax.random.key(0)
+    cell = LIF(surgrad.Arctan(), 10.0)
+    recurrent = Sequential(Dense.random(key, 200, 100, 0.1), Recurrent.random(key, cell, 100, 0.1), LI())
+    firing = fluctuation_driven(recurrent, key, spikes()).outputs(spikes())[1].mean()
+    assert 0.01 < firing < 0.3
+    images = spikes(shape=(TIME, 2, 8, 8, 3))
+    conv = Sequential(Conv.random(key, (3, 3), 3, 8, 0.1), cell, Conv.random(key, (3, 3), 8, 8, 0.1), cell, Flatten(3))
+    outputs = fluctuation_driven(conv, key, images).outputs(images)
+    assert all(0.01 < float(outputs[i].mean()) < 0.3 for i in (1, 3))
+
+
+def test_a_readout_and_the_cells_stay_as_they_are():
+    network = Sequential(
+        Dense.random(jax.random.key(0), 200, 50), LIF(surgrad.Arctan()), Dense(jnp.ones((50, 3)), jnp.ones(3)), LI()
+    )
+    drawn = fluctuation_driven(network, jax.random.key(1), spikes())
+    assert drawn.parts[1:] == network.parts[1:]
+    assert drawn.parts[0] != network.parts[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"xi": 0.0}, r"xi must be > 0, got 0\.0"),
+        ({"mean": 1.0}, r"mean must be < 1, got 1\.0"),
+        ({"feedforward": 0.0}, r"feedforward must be above 0 to 1, got 0\.0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        fluctuation_driven(deep(1), jax.random.key(0), spikes(), **options)
+
+
+def test_inputs_without_spikes_are_refused():
+    with pytest.raises(ValueError, match="what comes into part 0 is zero at all steps"):
+        fluctuation_driven(deep(1), jax.random.key(0), 0 * spikes())
