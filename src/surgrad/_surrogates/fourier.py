@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import Real
+from surgrad._surrogates.numerics import Real, cosine_series, sine_series
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -42,18 +42,34 @@ class SquarewaveFourierSeries(Surrogate):
             message = f"{type(self).__name__}: n must be an integer, got {self.n!r}; it sets the program's shape."
             raise TypeError(message) from None
 
-    def _phase(self, x: Membrane) -> Real:
-        return 2 * math.pi * jax.lax.rem(x, jnp.asarray(self.t_period, x.dtype) + jnp.zeros_like(x)) / self.t_period
-
     def surrogate_fun(self, x: Membrane) -> Curve:
-        sine = jnp.sin(self._phase(x))
+        angle, sign = _phase(x, self.t_period)
+        sine = angle * sine_series(-(angle**2))
         terms = _odd_multiples(sine, -sine, 2 - 4 * sine**2, self.n)
-        return 0.5 + 2 / math.pi * sum((term / (2 * i + 1) for i, term in enumerate(terms)), jnp.zeros_like(x))
+        return 0.5 + 2 / math.pi * sign * sum((term / (2 * i + 1) for i, term in enumerate(terms)), jnp.zeros_like(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        cosine = jnp.cos(self._phase(x))
+        angle, sign = _phase(x, self.t_period)
+        cosine = cosine_series(-(angle**2))
         terms = _odd_multiples(cosine, cosine, 4 * cosine**2 - 2, self.n)
-        return 4 / self.t_period * sum(terms, jnp.zeros_like(x))
+        return 4 / self.t_period * sign * sum(terms, jnp.zeros_like(x))
+
+
+def _phase(x: Membrane, period: Parameter) -> tuple[Real, Real]:
+    """2πx/period less its nearest multiple kπ, and (-1)ᵏ, the sign that sines and cosines of odd multiples take.
+
+    As exact as a remainder, which XLA computes by a call for each element: half a period is the sum of three parts of
+    so few digits that k times a part is exact for k up to 2¹⁶ in float32 and 2³⁵ in float64. Beyond that, x is
+    rounded once more; and where floats are half a period apart, the phase, which they do not hold, is 0.
+    """
+    half, info = jnp.asarray(period, x.dtype) / 2, jnp.finfo(x.dtype)
+    x = jnp.where(jnp.abs(x) < half * 2.0**info.nmant, x, 0 * x)
+    k = jax.lax.stop_gradient(jnp.round(x * (1 / half)))
+    rest = half
+    for _ in range(2):
+        part = jax.lax.stop_gradient(jax.lax.reduce_precision(rest, info.nexp, info.nmant // 3))
+        x, rest = x - k * part, rest - part
+    return math.pi * (x - k * rest) / half, 1 - 4 * (k / 2 - jnp.floor(k / 2))
 
 
 def _odd_multiples(first: Real, before: Real, twice: Real, n: int) -> list[Real]:

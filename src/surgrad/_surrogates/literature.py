@@ -9,6 +9,7 @@ from surgrad._surrogate import Surrogate, functional, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
     finite,
+    log1p,
     log1p_ratio,
     logistic,
     logistic_slope,
@@ -42,7 +43,7 @@ class S2NN(Surrogate):
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, finite(x))
-        logarithm = self.beta * jnp.log1p(above + self.epsilon) + 0.5
+        logarithm = self.beta * log1p(above + self.epsilon) + 0.5
         return with_limits(jnp.where(x < 0, logistic(self.alpha * below), logarithm), x, 0, jnp.inf)
 
     def surrogate_grad(self, x: Membrane) -> Slope:

@@ -8,7 +8,17 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import finite, logistic, logistic_slope, magnitude, saturated, side, with_limits
+from surgrad._surrogates.numerics import (
+    arctan_tail,
+    finite,
+    log1p,
+    logistic,
+    logistic_slope,
+    magnitude,
+    saturated,
+    side,
+    with_limits,
+)
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -64,10 +74,7 @@ class Arctan(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        # π/2 - arctan(z) = arctan(1/z), without the cancellation in the tails.
-        z = math.pi / 2 * self.alpha * magnitude(finite(x))
-        near, far = jnp.where(z > 1, 0, z), jnp.where(z > 1, z, 1)
-        tail = jnp.where(z > 1, jnp.arctan(1 / far), math.pi / 2 - jnp.arctan(near)) / math.pi
+        tail = arctan_tail(math.pi / 2 * self.alpha * magnitude(finite(x))) / math.pi
         return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
@@ -158,7 +165,7 @@ class NonzeroSignLog(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        logarithm = jnp.log1p(self.alpha * magnitude(finite(x)))
+        logarithm = log1p(self.alpha * magnitude(finite(x)))
         return with_limits(side(x) * logarithm, x, -jnp.inf, jnp.inf)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
