@@ -28,7 +28,7 @@ MANY_ROWS = 8192
 
 
 def chunk_length(cell: Any, state: PyTree, inputs: PyTree, time: int) -> int:
-    """Steps to evaluate at once: 1 where the weights are small, else enough for `ROWS` rows, a divisor of time if near."""
+    """Steps to evaluate at once: 1 where the weights are small, else about as many as give `ROWS` rows."""
     if not hasattr(cell, "over_time") or time <= 1:
         return 1
     backend = jax.default_backend()
@@ -56,6 +56,8 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
         ValueError: the least is more than the memory.
     """
     time = jnp.shape(jax.tree.leaves(inputs)[0])[0]
+    if time == 0:
+        return None
     kept, state_size = max(kept_per_step(cell, evaluate, state, inputs, chunk), 1), max(size_of(state), 1)
     if memory is not None and kept * time <= memory:
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
@@ -30,7 +32,8 @@ class Dense(Pytree):
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
         if len(weights) != 2 or bias != weights[1:]:
             raise ValueError(
-                f"Dense: weights must be (inputs, outputs) and bias (outputs,), got shapes {weights} and {bias}."
+                f"Dense: weights must be (inputs, outputs) and bias (outputs,), got shapes {weights} and {bias}; "
+                f"Dense.random(key, inputs, outputs) draws them."
             )
 
     @classmethod
@@ -56,8 +59,8 @@ class Conv(Pytree):
     Parameters:
         weights: kernel, `(width, inputs, outputs)` or `(height, width, inputs, outputs)`.
         bias: `(outputs,)`.
-        stride: steps between the outputs, along every axis of space.
-        padding: `"SAME"`, outputs as long as the inputs divided by the stride, or `"VALID"`, without zeros around.
+        stride: places from one output to the next, along every axis of space.
+        padding: `"SAME"`, zeros around, so that there are ⌈places / stride⌉ outputs, or `"VALID"`, no zeros.
     """
 
     weights: Float[Array, "*space inputs outputs"]
@@ -70,35 +73,56 @@ class Conv(Pytree):
         if len(weights) not in (3, 4) or bias != weights[-1:]:
             raise ValueError(
                 f"Conv: weights must be (width, inputs, outputs) or (height, width, inputs, outputs) and bias "
-                f"(outputs,), got shapes {weights} and {bias}."
+                f"(outputs,), got shapes {weights} and {bias}; Conv.random(key, window, inputs, outputs) draws them."
             )
-        _require_window(self, self.stride)
+        _require_whole(self, "stride", self.stride)
+        if self.padding not in ("SAME", "VALID"):
+            raise ValueError(f"Conv: padding must be 'SAME' or 'VALID', got {self.padding!r}.")
 
     @classmethod
     def random(
         cls, key: Array, window: tuple[int, ...], inputs: int, outputs: int, gain: float = 1.0, **options: Any
     ) -> Conv:
-        """Normal weights of standard deviation gain/√(inputs of an output), and a bias of zero."""
+        """Normal weights of standard deviation gain/√(inputs of an output), and a bias of zero.
+
+        Raises:
+            ValueError: the window is not one or two lengths, `(width,)` or `(height, width)`.
+        """
+        if not isinstance(window, (tuple, list)):
+            raise ValueError(f"Conv: window must be (width,) or (height, width), got {window!r}.")
         shape = (*window, inputs, outputs)
-        return cls(normal(key, shape, jnp.size(jnp.empty(shape[:-1])), gain), jnp.zeros(outputs), **options)
+        return cls(normal(key, shape, math.prod(shape[:-1]), gain), jnp.zeros(outputs), **options)
 
     def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
         """Convolutions, `(..., *space, outputs)`.
 
         Raises:
-            ValueError: x has no axes of space, or another number of channels than the kernel.
+            ValueError: x has no axes of space, or fewer places there than a kernel without padding, or another number
+                of channels than the kernel.
         """
-        *window, inputs, _ = self.weights.shape
-        if jnp.ndim(x) <= len(window) or jnp.shape(x)[-1] != inputs:
-            space = "height, width" if len(window) == 2 else "width"
-            raise ValueError(f"Conv: the input must be (..., {space}, {inputs} channels), got shape {jnp.shape(x)}.")
-        images = _as_images(x, len(window))
-        letters = "HW"[-len(window) :]
-        axes = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+        *window, _, outputs = self.weights.shape
+        self._require_fit(jnp.shape(x))
+        dtype, letters = jnp.result_type(x, self.weights), "HW"[-len(window) :]
+        leading, image = x.shape[: -len(window) - 1], x.shape[-len(window) - 1 :]
+        images = x.reshape(math.prod(leading), *image).astype(dtype)
         y = jax.lax.conv_general_dilated(
-            images, self.weights, (self.stride,) * len(window), self.padding, dimension_numbers=axes
+            images,
+            jnp.asarray(self.weights, dtype),
+            (self.stride,) * len(window),
+            self.padding,
+            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
         )
-        return y.reshape(*x.shape[: -len(window) - 1], *y.shape[1:]) + self.bias
+        return y.reshape(*leading, *y.shape[1:-1], outputs) + self.bias
+
+    def _require_fit(self, given: tuple[int, ...]) -> None:
+        *window, inputs, _ = self.weights.shape
+        least = window if self.padding == "VALID" else [1] * len(window)
+        space = given[-len(window) - 1 : -1]
+        if len(space) == len(window) and given[-1] == inputs and all(n >= w for n, w in zip(space, least, strict=True)):
+            return
+        names = ("height", "width")[-len(window) :]
+        expected = ", ".join(f"{name} >= {w}" for name, w in zip(names, least, strict=True))
+        raise ValueError(f"Conv: the input must be (..., {expected}, {inputs} channels), got shape {given}.")
 
 
 class Pool(Pytree):
@@ -106,15 +130,17 @@ class Pool(Pytree):
 
     Parameters:
         window: lengths of a window, one an axis of space; what does not fill one at the end is left out.
-        kind: `"mean"`, `"sum"` or `"max"`.
+        kind: `"mean"`, `"sum"` or `"max"`, whose derivative equal values share.
     """
 
     window: tuple[int, ...] = static()
     kind: str = static(default="mean", kw_only=True)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.window, (tuple, list)) or not self.window:
+            raise ValueError(f"Pool: window must be a tuple, one length an axis of space, got {self.window!r}.")
         self.window = tuple(self.window)
-        _require_window(self, *self.window)
+        _require_whole(self, "window", *self.window)
         if self.kind not in ("mean", "sum", "max"):
             raise ValueError(f"Pool: kind must be 'mean', 'sum' or 'max', got {self.kind!r}.")
 
@@ -124,16 +150,16 @@ class Pool(Pytree):
         Raises:
             ValueError: x has no axes of space, or shorter ones than the window.
         """
-        axes = len(self.window)
-        space = jnp.shape(x)[-axes - 1 : -1]
+        axes, shape = len(self.window), jnp.shape(x)
+        space, channels = shape[-axes - 1 : -1], shape[-1:]
         if len(space) < axes or any(n < w for n, w in zip(space, self.window, strict=True)):
-            raise ValueError(f"Pool: the input must be (..., {self.window} or longer, channels), got {jnp.shape(x)}.")
+            expected = ", ".join(f">= {w}" for w in self.window)
+            raise ValueError(f"Pool: the input must be (..., {expected}, channels), got shape {shape}.")
         counts = [n // w for n, w in zip(space, self.window, strict=True)]
         kept = x[(..., *(slice(c * w) for c, w in zip(counts, self.window, strict=True)), slice(None))]
         split = [n for pair in zip(counts, self.window, strict=True) for n in pair]
-        windows = kept.reshape(*x.shape[: -axes - 1], *split, x.shape[-1])
-        over = tuple(range(-2 * axes, -1, 2))
-        return getattr(windows, self.kind)(axis=over)
+        windows = kept.reshape(*shape[: -axes - 1], *split, *channels)
+        return getattr(windows, self.kind)(axis=tuple(range(-2 * axes, -1, 2)))
 
 
 class Flatten(Pytree):
@@ -146,7 +172,7 @@ class Flatten(Pytree):
     axes: int = static()
 
     def __post_init__(self) -> None:
-        _require_window(self, self.axes)
+        _require_whole(self, "axes", self.axes)
 
     def __call__(self, x: Float[Array, ...]) -> Float[Array, ...]:
         """The array with its last axes as one.
@@ -156,7 +182,7 @@ class Flatten(Pytree):
         """
         if jnp.ndim(x) < self.axes:
             raise ValueError(f"Flatten: the input must have {self.axes} axes or more, got shape {jnp.shape(x)}.")
-        return x.reshape(*x.shape[: -self.axes], -1)
+        return x.reshape(*x.shape[: -self.axes], math.prod(x.shape[-self.axes :]))
 
 
 def normal(key: Array, shape: tuple[int, ...], inputs: int, gain: float) -> Array:
@@ -165,7 +191,7 @@ def normal(key: Array, shape: tuple[int, ...], inputs: int, gain: float) -> Arra
 
 
 def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
-    """X W, through the elements of x that are not zero if told so."""
+    """The product x W, through the elements of x that are not zero if told so."""
     if not event_driven:
         return x @ weights
     from surgrad.nn.events import event_product
@@ -173,12 +199,8 @@ def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -
     return event_product(x, weights)
 
 
-def _as_images(x: Array, axes: int) -> Array:
-    """One axis of samples in place of time and batch."""
-    return x.reshape(-1, *x.shape[-axes - 1 :])
-
-
-def _require_window(connection: Pytree, *numbers: Any) -> None:
+def _require_whole(connection: Pytree, name: str, *numbers: Any) -> None:
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"{type(connection).__name__}: sizes must be whole numbers of at least 1, got {number!r}.")
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
+            kind = type(connection).__name__
+            raise ValueError(f"{kind}: {name} must be a whole number, >= 1, got {number!r}.")

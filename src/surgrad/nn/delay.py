@@ -9,28 +9,29 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
+from surgrad.nn.readout import require_same
 
 Buffer = Float[Array, "steps *batch neurons"]
 
 
 class Delay(Pytree):
-    """A cell that puts out its input of some steps before, and zeros until there is one.
+    """A cell that puts out its input of some steps before, y[t] = x[t - d], and zeros until there is one.
 
     Parameters:
-        steps: whole steps of delay, >= 0; one number, or one a neuron (the last axis).
+        steps: whole steps d of delay, >= 0; one number, or one a neuron (the last axis).
     """
 
     steps: int | tuple[int, ...] = static()
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.steps)
-        if given.ndim > 1 or not np.issubdtype(given.dtype, np.integer) or np.any(given < 0):
-            raise ValueError(f"Delay: steps must be whole, >= 0, one or one a neuron, got {self.steps!r}.")
+        given = np.asarray(self.steps, object)  # which takes ragged lists too, to be refused in words
+        if given.ndim > 1 or not given.size or not all(map(_is_whole, given.flat)):
+            raise ValueError(f"Delay: steps must be whole, >= 0, one number or one a neuron, got {self.steps!r}.")
         self.steps = tuple(map(int, given)) if given.ndim else int(given)
 
     @property
     def _longest(self) -> int:
-        return max(self.steps, default=0) if isinstance(self.steps, tuple) else self.steps
+        return max(self.steps) if isinstance(self.steps, tuple) else self.steps
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Buffer:
         """Zeros: the inputs of the last steps, the oldest first.
@@ -43,8 +44,12 @@ class Delay(Pytree):
         return jnp.zeros((self._longest, *shape), dtype)
 
     def __call__(self, state: Buffer, x: Array) -> tuple[Buffer, Array]:
-        """One step: the inputs of the last steps, and the delayed input."""
-        state, outputs = self.over_time(state, x[None])
+        """One step: the inputs of the last steps, and the delayed input.
+
+        Raises:
+            ValueError: the input differs from the state in shape.
+        """
+        state, outputs = self.over_time(state, jnp.asarray(x)[None])
         return state, outputs[0]
 
     def over_time(self, state: Buffer, inputs: Array) -> tuple[Buffer, Array]:
@@ -53,13 +58,14 @@ class Delay(Pytree):
         Raises:
             ValueError: the inputs differ from the state in shape.
         """
-        if jnp.shape(inputs)[1:] != jnp.shape(state)[1:]:
-            raise ValueError(
-                f"Delay: the input of a step has shape {jnp.shape(inputs)[1:]} and the state {jnp.shape(state)[1:]}."
-            )
+        require_same(self, jnp.shape(state)[1:], jnp.shape(inputs)[1:])
         known, time = jnp.concatenate([state, inputs.astype(state.dtype)]), len(inputs)
         if isinstance(self.steps, int):
             return known[time:], known[:time]
         when = np.arange(time)[:, None] + self._longest - np.array(self.steps)
         when = when.reshape(time, *(1,) * (known.ndim - 2), len(self.steps))
         return known[time:], jnp.take_along_axis(known, when, axis=0)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and int(number) >= 0

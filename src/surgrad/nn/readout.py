@@ -1,6 +1,7 @@
 """Readouts: cells that sum up what came in so far, so that the last output stands for the whole sequence.
 
-With `unroll(..., keep="last")` no output is stacked over time.
+With `unroll(..., keep="last")` no output is stacked over time. Sums and counts are kept in float32 at least, since
+bfloat16 cannot count beyond 256.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from surgrad._pytree import Pytree
 
@@ -16,10 +17,10 @@ Moment = Float[Array, "*batch neurons"]
 
 
 class Running(NamedTuple):
-    """A value, and the number of steps that it was made of."""
+    """The sum of the inputs, and the number of steps."""
 
-    value: Moment
-    steps: Float[Array, ""]
+    total: Moment
+    steps: Int[Array, ""]
 
 
 class Rate(Pytree):
@@ -27,35 +28,35 @@ class Rate(Pytree):
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Running:
         """No steps."""
-        return Running(jnp.zeros(shape, dtype), jnp.zeros((), dtype))
+        return Running(jnp.zeros(shape, _wide(dtype)), jnp.zeros((), int))
 
     def __call__(self, state: Running, x: Moment) -> tuple[Running, Moment]:
-        """One step: sum and number of steps, and the mean."""
-        _require_same(self, state.value, x)
-        total, steps = state.value + x, state.steps + 1
-        return Running(total, steps), total / steps
+        """One step: sum and number of steps, and the mean.
 
-    def over_time(self, state: Running, inputs: Float[Array, "time *batch neurons"]) -> tuple[Running, Array]:
-        """Many steps at once."""
-        _require_same(self, state.value, inputs[0] if len(inputs) else state.value)
-        totals = state.value + jnp.cumsum(inputs, axis=0)
-        steps = state.steps + jnp.arange(1, len(inputs) + 1, dtype=state.steps.dtype)
-        last = Running(state.value + inputs.sum(axis=0), state.steps + len(inputs))
-        return last, totals / steps.reshape(-1, *(1,) * (inputs.ndim - 1))
+        Raises:
+            ValueError: the input differs from the state in shape.
+        """
+        require_same(self, state.total.shape, jnp.shape(x))
+        total, steps = state.total + jnp.asarray(x, state.total.dtype), state.steps + 1
+        return Running(total, steps), total / steps.astype(total.dtype)
 
 
 class Peak(Pytree):
-    """The largest input so far: the peak of a membrane voltage. Its gradient goes to the step of the peak."""
+    """The largest input so far: the peak of a membrane voltage. Its derivative is that of the earliest peak alone."""
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Moment:
         """Minus infinity."""
         return jnp.full(shape, -jnp.inf, dtype)
 
     def __call__(self, state: Moment, x: Moment) -> tuple[Moment, Moment]:
-        """One step: the peak, twice."""
-        _require_same(self, state, x)
-        # A comparison, as the maximum would share the gradient among equal values; NaN stays NaN.
-        peak = jnp.where(state >= x, state, x)
+        """One step: the peak, twice. NaN stays.
+
+        Raises:
+            ValueError: the input differs from the state in shape.
+        """
+        require_same(self, state.shape, jnp.shape(x))
+        # A comparison, as the maximum would share the derivative among equal values.
+        peak = jnp.where((state >= x) | jnp.isnan(state), state, jnp.asarray(x, state.dtype))
         return peak, peak
 
 
@@ -74,29 +75,49 @@ class Last(Pytree):
         return None, inputs
 
 
+class Wait(NamedTuple):
+    """The steps before the first spike, and one for every neuron that still waits for it, zero for the others."""
+
+    steps: Moment
+    waits: Moment
+
+
 class FirstSpike(Pytree):
     """The step of the first spike, from 0, of each neuron; the number of steps so far where there was none.
 
-    It is the number of steps before the first spike: Σ Π (1 - s) over the steps, which is also what its derivative is
-    that of. A spike moves it only while there was none before.
+    It is the number of steps before the first spike, Σ_t Π_{u <= t} (1 - s[u]), whose derivative it has: a spike moves
+    it only where there was none before.
     """
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> tuple[Moment, Moment]:
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Wait:
         """No steps, and no spikes."""
-        return jnp.zeros(shape, dtype), jnp.ones(shape, dtype)
+        return Wait(jnp.zeros(shape, _wide(dtype)), jnp.ones(shape, _wide(dtype)))
 
-    def __call__(self, state: tuple[Moment, Moment], spikes: Moment) -> tuple[tuple[Moment, Moment], Moment]:
-        """One step: the steps waited, and whether a neuron still waits; the steps waited."""
-        _require_same(self, state[0], spikes)
-        waited, waits = state
-        waits = waits * (1 - spikes)
-        waited = waited + waits
-        return (waited, waits), waited
+    def __call__(self, state: Wait, spikes: Moment) -> tuple[Wait, Moment]:
+        """One step: the steps waited and who still waits, and the steps waited.
+
+        Raises:
+            ValueError: the spikes differ from the state in shape.
+        """
+        require_same(self, state.waits.shape, jnp.shape(spikes))
+        waits = state.waits * (1 - jnp.asarray(spikes, state.waits.dtype))
+        steps = state.steps + waits
+        return Wait(steps, waits), steps
 
 
-def _require_same(readout: Pytree, state: Moment, x: Any) -> None:
-    if jnp.shape(x) != jnp.shape(state):
-        raise ValueError(
-            f"{type(readout).__name__}: the input of a step has shape {jnp.shape(x)} and the state "
-            f"{jnp.shape(state)}; they must be equal."
-        )
+def require_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> None:
+    """Refuse the input of a step that has another shape than the state.
+
+    Raises:
+        ValueError: it has.
+    """
+    if given == state:
+        return
+    advice = f"they must be equal, start from init({given})"
+    if len(given) == len(state) + 1:
+        advice += "; a step takes one moment; give the whole sequence, whose time leads, to unroll"
+    raise ValueError(f"{type(cell).__name__}: the input of a step has shape {given} and the state {state}; {advice}.")
+
+
+def _wide(dtype: Any) -> Any:
+    return jnp.promote_types(jnp.zeros((), dtype).dtype, jnp.float32)

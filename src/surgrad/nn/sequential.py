@@ -18,31 +18,61 @@ from surgrad.nn.unroll import steps
 class Function(Pytree):
     """A function without parameters as a connection; it acts on arrays whose leading axes may be time and batch."""
 
-    function: Callable[[Array], Array] = static()
+    function: Callable[..., Any] = static()
 
     def __call__(self, x: Array) -> Array:
-        """The function of x."""
-        return self.function(x)
+        """The function of x.
+
+        Raises:
+            ValueError: the function refuses x.
+        """
+        try:
+            return self.function(x)
+        except (TypeError, ValueError) as error:  # JAX has either for shapes that do not fit
+            name = getattr(self.function, "__name__", repr(self.function))
+            raise ValueError(f"Function {name}: it failed on an input of shape {jnp.shape(x)}: {error}") from error
+
+
+class PlainCell(Pytree):
+    """A cell of a class that is no pytree: JAX sees structure in it, and no parameters."""
+
+    cell: Any = static()
+
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> PyTree:
+        """What the cell's own gives."""
+        return self.cell.init(shape, dtype)
+
+    def __call__(self, state: PyTree, x: Array) -> tuple[PyTree, Array]:
+        """One step of the cell."""
+        return self.cell(state, x)
+
+    def over_time(self, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
+        """Many steps, at once if the cell can."""
+        return _over_time(self.cell, state, inputs)
 
 
 class Sequential(Pytree):
     """Connections and cells, one after the other; itself a cell, whose state is a tuple of the states of its parts.
 
-    A part with a method `init` is a cell, `(state, input) -> (state, output)`; any other part is a connection, a function
-    of arrays, `(..., inputs) -> (..., outputs)`, whose leading axes may be batch, or time and batch. `unroll` evaluates
-    a network in chunks of time, layer by layer: a connection acts on all steps of a chunk at once.
+    A part with a method `init(shape, dtype)` is a cell, `(state, input) -> (state, output)`; any other part is a
+    connection, `(..., inputs) -> (..., outputs)`, whose leading axes may be batch, or time and batch. `unroll`
+    evaluates a network in chunks of time, layer by layer: a connection acts on all steps of a chunk at once.
 
     Parameters:
-        parts: connections and cells; networks may be nested. Functions are taken as connections.
+        parts: connections and cells, among them networks. Functions, and objects that are no pytrees, have no
+            parameters.
+
+    Raises:
+        TypeError: a part is neither, or a class in place of an object of it, or a tree of more than numbers.
     """
 
     parts: tuple[Any, ...]
 
     def __init__(self, *parts: Any):
-        for index, part in enumerate(parts):
-            if not callable(part):
-                raise TypeError(f"Sequential: part {index} must be a connection or a cell, got {part!r}.")
-        self.parts = tuple(part if isinstance(part, Pytree) or is_cell(part) else Function(part) for part in parts)
+        self.parts = tuple(_part(index, part) for index, part in enumerate(parts))
+        if (leaves := jax.tree.leaves(self.parts)) and not jax.tree.leaves(self):
+            kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
+            raise TypeError(f"Sequential: the leaves of its parts must be numbers, so that JAX sees them, got {kinds}.")
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> tuple[PyTree, ...]:
         """The resting states of all parts, None for connections, from the shape of a step's input, `(*batch, inputs)`.
@@ -52,7 +82,7 @@ class Sequential(Pytree):
         """
         states, now = [], jax.ShapeDtypeStruct(tuple(shape), jnp.zeros((), dtype).dtype)
         for index, part in enumerate(self.parts):
-            with _named(index):
+            with _named(index, part):
                 state = part.init(now.shape, dtype) if is_cell(part) else None
                 now = jax.eval_shape(lambda x, part=part, state=state: _step(part, state, x)[1], now)
             states.append(state)
@@ -73,14 +103,27 @@ class Sequential(Pytree):
         return states, outputs[-1] if outputs else inputs
 
     def outputs(self, inputs: Array, state: tuple[PyTree, ...] | None = None) -> tuple[Array, ...]:
-        """What every part puts out over time, `(time, *batch, ...)` each, layer by layer; from rest unless told."""
-        if state is None:
-            state = self.init(jnp.shape(inputs)[1:], jnp.result_type(float, inputs))
-        return self._through(_over_time, state, inputs)[1]
+        """What every part puts out over time, `(time, *batch, ...)` each, layer by layer; from rest unless told.
+
+        Raises:
+            ValueError: a part does not fit its input; the message names it. The inputs have no axis of time.
+        """
+        time, shape = jnp.shape(inputs)[:1], jnp.shape(inputs)[1:]
+        try:
+            if not time:
+                raise ValueError("Sequential: there is no axis of time")
+            state = self.init(shape, jnp.result_type(float, inputs)) if state is None else state
+            return self._through(_over_time, state, inputs)[1]
+        except ValueError as error:
+            read = f"{time[0]} steps of shape {shape}" if time else "one number"
+            raise ValueError(f"{error} (outputs read {read}: time leads, (time, *batch, neurons).)") from error
 
     def connections(self) -> tuple[Any, ...]:
-        """The parts without a state, and None where a cell stands: what is learned where cells stay as they are."""
-        return tuple(None if is_cell(part) else part for part in self.parts)
+        """The parts without a state, and None where a cell stands: what is learned where cells stay as they are.
+
+        Where a part has `connections` itself, a network say, those stand in its place.
+        """
+        return tuple(_connections(part) for part in self.parts)
 
     def with_connections(self, connections: tuple[Any, ...]) -> Sequential:
         """The same cells with other connections, given as `connections` gives them.
@@ -88,17 +131,26 @@ class Sequential(Pytree):
         Raises:
             ValueError: there are more or fewer than parts.
         """
+        if len(connections) != len(self.parts):
+            raise ValueError(
+                f"Sequential: {len(self.parts)} parts need as many connections, as connections() gives them, "
+                f"got {len(connections)}."
+            )
         pairs = zip(self.parts, connections, strict=True)
-        return Sequential(*(part if other is None else other for part, other in pairs))
+        return self.replace(parts=tuple(_with_connections(part, other) for part, other in pairs))
 
     def _through(
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array
     ) -> tuple[Any, tuple[Array, ...]]:
         if not isinstance(state, tuple) or len(state) != len(self.parts):
-            raise ValueError(f"Sequential: {len(self.parts)} parts need as many states; start from init(shape).")
+            given = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
+            raise ValueError(
+                f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "
+                f"got {given}."
+            )
         states, outputs = [], []
         for index, (part, old) in enumerate(zip(self.parts, state, strict=True)):
-            with _named(index):
+            with _named(index, part):
                 new, x = evaluate(part, old, x)
             states.append(new)
             outputs.append(x)
@@ -108,6 +160,29 @@ class Sequential(Pytree):
 def is_cell(part: Any) -> bool:
     """Whether a part of a network has a state."""
     return hasattr(part, "init")
+
+
+def _part(index: int, part: Any) -> Any:
+    """A part that JAX sees through, or in which it sees structure."""
+    if isinstance(part, type):
+        raise TypeError(f"Sequential: part {index} is the class {part.__name__}; give an object, {part.__name__}(...).")
+    if not callable(part):
+        raise TypeError(f"Sequential: part {index} must be a connection or a cell, got {part!r}.")
+    if not jax.tree_util.all_leaves([part]):
+        return part
+    return PlainCell(part) if is_cell(part) else Function(part)
+
+
+def _connections(part: Any) -> Any:
+    if hasattr(part, "connections"):
+        return part.connections()
+    return None if is_cell(part) else part
+
+
+def _with_connections(part: Any, connections: Any) -> Any:
+    if hasattr(part, "with_connections"):
+        return part.with_connections(connections)
+    return part if is_cell(part) else connections
 
 
 def _step(part: Any, state: PyTree, x: Array) -> tuple[PyTree, Array]:
@@ -121,9 +196,12 @@ def _over_time(part: Any, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
 
 
 @contextmanager
-def _named(index: int) -> Iterator[None]:
+def _named(index: int, part: Any) -> Iterator[None]:
     """Say which part it was that did not fit."""
     try:
         yield
     except ValueError as error:
         raise ValueError(f"part {index} of Sequential, {error}") from error
+    except TypeError as error:
+        error.add_note(f"It was part {index} of Sequential, {part!r}.")
+        raise

@@ -1,0 +1,230 @@
+"""Unrolling: the same numbers and derivatives whatever the chunks and segments, in the memory that was asked for."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn.budget import near_divisor
+
+TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
+ROUNDING = 1e-12  # relative, of sums over 23 steps in float64 in another order, amplified by two derivatives
+OPTIONS = {
+    "chunks that divide nothing": {"chunk": 6},
+    "one chunk": {"chunk": 23},
+    "a chunk longer than time": {"chunk": 100},
+    "segments of one step": {"segment": 1, "chunk": 1},
+    "segments that time does not divide": {"segment": 10, "chunk": 4},
+    "a segment longer than time": {"segment": 40},
+    "segments of least memory": {"segment": "auto"},
+    "a budget": {"memory": 20_000},
+}
+
+
+def network():
+    k = jax.random.split(jax.random.key(0), 4)
+    spike = surgrad.Sigmoid(2.0, parameter_tangent="none")
+    return Sequential(
+        Dense.random(k[0], INPUTS, HIDDEN, 2.0),
+        Recurrent.random(k[1], LIF(spike, 4.0), HIDDEN, 1.5),
+        Dense.random(k[2], HIDDEN, HIDDEN, 2.0),
+        ALIF(spike, 5.0, 1.0, 8.0, reset="zero"),
+        Delay((0, 1, 2, 3, 0, 1, 2)),
+        Dense.random(k[3], HIDDEN, 3),
+        LI(5.0),
+        Rate(),
+    )
+
+
+def small():
+    """What is special about derivatives: a product outside, a product and a reset inside of the scan."""
+    net = network()
+    return Sequential(*net.parts[:2], LI(5.0))
+
+
+def inputs(time=TIME):
+    return 1.5 * jax.random.normal(jax.random.key(3), (time, BATCH, INPUTS))
+
+
+def loss(net, x, **options):
+    state = net.init(x.shape[1:], x.dtype)
+    return (unroll(net, state, x, **options)[1] ** 2).sum()
+
+
+def norm2(tree):
+    return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree))
+
+
+def direction(net):
+    leaves, structure = jax.tree.flatten(net)
+    return structure.unflatten([jnp.sin(1.0 + jnp.arange(jnp.size(a))).reshape(jnp.shape(a)) for a in leaves])
+
+
+DERIVATIVES = {
+    "gradient": lambda f, net: jax.grad(f)(net),
+    "forward mode": lambda f, net: jax.jvp(f, (net,), (direction(net),)),
+    "forward over reverse": lambda f, net: jax.jvp(jax.grad(f), (net,), (direction(net),))[1],
+    "reverse over reverse": lambda f, net: jax.grad(lambda n: norm2(jax.grad(f)(n)))(net),
+    "gradient of a population": lambda f, net: jax.vmap(jax.grad(f))(
+        jax.tree.map(lambda a: jnp.stack([a, 1.1 * a]), net)
+    ),
+}
+
+
+@functools.cache
+def derivative(name, **options):
+    net = jax.tree.map(jnp.asarray, network() if name == "gradient" else small())
+    return jax.jit(lambda net, x: DERIVATIVES[name](lambda n: loss(n, x, **options), net))(net, inputs())
+
+
+def assert_same(found, expected):
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * float(jnp.abs(b).max()))
+
+
+@pytest.mark.usefixtures("x64")
+class TestDerivatives:
+    @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+    def test_the_gradient_is_that_of_one_scan_over_the_steps(self, options):
+        assert_same(derivative("gradient", **options), derivative("gradient", chunk=1))
+
+    @pytest.mark.parametrize("name", [n for n in DERIVATIVES if n != "gradient"])
+    def test_all_other_derivatives_are_too(self, name):
+        assert_same(derivative(name, segment=10, chunk=4), derivative(name, chunk=1))
+
+    def test_outputs_and_states_are_those_of_one_scan(self):
+        net, x = network(), inputs()
+        state = net.init((BATCH, INPUTS), x.dtype)
+        last, outputs = jax.jit(lambda x: jax.lax.scan(lambda s, now: net(s, now), state, x))(x)
+        for options in ({"chunk": 6}, {"segment": 10, "chunk": 4}):
+            run = jax.jit(lambda x, o=options: [unroll(net, state, x, keep=keep, **o) for keep in ("all", "last")])
+            assert_same(run(x), [(last, outputs), (last, outputs[-1])])
+
+    def test_a_sequence_may_be_cut_and_the_state_passed_on(self):
+        net, x = network(), inputs()
+        state = net.init((BATCH, INPUTS), x.dtype)
+        middle, first = unroll(net, state, x[:9], chunk=4)
+        last, second = unroll(net, middle, x[9:], chunk=5)
+        assert_same((last, jnp.concatenate([first, second])), unroll(net, state, x))
+
+    def test_the_second_derivative_of_a_trained_loss_is_that_of_differences_of_its_gradient(self):
+        # A smooth network has no steps, so that differences see what the derivative says.
+        first, recurrent, readout = small().parts
+        cell = recurrent.cell.replace(spike=recurrent.cell.spike.smooth())
+        smooth = Sequential(first, recurrent.replace(cell=cell), readout)
+        along, x = direction(smooth), inputs()
+
+        @jax.jit
+        def slope(h):
+            moved = jax.tree.map(lambda a, d: a + h * d, smooth, along)
+            return jax.jvp(lambda n: loss(n, x, chunk=4, segment=8), (moved,), (along,))[1]
+
+        h = 1e-5  # an error of the order h² of the third derivative, and of 1e-16/h by rounding
+        np.testing.assert_allclose(jax.grad(slope)(0.0), (slope(h) - slope(-h)) / (2 * h), rtol=1e-6)
+
+
+def temporary_bytes(time, **options):
+    """What the compiled gradient by all weights needs besides its inputs and outputs."""
+    net = Sequential(Dense.random(jax.random.key(0), 64, 64, 3.0), LIF(surgrad.Arctan(), 10.0), Rate())
+    x = jax.ShapeDtypeStruct((time, 4, 64), jnp.float32)
+
+    def gradient(connections, x):
+        def f(connections):
+            n = net.with_connections(connections)
+            return unroll(n, n.init((4, 64)), x, keep="last", **options)[1].sum()
+
+        return jax.grad(f)(connections)
+
+    return jax.jit(gradient).lower(net.connections(), x).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_memory_grows_like_the_root_of_time_with_segments_and_like_time_without():
+    short, long = 1000, 16_000
+    plain = [temporary_bytes(t) for t in (short, long)]
+    rooted = [temporary_bytes(t, segment="auto") for t in (short, long)]
+    assert 14 < plain[1] / plain[0] < 18
+    assert rooted[1] / rooted[0] < 5.5  # the root of 16 is 4; lengths are rounded to divisors
+    assert rooted[1] / (long * 4 * 64) < 0.25  # bytes per neuron and step
+
+
+def test_a_budget_is_kept():
+    step = 4 * 64 * 4 * 10  # what a step keeps, at most: ten numbers a neuron
+    for budget in (3e6, 1e6):
+        assert temporary_bytes(4000, memory=budget) < budget + 20 * step
+    assert temporary_bytes(200, memory=1e8) == temporary_bytes(200)
+
+
+@pytest.mark.slow
+def test_sixteen_thousand_steps_of_512_neurons_train_in_less_than_a_gibibyte():
+    net = Sequential(Dense.random(jax.random.key(0), 512, 512, 3.0), LIF(surgrad.Arctan(), 10.0), Rate())
+    x = (jax.random.uniform(jax.random.key(1), (16_000, 16, 512)) < 0.05).astype(jnp.float32)
+
+    @jax.jit
+    def step(connections, x):
+        def f(connections):
+            n = net.with_connections(connections)
+            return ((unroll(n, n.init((16, 512)), x, keep="last", memory=2**29)[1] - 0.1) ** 2).mean()
+
+        value, slope = jax.value_and_grad(f)(connections)
+        return jax.tree.map(lambda w, g: w - 100.0 * g, connections, slope), value
+
+    compiled = step.lower(net.connections(), x).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2**30
+    connections, first = compiled(net.connections(), x)
+    assert compiled(connections, x)[1] < first
+
+
+class TestEdges:
+    NET = Sequential(Dense(jnp.eye(3), jnp.zeros(3)), LIF(surgrad.Arctan(), 10.0), Peak())
+
+    def test_no_steps_give_no_outputs_and_the_same_state(self):
+        for options in ({}, {"segment": 3}, {"segment": "auto"}, {"memory": 1e6}, {"chunk": 2}):
+            state, outputs = unroll(self.NET, self.NET.init((2, 3)), jnp.zeros((0, 2, 3)), **options)
+            assert outputs.shape == (0, 2, 3)
+            assert_same(state, self.NET.init((2, 3)))
+
+    @pytest.mark.parametrize("shape", [(1, 3), (3,)], ids=["a batch of one", "no batch"])
+    def test_batches_are_alike(self, shape):
+        x = jax.random.uniform(jax.random.key(0), (9, 1, 3))
+        expected = unroll(self.NET, self.NET.init((1, 3)), x, chunk=4)[1]
+        found = unroll(self.NET, self.NET.init(shape), x.reshape(9, *shape), chunk=4)[1]
+        np.testing.assert_array_equal(found.reshape(expected.shape), expected)
+
+    def test_a_nan_in_an_input_stays_with_its_neuron(self):
+        x = jnp.ones((9, 1, 3)).at[2, 0, 1].set(jnp.nan)
+        net = Sequential(LIF(surgrad.Arctan(), 10.0))
+        state, spikes = unroll(net, net.init((1, 3)), x)
+        assert np.isnan(state[0].voltage[0]).tolist() == [False, True, False]
+        assert np.isfinite(spikes).all()
+        assert spikes[2:, 0, 1].sum() == 0
+
+    @pytest.mark.parametrize(
+        ("error", "call", "message"),
+        [
+            (ValueError, lambda n, s, x: unroll(n, s, x[0]), "read the inputs as 2 steps of shape .*time leads"),
+            (ValueError, lambda n, s, x: unroll(n, s, jnp.moveaxis(x, 0, -1)), r"time leads, \(time, \*batch"),
+            (ValueError, lambda n, s, x: unroll(n, s, x[..., :2]), "Dense: the last axis .* 3 long, got shape"),
+            (ValueError, lambda n, s, x: unroll(n, s, x, keep="first"), "'all' or 'last', got 'first'"),
+            (ValueError, lambda n, s, x: unroll(n, s, x[:0], keep="last"), "no last output of 0 steps"),
+            (ValueError, lambda n, s, x: unroll(n, s, x, segment=2, memory=1e6), "only one of the two"),
+            (ValueError, lambda n, s, x: unroll(n, s, x, segment=0), "segment must be at least 1 step, got 0"),
+            (ValueError, lambda n, s, x: unroll(n, s, x, chunk=-1), "chunk must be at least 1 step, got -1"),
+            (TypeError, lambda n, s, x: unroll(n, s, x, segment=2.5), "'auto' or a whole number of steps, got 2.5"),
+            (TypeError, lambda n, s, x: unroll(n, s, x, chunk="auto"), "a whole number of steps, got 'auto'"),
+            (ValueError, lambda n, s, x: unroll(n, s, x, memory=10), "memory of 10 bytes is not enough for 9 steps"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_in_words(self, error, call, message):
+        with pytest.raises(error, match=message):
+            call(self.NET, self.NET.init((2, 3)), jnp.zeros((9, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("time", "length", "expected"), [(500, 25, 25), (500, 24, 25), (499, 25, 25), (16_000, 126, 125)]
+)
+def test_lengths_divide_time_where_a_divisor_is_near(time, length, expected):
+    assert near_divisor(time, length) == expected
