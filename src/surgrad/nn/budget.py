@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._types import PyTree
+from surgrad.nn.connections import Conv
 
 Keep = Literal["all", "last"]
 
@@ -28,14 +29,24 @@ MANY_ROWS = 8192
 
 
 def chunk_length(cell: Any, state: PyTree, inputs: PyTree, time: int) -> int:
-    """Steps to evaluate at once: 1 where the weights are small, else about as many as give `ROWS` rows."""
+    """Steps to evaluate at once: about as many as give `ROWS` rows.
+
+    On a CPU there are two exceptions: small weights are best taken step by step, and convolutions all at once, since
+    XLA runs those inside of a loop an order of magnitude slower.
+    """
     if not hasattr(cell, "over_time") or time <= 1:
         return 1
     backend = jax.default_backend()
+    if backend == "cpu" and _has_convolution(cell):
+        return time
     if backend == "cpu" and size_of(cell) <= SMALL_WEIGHTS:
         return 1
     batch = max((math.prod(jnp.shape(leaf)[1:-1]) for leaf in jax.tree.leaves(inputs)), default=1)
     return near_divisor(time, math.ceil(ROWS.get(backend, MANY_ROWS) / max(batch, 1)))
+
+
+def _has_convolution(cell: Any) -> bool:
+    return any(isinstance(part, Conv) for part in jax.tree.leaves(cell, is_leaf=lambda part: isinstance(part, Conv)))
 
 
 def near_divisor(time: int, length: int) -> int:
