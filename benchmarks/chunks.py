@@ -2,9 +2,8 @@
 
     python benchmarks/chunks.py [--rounds 9]
 
-A gradient by the weights of a network, unrolled over 500 steps (convolutions: 50), batch 16; lengths take turns.
-A
-Markdown table gives median CPU and wall milliseconds; the length that surgrad chooses is marked.
+A gradient by the weights of a network, unrolled over 500 steps (convolutions: 50), batch 16; lengths take turns. A Markdown
+table gives median CPU and wall milliseconds; the length that surgrad chooses is marked.
 """
 
 from __future__ import annotations

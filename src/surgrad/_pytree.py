@@ -255,7 +255,7 @@ def _shown(tree: Pytree) -> list[str]:
         options = {f.name for f in dataclasses.fields(tree)}  # type: ignore[arg-type]
         return [f"{name}={_brief(value)}" for name, value in tree._attributes().items() if name not in options]
     for parameter in constructor_parameters(type(tree)):
-        value = getattr(tree, parameter.name, inspect.Parameter.empty)
+        value: Any = getattr(tree, parameter.name, inspect.Parameter.empty)
         if value is inspect.Parameter.empty or is_left_out(parameter, value):
             continue
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

@@ -71,7 +71,8 @@ def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> t
     connections = fit.network.connections()
     value, slope = jax.value_and_grad(loss)(connections)
     updates, state = optimizer.update(slope, fit.optimizer, connections)
-    return Fit(fit.network.with_connections(optax.apply_updates(connections, updates)), state), value
+    learned: Any = optax.apply_updates(connections, updates)
+    return Fit(fit.network.with_connections(learned), state), value
 
 
 def batches(key: Array, samples: int, batch: int) -> Int[Array, "batches batch"]:

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._types import PyTree
-from surgrad.nn.connections import Conv
 
 Keep = Literal["all", "last"]
 
@@ -31,13 +30,12 @@ MANY_ROWS = 8192
 def chunk_length(cell: Any, state: PyTree, inputs: PyTree, time: int) -> int:
     """Steps to evaluate at once: about as many as give `ROWS` rows.
 
-    On a CPU there are two exceptions: small weights are best taken step by step, and convolutions all at once, since
-    XLA runs those inside of a loop an order of magnitude slower.
+    On a CPU there are two exceptions: small weights are best taken step by step, and parts that say so all at once.
     """
     if not hasattr(cell, "over_time") or time <= 1:
         return 1
     backend = jax.default_backend()
-    if backend == "cpu" and _has_convolution(cell):
+    if backend == "cpu" and _takes_all_at_once(cell):
         return time
     if backend == "cpu" and size_of(cell) <= SMALL_WEIGHTS:
         return 1
@@ -45,8 +43,10 @@ def chunk_length(cell: Any, state: PyTree, inputs: PyTree, time: int) -> int:
     return near_divisor(time, math.ceil(ROWS.get(backend, MANY_ROWS) / max(batch, 1)))
 
 
-def _has_convolution(cell: Any) -> bool:
-    return any(isinstance(part, Conv) for part in jax.tree.leaves(cell, is_leaf=lambda part: isinstance(part, Conv)))
+def _takes_all_at_once(cell: Any) -> bool:
+    """Whether a part has, and says yes to, `all_at_once`: it is slow inside of XLA's loops on a CPU."""
+    parts = jax.tree.leaves(cell, is_leaf=lambda part: hasattr(part, "all_at_once"))
+    return any(getattr(part, "all_at_once", False) for part in parts)
 
 
 def near_divisor(time: int, length: int) -> int:

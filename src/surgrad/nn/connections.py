@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,9 @@ class Conv(Pytree):
     bias: Float[Array, " outputs"]
     stride: int = static(default=1, kw_only=True)
     padding: str = static(default="SAME", kw_only=True)
+
+    all_at_once: ClassVar[bool] = True
+    """XLA runs convolutions ten times slower inside of a loop on a CPU: `unroll` takes the whole sequence."""
 
     def __post_init__(self) -> None:
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)

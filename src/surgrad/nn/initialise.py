@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad.nn.connections import Conv, Dense
@@ -93,7 +94,7 @@ def _threshold(cell: Any) -> Any:
 def _rate(x: Array, index: int) -> Array:
     """Spikes a step, the mean square: what makes a membrane fluctuate, also where inputs are not 0 and 1."""
     rate = jnp.mean(x**2)
-    if not isinstance(rate, jax.core.Tracer) and rate == 0:
+    if not isinstance(rate, Tracer) and rate == 0:
         raise ValueError(
             f"fluctuation_driven: what comes into part {index} is zero at all steps; give inputs with spikes, or a "
             f"smaller xi."
@@ -104,7 +105,7 @@ def _rate(x: Array, index: int) -> Array:
 def _target(cell: Any, shape: tuple[int, ...], xi: float, mean: float) -> _Target:
     cell = cell.cell if isinstance(cell, Recurrent) else cell
     threshold = jnp.asarray(cell.threshold)
-    response = _response(cell, (shape[0], *shape[-1:]), threshold)
+    response = _response(cell, (shape[0], shape[-1]), threshold)
     center = jnp.broadcast_to(mean * threshold, shape[-1:])
     return _Target(center, (threshold - center) / xi, response.sum(axis=0), (response**2).sum(axis=0))
 

@@ -57,12 +57,13 @@ def unroll(
     if memory is not None or segment == "auto":
         measured = functools.partial(_evaluate, keep=keep, chunk=chunk)
         segment = segment_length(cell, measured, state, inputs, chunk, memory)
-    evaluate = functools.partial(_evaluate, cell, keep=keep, chunk=min(chunk, int(segment or chunk)))
-    if segment is None or segment >= time:
+    length = int(segment or max(time, 1))
+    evaluate = functools.partial(_evaluate, cell, keep=keep, chunk=min(chunk, length))
+    if length >= time:
         return evaluate(state, inputs)
     # Inside of a scan nothing is merged across iterations, so the barrier against merging would only cost.
     again = jax.checkpoint(evaluate, prevent_cse=False)
-    return _blocks(again, keep, int(segment), state, inputs)
+    return _blocks(again, keep, length, state, inputs)
 
 
 def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: int) -> tuple[PyTree, PyTree]:
