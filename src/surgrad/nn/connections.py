@@ -19,9 +19,9 @@ class Dense(Pytree):
     Parameters:
         weights: W, `(inputs, outputs)`.
         bias: b, `(outputs,)`.
-        event_driven: whether products go through the inputs that are not zero, and gradients through slopes that are
-            not. The results are those of the full product, to rounding. It pays where few inputs are not zero: spikes,
-            and slopes of finite support (`surgrad.Sparse`, `ReluGrad`). Needs `pip install "surgrad[events]"`.
+        event_driven: whether products go through the inputs that are not zero, in the gradient of the weights too, and
+            the gradient of the inputs through that of the outputs. The results are those of the full products, to
+            rounding. It pays on a CPU where few inputs are not zero: spikes. Needs `pip install "surgrad[events]"`.
     """
 
     weights: Float[Array, "inputs outputs"]

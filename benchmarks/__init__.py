@@ -1,0 +1,1 @@
+"""Measurements of surgrad, alone and beside its peers."""

@@ -1,0 +1,138 @@
+"""The benchmark of surgrad beside its peers: JSON, a page and pictures.
+
+python -m benchmarks.compare --workload a --sizes 512,1024 --rounds 15 --out results/benchmarks
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compare import machine, page, rounds
+from benchmarks.compare.cases import WORKLOADS, Case, cases
+from benchmarks.compare.competitors import COMPETITORS, entered
+from benchmarks.compare.processes import ENVIRONMENT, ROOT
+
+OPERATIONS = {
+    "elements": ("e", "benchmarks.elementwise", "--repeats"),
+    "eager": ("f", "benchmarks.eager_call", "--calls"),
+    "imports": ("f", "benchmarks.compare.imports", "--rounds"),
+}
+"""Programs without peers in other processes: their workload and the option for the number of repetitions."""
+
+SLOW_STEPS = 4000
+"""From this length on, a case has a fifth of the rounds: what takes seconds has less noise."""
+
+
+def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="surgrad beside its peers.")
+    known = ", ".join([*WORKLOADS, "e", "f"])
+    parser.add_argument("--workload", default="abcdef", help=f"letters, of {known} (default: all)")
+    parser.add_argument("--sizes", type=_numbers, help="numbers of neurons, 512,1024 (default: those of the workload)")
+    parser.add_argument("--input", choices=("dense", "sparse"), help="only cases with this input")
+    parser.add_argument("--competitors", type=_names, help=f"names, of {', '.join(COMPETITORS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=15, help="steps of each, >= 1 (default: 15)")
+    parser.add_argument("--threads", type=int, default=2, help="of each competitor, >= 1 (default: 2)")
+    parser.add_argument(
+        "--python", action="append", type=_pair, default=[], metavar="NAME=PATH", help="interpreter of one"
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny cases, to see that everything runs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/benchmarks"), help="folder for JSON, page and pictures"
+    )
+    found = parser.parse_args(arguments)
+    if unknown := sorted(set(found.workload) - set(WORKLOADS) - set("ef")):
+        parser.error(f"--workload: unknown {', '.join(unknown)}; there are {known}.")
+    if found.rounds < 1 or found.threads < 1:
+        parser.error(f"--rounds and --threads must be at least 1, got {found.rounds} and {found.threads}.")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write after every case, and return 1 if a competitor failed parity."""
+    asked = options(arguments)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    log = asked.out / "log.txt"
+    log.write_text("")
+    results: dict[str, Any] = {
+        "options": {"rounds": asked.rounds, "threads": asked.threads, "quick": asked.quick},
+        "machine": machine.machine(),
+        "versions": machine.versions(),
+        "commit": machine.commit(),
+        "load": {"before": machine.load(), "after": None},
+        "runs": [],
+    }
+    for case in wanted(asked):
+        count = max(asked.rounds // 5, 3) if case.steps >= SLOW_STEPS else asked.rounds
+        match = rounds.Match(case, entered(case, asked.competitors), log, dict(asked.python), asked.threads)
+        results["runs"].append(match.play(count))
+        rounds.report(case.name, match.figures)
+        save(results, asked.out)
+    for name, (letter, module, repetitions) in OPERATIONS.items():
+        if letter in asked.workload:
+            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
+    save(results, asked.out)
+    print(page.write(results, asked.out))
+    failed = [f for run in results["runs"] for f in run["competitors"].values() if f["status"] == "failed parity"]
+    return int(bool(failed))
+
+
+def wanted(asked: argparse.Namespace) -> list[Case]:
+    """The cases that were asked for."""
+    found = [
+        case for letter in WORKLOADS if letter in asked.workload for case in cases(letter, asked.sizes, asked.quick)
+    ]
+    if asked.input:
+        found = [case for case in found if (case.activity is None) == (asked.input == "dense")]
+    return found
+
+
+def operation(module: str, arguments: list[str], log: Path) -> dict[str, Any] | None:
+    """The numbers of a program that measures by itself; None where it fails."""
+    with tempfile.TemporaryDirectory() as folder, log.open("a") as output:
+        path = Path(folder) / "numbers.json"
+        command = [sys.executable, "-m", module, *arguments, "--json", str(path)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | ENVIRONMENT, stdout=output, stderr=output, check=False
+        )
+        if done.returncode:
+            print(f"{module} failed, see {log}", file=sys.stderr)
+            return None
+        return json.loads(path.read_text())
+
+
+def save(results: dict[str, Any], folder: Path) -> None:
+    """Write the JSON; NaN would not be JSON."""
+    results["load"]["after"] = machine.load()
+    (folder / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in COMPETITORS:
+            raise argparse.ArgumentTypeError(f"no competitor {name!r}; there are {', '.join(COMPETITORS)}")
+    return names
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    if not path:
+        raise argparse.ArgumentTypeError(f"must be NAME=PATH, got {text!r}")
+    return _names(name)[0], path
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

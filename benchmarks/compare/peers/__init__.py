@@ -1,0 +1,1 @@
+"""The competitors, a file each: a function for each architecture, from a `Problem` to a `Program`."""

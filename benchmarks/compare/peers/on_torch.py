@@ -1,0 +1,69 @@
+"""Programs of networks that are written in PyTorch. Its weights are `(outputs, inputs, ...)`, ours the other way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from benchmarks.compare.problems import Problem
+from benchmarks.compare.program import Program
+
+Network = Callable[[], tuple[torch.Tensor, list[Sequence[torch.Tensor]]]]
+"""The readout, and the spikes of each layer, step by step."""
+
+
+def inputs(problem: Problem) -> torch.Tensor:
+    """`(time, batch, inputs)`, or `(time, batch, channels, height, width)`."""
+    return torch.from_numpy(_channels_first(problem.inputs))
+
+
+def loss(problem: Problem, readout: torch.Tensor) -> torch.Tensor:
+    """The sum of the readout, or its cross-entropy."""
+    if problem.labels is None:
+        return readout.sum()
+    return torch.nn.functional.cross_entropy(readout.mean(0), torch.from_numpy(problem.labels))
+
+
+def program(problem: Problem, parameters: dict[str, torch.nn.Parameter], network: Network) -> Program:
+    """Forward and backward pass of the loss; the parameters get the problem's values."""
+    for name, parameter in parameters.items():
+        value = torch.from_numpy(np.ascontiguousarray(_outputs_first(problem.parameters[name])))
+        parameter.data = value.reshape(parameter.shape)
+
+    def step() -> torch.Tensor:
+        for parameter in parameters.values():
+            parameter.grad = None
+        value = loss(problem, network()[0])
+        value.backward()
+        return value.detach()
+
+    def spikes() -> list[np.ndarray]:
+        with torch.no_grad():
+            return [_channels_last(torch.stack(tuple(layer)).numpy()) for layer in network()[1]]
+
+    def gradients() -> dict[str, np.ndarray]:
+        step()
+        return {name: _as_ours(p.grad.numpy(), problem.parameters[name].shape) for name, p in parameters.items()}
+
+    return Program(step, spikes, gradients)
+
+
+def _channels_first(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(x, -1, 2)) if x.ndim == 5 else x
+
+
+def _channels_last(x: np.ndarray) -> np.ndarray:
+    return np.moveaxis(x, 2, -1) if x.ndim == 5 else x
+
+
+def _outputs_first(x: np.ndarray) -> np.ndarray:
+    return x.transpose(-1, -2, *range(x.ndim - 2)) if x.ndim > 1 else x
+
+
+def _as_ours(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if len(shape) < 2:
+        return x
+    x = x.reshape(shape[-1], shape[-2], *shape[:-2])
+    return x.transpose(*range(2, x.ndim), 1, 0)

@@ -1,0 +1,93 @@
+"""What a JAX user writes without a library: `lax.scan` over the step of the whole network, and a rule for the spike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks.compare.peers import on_jax
+from benchmarks.compare.problems import DECAY, Problem
+from benchmarks.compare.program import Program
+
+
+def spike(problem: Problem) -> Callable[[jax.Array], jax.Array]:
+    """A step whose derivative is a slope."""
+    slope = on_jax.slope(problem)
+
+    @jax.custom_jvp
+    def step(x):
+        return (x >= 0).astype(x.dtype)
+
+    step.defjvp(lambda x, dx: (step(*x), slope(*x) * dx[0]))
+    return step
+
+
+def feedforward(problem: Problem) -> Program:
+    fire = spike(problem)
+
+    def network(p, xs):
+        def step(voltage, x):
+            voltage = DECAY * voltage + x @ p["weights"] + p["bias"]
+            spikes = fire(voltage - 1)
+            return voltage - spikes, spikes
+
+        rest = jnp.zeros((xs.shape[1], p["bias"].size), xs.dtype)
+        spikes = jax.lax.scan(step, rest, xs)[1]
+        return spikes, [spikes]
+
+    return on_jax.program(problem, network)
+
+
+def recurrent(problem: Problem) -> Program:
+    fire = spike(problem)
+
+    def network(p, xs):
+        def step(state, x):
+            voltage, spikes, integral = state
+            voltage = DECAY * voltage + x @ p["input"] + spikes @ p["recurrent"]
+            spikes = fire(voltage - 1)
+            integral = DECAY * integral + spikes @ p["readout"]
+            return (voltage - spikes, spikes, integral), (integral, spikes)
+
+        hidden = jnp.zeros((xs.shape[1], len(p["recurrent"])), xs.dtype)
+        rest = hidden, hidden, jnp.zeros((xs.shape[1], p["readout"].shape[1]), xs.dtype)
+        readout, spikes = jax.lax.scan(step, rest, xs)[1]
+        return readout, [spikes]
+
+    return on_jax.program(problem, network)
+
+
+def convolutional(problem: Problem) -> Program:
+    fire = spike(problem)
+
+    def network(p, xs):
+        def currents(x, spikes):
+            yield convolve(x, p["first"])
+            yield convolve(pool(spikes[0]), p["second"])
+            yield jnp.tensordot(pool(spikes[1]), p["dense"], 3)
+
+        def step(voltages, x):
+            spikes, left = [], []
+            for voltage, current in zip(voltages, currents(x, spikes), strict=True):
+                voltage = DECAY * voltage + current
+                spikes.append(fire(voltage - 1))
+                left.append(voltage - spikes[-1])
+            return left, spikes
+
+        shapes = jax.eval_shape(lambda x: step([0.0, 0.0, 0.0], x)[0], xs[0])
+        spikes = jax.lax.scan(step, [jnp.zeros(rest.shape, rest.dtype) for rest in shapes], xs)[1]
+        return spikes[-1], spikes
+
+    return on_jax.program(problem, network)
+
+
+def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A convolution without padding, of `(batch, height, width, channels)`."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def pool(x: jax.Array) -> jax.Array:
+    """Means of squares of 2 x 2."""
+    return jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID") / 4

@@ -1,0 +1,78 @@
+"""surgrad as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import surgrad
+from benchmarks.compare.peers import on_jax
+from benchmarks.compare.problems import DECAY, WINDOW, Problem
+from benchmarks.compare.program import Program
+from surgrad.nn import LI, LIF, Conv, Dense, Flatten, Pool, Recurrent, Sequential, unroll
+
+TAU = -1 / np.log(DECAY)
+
+
+def cells(problem: Problem) -> LIF:
+    """Neurons with the problem's slope."""
+    arctan = surgrad.Arctan(alpha=2.0)
+    return LIF(surgrad.Sparse(arctan, WINDOW) if problem.slope == "arctan window" else arctan, TAU)
+
+
+def program(problem: Problem, network: Callable[[Any], Sequential], **options: Any) -> Program:
+    """The derivative by the parameters from which a network is made."""
+
+    def outputs(p, xs):
+        made = network(p)
+        readout = unroll(made, made.init(xs.shape[1:]), xs, **options)[1]
+        # The compiler drops them from the step, which does not ask for them.
+        pairs = zip(made.parts, made.outputs(xs), strict=True)
+        return readout, [fired for part, fired in pairs if isinstance(part, (LIF, Recurrent))]
+
+    return on_jax.program(problem, outputs)
+
+
+def feedforward(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+    def network(p):
+        return Sequential(Dense(p["weights"], p["bias"], event_driven=event_driven), cells(problem))
+
+    return program(problem, network, **options)
+
+
+def recurrent(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+    def network(p):
+        return Sequential(
+            Dense(p["input"], zeros(p["input"]), event_driven=event_driven),
+            Recurrent(cells(problem), p["recurrent"], event_driven=event_driven),
+            Dense(p["readout"], zeros(p["readout"]), event_driven=event_driven),
+            LI(TAU),
+        )
+
+    return program(problem, network, **options)
+
+
+def convolutional(problem: Problem, **options: Any) -> Program:
+    def network(p):
+        return Sequential(
+            Conv(p["first"], zeros(p["first"]), padding="VALID"),
+            cells(problem),
+            Pool((2, 2)),
+            Conv(p["second"], zeros(p["second"]), padding="VALID"),
+            cells(problem),
+            Pool((2, 2)),
+            Flatten(3),
+            Dense(p["dense"].reshape(-1, p["dense"].shape[-1]), zeros(p["dense"])),
+            cells(problem),
+        )
+
+    return program(problem, network, **options)
+
+
+def zeros(weights: jax.Array) -> jax.Array:
+    """No bias."""
+    return jnp.zeros(weights.shape[-1])

@@ -1,0 +1,23 @@
+"""surgrad with checkpoints, which computes the forward pass twice; spikes are summed as they come, and not kept."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from benchmarks.compare.peers import surgrad
+from benchmarks.compare.problems import Problem
+from benchmarks.compare.program import Program
+from surgrad.nn import LI, Dense, Sequential
+
+
+def feedforward(problem: Problem) -> Program:
+    def network(p):
+        return Sequential(Dense(p["weights"], p["bias"]), surgrad.cells(problem), LI(np.inf))
+
+    return surgrad.program(problem, network, segment="auto", keep="last")
+
+
+recurrent = functools.partial(surgrad.recurrent, segment="auto")
+convolutional = functools.partial(surgrad.convolutional, segment="auto")

@@ -1,0 +1,177 @@
+"""Pictures of results, made from their JSON alone; a competitor has the same colour in all of them."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.compare.cases import WORKLOADS
+from benchmarks.compare.competitors import COMPETITORS
+
+INK, GREY = "#333333", "#8C8C8C"
+
+# Paul Tol's muted scheme for the libraries, greys for what is none, blues of different lightness for surgrad.
+COLOURS = {
+    "snntorch": "#CC6677",
+    "spikingjelly": "#882255",
+    "norse": "#AA4499",
+    "spyx": "#117733",
+    "brainpy": "#7F7F1A",
+    "plain_scan": "#44AA99",
+    "products_xla": "#555555",
+    "products_torch": "#AAAAAA",
+    "surgrad": "#1F3D99",
+    "surgrad_low_memory": "#6FA8DC",
+    "surgrad_event_driven": "#E69F00",
+    "surgrad_events_full_slope": "#F4CE7C",
+}
+MARKERS = dict(zip(COLOURS, "osD^vPxX*hpd", strict=True))
+
+
+def draw(results: dict[str, Any], folder: Path) -> dict[str, str]:
+    """All pictures that the results allow, as PNG files; their names by what they show."""
+    figures: dict[str, Figure] = {}
+    for workload in WORKLOADS:
+        runs = [run for run in results["runs"] if run["workload"] == workload]
+        for sparse in (False, True):
+            group = [run for run in runs if (run["activity"] is not None) == sparse]
+            if group and workload == "d":
+                figures["d"] = long_sequences(group)
+            elif group:
+                figures[f"{workload}-{'sparse' if sparse else 'dense'}"] = steps(group)
+    if results.get("elements"):
+        figures["e"] = slopes(results["elements"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=110)
+    return {name: f"{name}.png" for name in figures}
+
+
+def steps(runs: list[dict[str, Any]]) -> Figure:
+    """CPU time and memory of a step, a column of bars for each case."""
+    names = [name for name in COMPETITORS if any(name in run["competitors"] for run in runs)]
+    figure = Figure((2.6 + 2.9 * len(runs), 1.6 + 0.5 * len(names)), layout="constrained")
+    panels = figure.subplots(2, len(runs), sharey=True, squeeze=False)
+    inputs = "dense input" if runs[0]["activity"] is None else f"{100 * runs[0]['activity']:g} % of the inputs are 1"
+    title = textwrap.wrap(f"{WORKLOADS[runs[0]['workload']]}, forward and backward pass, {inputs}", 20 + 30 * len(runs))
+    figure.suptitle("\n".join(title), fontsize=11, color=INK)
+    for (upper, lower), run in zip(panels.T, runs, strict=True):
+        upper.set_title("-".join(map(str, run["sizes"])), fontsize=10)
+        _bars(upper, run, names, "cpu_s", 1e3, "CPU time of a step (ms)")
+        _bars(lower, run, names, "memory_bytes", 1e-6, "memory beyond inputs and weights (MB)")
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(names)), [COMPETITORS[name].label for name in names])
+    panels[0, 0].invert_yaxis()
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower right", frameon=False, fontsize=8)
+    return figure
+
+
+def _bars(axes: Axes, run: dict[str, Any], names: list[str], key: str, scale: float, label: str) -> None:
+    """Bars with their values, whiskers at the quartiles, and a line at the products of XLA."""
+    for place, name in enumerate(names):
+        found = (run["competitors"].get(name) or {}).get(key)
+        if found is None:
+            status = (run["competitors"].get(name) or {}).get("status", "does not take part")
+            axes.annotate(
+                "unknown" if status == "timed" else status, (0, place), (4, 0), textcoords="offset points", va="center",
+                fontsize=8, color=GREY, fontstyle="italic",
+            )  # fmt: skip
+            continue
+        value, whiskers = found, None
+        if isinstance(found, dict):
+            value = found["median"]
+            whiskers = scale * np.array([[value - found["low"]], [found["high"] - value]])
+        axes.barh(place, scale * value, 0.74, color=COLOURS[name], xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
+        end = scale * (found["high"] if isinstance(found, dict) else value)
+        axes.annotate(
+            f"{scale * value:.3g}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=8, color=INK
+        )
+    limit = (run["competitors"].get("products_xla") or {}).get(key)
+    if limit:
+        axes.axvline(
+            scale * (limit["median"] if isinstance(limit, dict) else limit), color=GREY, lw=1, ls=":", zorder=0
+        )
+    axes.set_xlabel(label, fontsize=9)
+    axes.margins(x=0.16)
+    _plain(axes)
+
+
+def long_sequences(runs: list[dict[str, Any]]) -> Figure:
+    """Memory and time against the length of the sequence, a row for each number of neurons."""
+    sizes = sorted({run["sizes"][0] for run in runs})
+    figure = Figure((10.5, 1.2 + 3.4 * len(sizes)), layout="constrained")
+    figure.suptitle("Long sequences through Linear(n, n) + LIF, forward and backward pass", fontsize=11, color=INK)
+    panels = figure.subplots(len(sizes), 2, squeeze=False)
+    for (left, right), n in zip(panels, sizes, strict=True):
+        group = sorted((run for run in runs if run["sizes"][0] == n), key=lambda run: run["steps"])
+        lengths = np.array([run["steps"] for run in group], float)
+        for name in COMPETITORS:
+            found = [run["competitors"].get(name) or {} for run in group]
+            memory = [np.nan if f.get("memory_bytes") is None else f["memory_bytes"] / 1e6 for f in found]
+            time = [np.nan if f.get("cpu_s") is None else f["cpu_s"]["median"] * 1e6 for f in found] / lengths
+            style = {
+                "color": COLOURS[name],
+                "marker": MARKERS[name],
+                "ms": 5,
+                "lw": 1.6,
+                "label": COMPETITORS[name].label,
+            }
+            if np.isfinite(memory).any():
+                left.plot(lengths, memory, **style)
+            if np.isfinite(time).any():
+                right.plot(lengths, time, **style)
+        _guides(left, lengths)
+        left.set_ylabel("memory beyond inputs and weights (MB)")
+        right.set_ylabel("CPU time / length (µs a step of time)")
+        for axes in (left, right):
+            axes.set(xscale="log", yscale="log", xlabel="length of the sequence (steps)", title=f"n = {n}")
+            axes.set_xticks(lengths, [f"{int(length)}" for length in lengths], minor=False)
+            axes.minorticks_off()
+            _plain(axes)
+    handles, labels = panels[0, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    return figure
+
+
+def _guides(axes: Axes, lengths: np.ndarray) -> None:
+    """Growth like time and like √time, from the largest and the smallest memory at the shortest length."""
+    starts = [y[0] for y in (line.get_ydata() for line in axes.lines) if np.isfinite(y[0]) and y[0] > 0]
+    if not starts or len(lengths) < 2:
+        return
+    for start, power, label in ((max(starts), 1.0, "∝ time"), (min(starts), 0.5, "∝ √time")):
+        y = start * (lengths / lengths[0]) ** power
+        axes.plot(lengths, y, color=GREY, lw=1, ls=":", zorder=0)
+        axes.annotate(
+            label, (lengths[-1], y[-1]), (3, 3), textcoords="offset points", fontsize=8, color=GREY, ha="right"
+        )
+
+
+def slopes(elements: dict[str, Any]) -> Figure:
+    """The time of every slope beside a memory copy, and the bound of its operations."""
+    ns, bounds = elements["ns_per_element"], elements["bounds"]
+    figure = Figure((7.6, 1.4 + 0.3 * len(bounds)), layout="constrained")
+    axes = figure.subplots()
+    copy = ns["copy"]["cpu"]
+    for place, (name, bound) in enumerate(bounds.items()):
+        axes.barh(place, ns[f"{name} slope"]["cpu"] / copy, 0.7, color=COLOURS["surgrad"])
+        axes.plot(ns[bound]["cpu"] / copy, place, "|", color="#E69F00", ms=14, mew=2.5)
+    axes.plot([], [], "|", color="#E69F00", ms=12, mew=2.5, ls="", label="the operations that it cannot do without")
+    axes.axvline(2, color=GREY, lw=1, ls=":", label="target, where these allow it")
+    axes.set_yticks(range(len(bounds)), list(bounds))
+    axes.invert_yaxis()
+    axes.set_xlabel(f"CPU time of a slope / of a copy ({elements['size']:,} float32, a copy takes {copy:.2g} ns each)")
+    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    _plain(axes)
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=INK)

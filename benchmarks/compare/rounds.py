@@ -1,0 +1,159 @@
+"""Measurements of all competitors of a case, in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compare import parity
+from benchmarks.compare.cases import Case
+from benchmarks.compare.competitors import COMPETITORS
+from benchmarks.compare.problems import problem
+from benchmarks.compare.processes import Process, WorkerError
+
+UNKNOWN = {
+    "status": "error",
+    "reason": None,
+    "versions": None,
+    "wall_s": None,
+    "cpu_s": None,
+    "first_call_cpu_s": None,
+    "compile_cpu_s": None,
+    "memory_bytes": None,
+    "parity": None,
+}
+"""The figures of a competitor before they are known."""
+
+
+def in_turn(askers: Mapping[str, Callable[[], dict[str, float]]], rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Answers of all in each round, one after the other; every second round backwards, so that none is always next to
+    the same, and a machine that grows slower does not favour the first.
+    """
+    samples: dict[str, list[dict[str, float]]] = {name: [] for name in askers}
+    for i in range(rounds):
+        for name in list(askers)[:: -1 if i % 2 else 1]:
+            samples[name].append(askers[name]())
+    return samples
+
+
+def spread(values: Iterable[float]) -> dict[str, Any]:
+    """Median, quartiles, and all values in the order of rounds."""
+    values = list(values)
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": middle, "low": low, "high": high, "all": values}
+
+
+class Match:
+    """The competitors of a case and their figures.
+
+    Parameters:
+        case: what is measured.
+        names: who takes part.
+        pythons: interpreters of those that do not live in this environment.
+        log: file for what libraries print.
+        threads: of each.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        names: Sequence[str],
+        log: Path,
+        pythons: Mapping[str, str] | None = None,
+        threads: int = 2,
+    ) -> None:
+        self.case, self.names, self.log, self.threads = case, names, log, threads
+        self.pythons = pythons or {}
+        self.digest = problem(case).digest()
+        self.figures: dict[str, dict[str, Any]] = {name: dict(UNKNOWN) for name in names}
+        self._references: dict[str, parity.Outputs] = {}
+
+    def play(self, rounds: int) -> dict[str, Any]:
+        """All figures, in turn; a competitor that fails parity is not timed."""
+        with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+            ready = {}
+            for name in self.names:
+                options: dict[str, Any] = {"threads": self.threads}
+                if name in self.pythons:
+                    options["python"] = self.pythons[name]
+                process = stack.enter_context(Process(self.case, name, self.log, **options))
+                if self._try(name, lambda p=process, n=name: self._admit(n, p, Path(folder))):
+                    ready[name] = process
+            samples = in_turn({name: self._step(name, process) for name, process in ready.items()}, rounds)
+            for name, process in ready.items():
+                self._try(name, lambda p=process, n=name: self._finish(n, p, samples[n]))
+        return {**self.case.to_json(), "rounds": rounds, "competitors": self.figures}
+
+    def _try(self, name: str, action: Callable[[], None]) -> bool:
+        """Whether an action went well; if not, the reason stands in the figures."""
+        try:
+            action()
+        except WorkerError as error:
+            self.figures[name] |= {"status": error.status, "reason": error.reason}
+        return self.figures[name]["status"] == "timed"
+
+    def _admit(self, name: str, process: Process, folder: Path) -> None:
+        """First call, and parity."""
+        figures, started = self.figures[name], process.start()
+        if started["digest"] != self.digest:
+            raise WorkerError("error", "it has other inputs or weights; its NumPy draws other random numbers.")
+        figures["versions"] = started["versions"]
+        figures["first_call_cpu_s"] = process.ask("first")["cpu_s"]
+        path = folder / f"{name}.npz"
+        process.ask(f"parity {path}")
+        found = figures["parity"] = parity.compare(parity.Outputs(path), self._reference(name, folder))
+        if not found["passes"]:
+            raise WorkerError(
+                "failed parity",
+                f"{found['spikes_that_differ']} of {found['entries']} spikes differ, "
+                f"gradient off by {found['gradient_error']:.2g}.",
+            )
+        figures["status"] = "timed"
+
+    def _reference(self, name: str, folder: Path) -> parity.Outputs:
+        """The plain scan in double precision, with the competitor's slope."""
+        slope = COMPETITORS[name].slope
+        if slope not in self._references:
+            path = folder / f"reference {slope}.npz"
+            double = {"JAX_ENABLE_X64": "1"}
+            with Process(self.case, "plain_scan", self.log, environment=double, slope=slope, double=True) as process:
+                process.start()
+                process.ask(f"parity {path}")
+            self._references[slope] = parity.Outputs(path)
+        return self._references[slope]
+
+    def _step(self, name: str, process: Process) -> Callable[[], dict[str, float]]:
+        def ask() -> dict[str, float]:
+            try:
+                return process.ask("step")
+            except WorkerError as error:
+                self.figures[name] |= {"status": error.status, "reason": error.reason}
+                return {}
+
+        return ask
+
+    def _finish(self, name: str, process: Process, samples: list[dict[str, float]]) -> None:
+        """Statistics, and memory."""
+        figures = self.figures[name]
+        if figures["status"] != "timed":
+            return
+        for key in ("wall_s", "cpu_s"):
+            figures[key] = spread(sample[key] for sample in samples)
+        figures["compile_cpu_s"] = max(figures["first_call_cpu_s"] - figures["cpu_s"]["median"], 0.0)
+        figures["memory_bytes"] = process.ask("memory")["memory_bytes"]
+
+
+def report(case: str, figures: Mapping[str, dict[str, Any]]) -> None:
+    """A line for each competitor on stderr."""
+    print(case, file=sys.stderr)
+    for name, found in figures.items():
+        if found["status"] == "timed":
+            cpu, wall = 1000 * found["cpu_s"]["median"], 1000 * found["wall_s"]["median"]
+            print(f"  {COMPETITORS[name].label:<24}{cpu:10.1f} ms CPU {wall:10.1f} ms wall", file=sys.stderr)
+        else:
+            print(f"  {COMPETITORS[name].label:<24}{found['status']}: {found['reason']}", file=sys.stderr)

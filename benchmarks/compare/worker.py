@@ -1,0 +1,112 @@
+"""The process of one competitor and one case: it answers commands, one JSON object a line.
+
+Commands are a word each: `first`, the first step, which compiles; `parity FILE`, spikes and gradients into a file;
+`step`; `memory`. What libraries print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.compare.cases import Case
+from benchmarks.compare.competitors import COMPETITORS
+from benchmarks.compare.memory import peak_of
+from benchmarks.compare.problems import Problem, problem
+
+PARITY_STEPS = 1000
+"""Steps of time over which spikes and gradients are compared; longer cases are compared over their beginning."""
+
+
+def timed(step: Callable[[], Any]) -> dict[str, float]:
+    """Seconds of the clock and of all threads of this process."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    step()
+    return {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+
+
+class Worker:
+    """A competitor at work on a case.
+
+    Parameters:
+        request: the case, the competitor's name, and what differs from its habit: `slope`, `double`, `threads`.
+    """
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.competitor = COMPETITORS[request["competitor"]]
+        _use_threads(request.get("threads", 2), "torch" in self.competitor.packages)
+        case = Case.from_json(request["case"])
+        given = problem(case)._replace(slope=request.get("slope", self.competitor.slope))
+        self.digest = given.digest()
+        self.problem: Problem = given.double() if request.get("double") else given
+        self.build = self.competitor.build(case.architecture)
+        self.program = self.build(self.problem)
+
+    def ready(self) -> dict[str, Any]:
+        """What it runs on."""
+        versions = {name: importlib.metadata.version(name) for name in self.competitor.packages}
+        return {"digest": self.digest, "versions": versions}
+
+    def answer(self, command: str) -> dict[str, Any]:
+        """The answer to a command."""
+        word, _, rest = command.partition(" ")
+        if word in ("first", "step"):
+            return timed(self.program.step)
+        if word == "memory":
+            found = [peak_of(self.program.step) for _ in range(3)]
+            return {"memory_bytes": None if None in found else statistics.median(found)}
+        if word == "parity":
+            self.save(rest)
+            return {}
+        raise ValueError(f"worker: unknown command {command!r}.")
+
+    def save(self, path: str) -> None:
+        """Spikes as bits, and gradients, in a file."""
+        program = self.program
+        if len(self.problem.inputs) > PARITY_STEPS:
+            program = self.build(self.problem.head(PARITY_STEPS))
+        spikes = [np.asarray(layer) != 0 for layer in program.spikes()]
+        bits = {f"spikes {i}": np.packbits(layer) for i, layer in enumerate(spikes)}
+        shapes = {f"shape {i}": np.array(layer.shape) for i, layer in enumerate(spikes)}
+        np.savez(path, **bits, **shapes, **{f"gradient {k}": v for k, v in program.gradients().items()})
+
+
+def _use_threads(count: int, torch: bool) -> None:
+    """As many threads for all: XLA takes as many as there are cores that it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+    if torch:
+        import torch as library
+
+        library.set_num_threads(count)
+
+
+def main() -> None:
+    """Answer until the other side closes."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    worker: Worker | None = None
+    for line in sys.stdin:
+        try:
+            if worker is None:
+                worker = Worker(json.loads(line))
+                answer = worker.ready()
+            else:
+                answer = worker.answer(line.strip())
+        except Exception as error:  # whatever a library raises is an answer
+            missing = isinstance(error, (ImportError, importlib.metadata.PackageNotFoundError))
+            kind = "not installed" if missing else "unsupported" if isinstance(error, NotImplementedError) else "error"
+            answer = {"status": kind, "reason": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The loops over non-zeros, and how XLA calls them, in Numba. Importing this module imports Numba.
+
+All of it stands in one file, since Numba's cache notices a change in the file of a function and in no other.
+
+Four non-zeros are taken at a time: the row of the result is then read and written a quarter as often. Terms are added
+in the order of the inputs, or of the rows, and nothing is reassociated.
+
+XLA calls a handler with the address of a call frame, whose layout `xla/ffi/api/c_api.h` fixes. The fields read here
+have stood where they are from version 0.1 of the interface to 0.5, the newest when this was written. Offsets are in
+words of 8 bytes; those whose name ends in 4, of enums and versions, in words of 4, for what follows an enum is noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+FRAME_EXTENSION, FRAME_STAGE4, FRAME_ARGS, FRAME_RETS = 1, 8, 9, 14
+EXTENSION_TYPE4, EXTENSION_METADATA = 2, 3
+METADATA_MAJOR4, METADATA_MINOR4, METADATA_TRAITS4 = 6, 7, 8
+BUFFER_DATA, BUFFER_DIMS = 3, 5
+
+METADATA, EXECUTE, OK = 1, 3, 0
+MAJOR, MINOR = 0, 1
+"""The version of the interface that is spoken here; an XLA that no longer knows it refuses the handler, in words."""
+
+BLOCK = 128
+"""Rows of a transposed product whose non-zeros are listed at once; they stay in the cache until they are used."""
+
+compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
+
+
+@compiled
+def _list_events(row, where):
+    """The number of non-zeros of a row, NaN among them, after listing their indices. No branch to mispredict."""
+    count = 0
+    for j in range(row.size):
+        where[count] = j
+        count += row[j] != 0
+    return count
+
+
+@compiled
+def _add_rows(out, x, rows, where, count):
+    """Add Σ x[j] · rows[j], over the listed j, to out."""
+    full = count - count % 4
+    for t in range(0, full, 4):
+        j0, j1, j2, j3 = where[t], where[t + 1], where[t + 2], where[t + 3]
+        x0, x1, x2, x3 = x[j0], x[j1], x[j2], x[j3]
+        row0, row1, row2, row3 = rows[j0], rows[j1], rows[j2], rows[j3]
+        for c in range(out.size):
+            out[c] = out[c] + x0 * row0[c] + x1 * row1[c] + x2 * row2[c] + x3 * row3[c]
+    for t in range(full, count):
+        x0, row0 = x[where[t]], rows[where[t]]
+        for c in range(out.size):
+            out[c] += x0 * row0[c]
+
+
+@compiled
+def product(left, right, out):
+    """The product left · right, through the non-zeros of left."""
+    where = np.empty(left.shape[1], np.int64)
+    for r in range(left.shape[0]):
+        count = _list_events(left[r], where)
+        for c in range(out.shape[1]):
+            out[r, c] = 0
+        _add_rows(out[r], left[r], right, where, count)
+
+
+@compiled
+def transposed_product(left, right, out):
+    """The product leftᵀ · right, through the non-zeros of left, which are listed by column for some rows at a time."""
+    rows, columns = left.shape
+    block = min(BLOCK, rows)
+    where = np.empty(columns, np.int64)
+    lists = np.empty((columns, block), np.int64)
+    for first in range(0, rows, block):
+        counts = np.zeros(columns, np.int64)
+        for r in range(first, min(first + block, rows)):
+            for t in range(_list_events(left[r], where)):
+                i = where[t]
+                lists[i, counts[i]] = r
+                counts[i] += 1
+        for i in range(columns):
+            if first == 0:
+                for c in range(out.shape[1]):
+                    out[i, c] = 0
+            _add_rows(out[i], left[:, i], right, lists[i], counts[i])
+
+
+def _cast(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.voidptr(types.intp), generate
+
+
+_pointer: Any = intrinsic(_cast)
+
+
+@compiled
+def _words(address, count):
+    return numba.carray(_pointer(address), count, np.int64)
+
+
+@compiled
+def _halves(address, count):
+    return numba.carray(_pointer(address), count, np.int32)
+
+
+@compiled
+def _is_call(address):
+    """Whether the kernel must run. A frame with an extension asks for the version of the interface instead."""
+    extension = _words(address, 15)[FRAME_EXTENSION]
+    if extension == 0:
+        return _halves(address, 9)[FRAME_STAGE4] == EXECUTE
+    if _halves(extension, 3)[EXTENSION_TYPE4] == METADATA:
+        metadata = _halves(_words(extension, 4)[EXTENSION_METADATA], 9)
+        metadata[METADATA_MAJOR4], metadata[METADATA_MINOR4], metadata[METADATA_TRAITS4] = MAJOR, MINOR, 0
+    return False
+
+
+@compiled
+def _matrices(buffers, index, dtype):
+    """The operand or result of an index, `(batch, rows, columns)`."""
+    buffer = _words(_words(buffers, index + 1)[index], 6)
+    batch, rows, columns = _words(buffer[BUFFER_DIMS], 3)
+    return numba.carray(_pointer(buffer[BUFFER_DATA]), (batch, rows, columns), dtype)
+
+
+@compiled
+def _operands(address, dtype):
+    frame = _words(address, 15)
+    arguments = frame[FRAME_ARGS]
+    return _matrices(arguments, 0, dtype), _matrices(arguments, 1, dtype), _matrices(frame[FRAME_RETS], 0, dtype)
+
+
+@compiled
+def _nn(address, dtype):
+    if _is_call(address):
+        left, right, out = _operands(address, dtype)
+        for i in range(len(out)):
+            product(left[i], right[i], out[i])
+    return OK
+
+
+@compiled
+def _tn(address, dtype):
+    if _is_call(address):
+        left, right, out = _operands(address, dtype)
+        for i in range(len(out)):
+            transposed_product(left[i], right[i], out[i])
+    return OK
+
+
+# Functions of the module, not closures: Numba finds only these again in its cache.
+def _nn_float32(address):
+    return _nn(address, np.float32)
+
+
+def _nn_float64(address):
+    return _nn(address, np.float64)
+
+
+def _tn_float32(address):
+    return _tn(address, np.float32)
+
+
+def _tn_float64(address):
+    return _tn(address, np.float64)
+
+
+HANDLERS = {
+    ("nn", "float32"): _nn_float32,
+    ("nn", "float64"): _nn_float64,
+    ("tn", "float32"): _tn_float32,
+    ("tn", "float64"): _tn_float64,
+}
+
+
+def handler(kind: str, dtype: str) -> Any:
+    """A compiled handler of the product `nn` or `tn` in a type; `ctypes` of it is the function for XLA."""
+    return numba.cfunc(types.intp(types.intp), nopython=True, cache=True)(HANDLERS[kind, dtype])

@@ -1,0 +1,102 @@
+"""Fast paths: chunks by the sizes of weights, one product for the weights of a sequence, products through spikes."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from surgrad.nn import LI, LIF, Conv, Dense, Rate, Recurrent, Sequential, unroll
+from surgrad.nn.budget import chunk_length
+
+KEY = jax.random.key(0)
+CELL = LIF(surgrad.Arctan(), 10.0)
+WINDOW = 0.3
+
+
+def spikes(shape, rate=0.05, dtype=jnp.float32):
+    return (jax.random.uniform(jax.random.key(7), shape) < rate).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shape", "steps"),
+    [
+        ((Dense.random(KEY, 64, 64), CELL), (500, 16, 64), 1),  # the weights stay in the cache
+        ((Dense.random(KEY, 512, 512), CELL), (500, 16, 512), 25),  # 400 rows
+        ((Dense.random(KEY, 512, 512), CELL), (500, 400, 512), 1),  # a step has them
+        ((Dense.random(KEY, 512, 512), CELL), (7, 1, 512), 7),
+        ((Conv.random(KEY, (3, 3), 1, 2), CELL), (50, 2, 8, 8, 1), 50),
+        ((Sequential(Conv.random(KEY, (3, 3), 1, 2)), CELL), (50, 2, 8, 8, 1), 50),
+        ((Recurrent.random(KEY, CELL, 512, event_driven=True),), (50, 2, 512), 50),
+    ],
+)
+def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, steps):
+    if jax.default_backend() != "cpu":
+        pytest.skip("lengths are those for a CPU")
+    assert chunk_length(Sequential(*parts), None, jax.ShapeDtypeStruct(shape, jnp.float32), shape[0]) == steps
+
+
+def test_the_gradient_of_a_chunk_is_one_product_for_all_its_steps():
+    """In the compiled backward pass of recurrent weights, no product of one step makes a matrix of all weights."""
+    net = Sequential(Recurrent.random(KEY, CELL, 6, 1.0))
+
+    def gradient(weights, x):
+        def f(weights):
+            n = Sequential(net.parts[0].replace(weights=weights))
+            return unroll(n, n.init((3, 6)), x, chunk=10)[1].sum()
+
+        return jax.grad(f)(weights)
+
+    text = str(jax.make_jaxpr(gradient)(net.parts[0].weights, jnp.ones((10, 3, 6))))
+    made = [line for line in text.splitlines() if "f32[6,6] = dot_general" in line]
+    assert len(made) == 1
+    assert "f32[10,3,6]" in text
+
+
+def networks(event_driven, spike, dtype=jnp.float64):
+    k = jax.random.split(KEY, 4)
+    cell = LIF(spike, 10.0)
+    feedforward = Sequential(
+        Dense.random(k[0], 40, 30, 5.0, event_driven=event_driven),
+        cell,
+        Dense.random(k[1], 30, 20, 5.0, event_driven=event_driven),
+        cell,
+    )
+    recurrent = Sequential(
+        Dense.random(k[0], 40, 30, 5.0, event_driven=event_driven),
+        Recurrent.random(k[2], cell, 30, 1.0, event_driven=event_driven),
+        Dense.random(k[3], 30, 3, event_driven=event_driven),
+        LI(10.0),
+        Rate(),
+    )
+    return {"feedforward": feedforward, "recurrent": recurrent}
+
+
+def loss(net, x, **options):
+    return (unroll(net, net.init(x.shape[1:], x.dtype), x, **options)[1] ** 2).sum()
+
+
+def derivatives(net, x, all_of_them, **options):
+    """Value and gradient; forward mode and a Hessian-vector product besides."""
+    f = functools.partial(loss, **options)
+    if not all_of_them:
+        return jax.value_and_grad(f, (0, 1))(net, x)
+    along = jax.tree.map(lambda w: jnp.cos(jnp.arange(jnp.size(w), dtype=float)).reshape(jnp.shape(w)), net)
+    second = jax.jvp(lambda n: jax.grad(f, (0, 1))(n, x), (net,), (along,))
+    return jax.value_and_grad(f, (0, 1))(net, x), jax.jvp(lambda n: f(n, x), (net,), (along,)), second
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("name", ["feedforward", "recurrent"])
+def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_path(name):
+    pytest.importorskip("numba", reason="event-driven products are compiled by Numba")
+    x, spike = spikes((12, 4, 40), dtype=jnp.float64), surgrad.Sparse(surgrad.Sigmoid(3.0), WINDOW)
+    dense, events = (networks(on, spike)[name] for on in (False, True))
+    run = jax.jit(functools.partial(derivatives, all_of_them=name == "recurrent", chunk=5))
+    found, expected = jax.tree.leaves(run(events, x)), jax.tree.leaves(run(dense, x))
+    assert any(np.any(np.asarray(leaf) != 0) for leaf in expected)
+    for a, b in zip(found, expected, strict=True):
+        # Sums of 48 rows and 40 inputs in another order, through two derivatives.
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11 * float(jnp.abs(b).max()))
