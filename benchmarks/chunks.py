@@ -2,7 +2,7 @@
 
     python benchmarks/chunks.py [--rounds 9]
 
-A gradient by the weights of a network, unrolled over 500 steps (convolutions: 50), batch 16; lengths take turns. A Markdown
+A gradient by the weights of a network, over 500 steps (convolutions: 50), batch 16; lengths take turns. A Markdown
 table gives median CPU and wall milliseconds; the length that surgrad chooses is marked.
 """
 

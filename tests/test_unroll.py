@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn import ALIF, LI, LIF, AdEx, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import near_divisor
+from surgrad.nn.packed import puts_out_spikes
 
 TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
 ROUNDING = 1e-12  # relative, of sums over 23 steps in float64 in another order, amplified by two derivatives
@@ -44,6 +45,13 @@ def small():
     """What is special about derivatives: a product outside, a product and a reset inside of the scan."""
     net = network()
     return Sequential(*net.parts[:2], LI(5.0))
+
+
+def spiking():
+    """A network that puts out spikes, whose stack over time is kept as bytes; integers in its states."""
+    net = network()
+    cell = net.parts[1].cell.replace(refractory=2)
+    return Sequential(net.parts[0], net.parts[1].replace(cell=cell))
 
 
 def inputs(time=TIME):
@@ -104,6 +112,25 @@ class TestDerivatives:
             run = jax.jit(lambda x, o=options: [unroll(net, state, x, keep=keep, **o) for keep in ("all", "last")])
             assert_same(run(x), [(last, outputs), (last, outputs[-1])])
 
+    def test_derivatives_of_spikes_that_are_stacked_as_bytes_are_those_of_one_scan(self):
+        net, x = jax.tree.map(jnp.asarray, spiking()), inputs()
+        state, weights = net.init((BATCH, INPUTS), x.dtype), jnp.arange(1.0, HIDDEN + 1)
+        assert puts_out_spikes(net)
+
+        def all_of(run):
+            f = lambda n: ((weights * run(n)[1] - 0.3) ** 3).sum()
+            second = jax.jvp(jax.grad(f), (net,), (direction(net),))
+            return (
+                run(net),
+                jax.jvp(f, (net,), (direction(net),)),
+                second,
+                jax.grad(lambda n: norm2(jax.grad(f)(n)))(net),
+            )
+
+        plain = lambda n: jax.lax.scan(lambda s, now: n(s, now), state, x)
+        found = jax.jit(lambda: all_of(lambda n: unroll(n, state, x, chunk=4, segment=10)))()
+        assert_same(found, jax.jit(lambda: all_of(plain))())
+
     def test_a_sequence_may_be_cut_and_the_state_passed_on(self):
         net, x = network(), inputs()
         state = net.init((BATCH, INPUTS), x.dtype)
@@ -140,6 +167,14 @@ def temporary_bytes(time, **options):
         return jax.grad(f)(connections)
 
     return jax.jit(gradient).lower(net.connections(), x).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_bytes_are_kept_only_of_what_is_known_to_be_spikes():
+    spike, key = surgrad.Sigmoid(), jax.random.key(0)
+    spikes = [LIF(spike), Sequential(LIF(spike)), Recurrent.random(key, LIF(spike), 3), AdEx(spike)]
+    others = [LI(), LIF(spike.smooth()), LIF(spike.replace(second_order="surrogate")), LIF(lambda x: x), Sequential()]
+    assert all(map(puts_out_spikes, spikes))
+    assert not any(map(puts_out_spikes, [*others, Sequential(LIF(spike), Rate()), Sequential(LIF(spike), Delay(2))]))
 
 
 def test_memory_grows_like_the_root_of_time_with_segments_and_like_time_without():

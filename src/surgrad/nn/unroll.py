@@ -9,8 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn.budget import Keep, chunk_length, segment_length
+from surgrad.nn.packed import packed, puts_out_spikes
 
 Block = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
 """Some steps at once: `(state, inputs) -> (state, outputs)`, where time leads."""
@@ -58,8 +60,23 @@ def unroll(
         measured = functools.partial(_evaluate, keep=keep, chunk=chunk)
         segment = segment_length(cell, measured, state, inputs, chunk, memory)
     length = int(segment or max(time, 1))
-    evaluate = functools.partial(_evaluate, cell, keep=keep, chunk=min(chunk, length))
-    if length >= time:
+    chunk = min(chunk, length)
+    if isinstance(cell, Pytree):
+        return _compiled(chunk, length, keep, cell, state, inputs)
+    return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+def _compiled(chunk: int, length: int, keep: Keep, cell: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
+    """One compiled function for all: outside of `jit`, equal structures never compile twice."""
+    run = functools.partial(_run, keep=keep, chunk=chunk, length=length)
+    return packed(run, cell, state, inputs) if keep == "all" and puts_out_spikes(cell) else run(cell, state, inputs)
+
+
+def _run(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: int, length: int) -> tuple[PyTree, PyTree]:
+    """All steps, in segments of a length, if that is shorter, that are computed again going backwards."""
+    evaluate = functools.partial(_evaluate, cell, keep=keep, chunk=chunk)
+    if length >= _time(inputs):
         return evaluate(state, inputs)
     # Inside of a scan nothing is merged across iterations, so the barrier against merging would only cost.
     again = jax.checkpoint(evaluate, prevent_cse=False)

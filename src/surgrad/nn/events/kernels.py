@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import types
+from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 
 FRAME_EXTENSION, FRAME_STAGE4, FRAME_ARGS, FRAME_RETS = 1, 8, 9, 14
@@ -31,7 +30,7 @@ MAJOR, MINOR = 0, 1
 BLOCK = 128
 """Rows of a transposed product whose non-zeros are listed at once; they stay in the cache until they are used."""
 
-compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
+compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @compiled
@@ -104,12 +103,12 @@ _pointer: Any = intrinsic(_cast)
 
 @compiled
 def _words(address, count):
-    return numba.carray(_pointer(address), count, np.int64)
+    return carray(_pointer(address), count, np.int64)
 
 
 @compiled
 def _halves(address, count):
-    return numba.carray(_pointer(address), count, np.int32)
+    return carray(_pointer(address), count, np.int32)
 
 
 @compiled
@@ -129,7 +128,7 @@ def _matrices(buffers, index, dtype):
     """The operand or result of an index, `(batch, rows, columns)`."""
     buffer = _words(_words(buffers, index + 1)[index], 6)
     batch, rows, columns = _words(buffer[BUFFER_DIMS], 3)
-    return numba.carray(_pointer(buffer[BUFFER_DATA]), (batch, rows, columns), dtype)
+    return carray(_pointer(buffer[BUFFER_DATA]), (batch, rows, columns), dtype)
 
 
 @compiled
@@ -184,4 +183,4 @@ HANDLERS = {
 
 def handler(kind: str, dtype: str) -> Any:
     """A compiled handler of the product `nn` or `tn` in a type; `ctypes` of it is the function for XLA."""
-    return numba.cfunc(types.intp(types.intp), nopython=True, cache=True)(HANDLERS[kind, dtype])
+    return cfunc(types.intp(types.intp), cache=True)(HANDLERS[kind, dtype])
