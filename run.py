@@ -20,9 +20,12 @@ COMMANDS = {
     "test-slow": "run the slow tests",
     "test-versions": "run the core's tests on the oldest and on the newest JAX that this machine can install",
     "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku",
+    "test-peers": "run the tests beside other libraries, PyTorch's among them (2 GB; a CPU build of torch suffices)",
+    "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
     "lint": "run ruff, pyright and import-linter",
     "setup": "only create the environment",
 }
+PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat")
 
 
@@ -114,6 +117,11 @@ def main(arguments):
         return test_versions()
     if command == "test-adapters":
         return call(environment(".venv-adapters", ["-e", ".[dev,adapters]"]), "-m", "pytest", *ADAPTERS + tuple(rest))
+    if command in ("test-peers", "bench"):
+        python = environment(".venv-peers", ["-e", ".[dev,peers]"])
+        if command == "bench":
+            return call(python, "-m", "benchmarks.compare", *rest)
+        return call(python, "-m", "pytest", *PEERS + tuple(rest))
     python = environment(".venv", ["-e", ".[dev]"])
     if command == "demo":
         say("training; the table below is also in results/compare")

@@ -149,7 +149,7 @@ class TestDerivativesOfReadouts:
         np.testing.assert_allclose(of_the_last(Rate(), VALUES)[1], np.full_like(VALUES, 1 / STEPS), rtol=1e-15)
 
     def test_a_peak_moves_with_the_earliest_of_the_largest_alone(self):
-        ties = (VALUES == VALUES.max(axis=0)).sum(axis=0)
+        ties = np.sum(VALUES.max(axis=0) == VALUES, axis=0)
         assert ties.max() > 1
         np.testing.assert_array_equal(
             of_the_last(Peak(), VALUES)[1], np.arange(STEPS)[:, None, None] == VALUES.argmax(0)
@@ -204,9 +204,9 @@ def test_the_type_of_the_state_rules(cell):
 def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
     for time in (0, 2):
         x = jax.ShapeDtypeStruct((time, *batch, NEURONS), jnp.float32)
-        last, outputs = jax.eval_shape(lambda x, cell=cell: unroll(cell, rest(cell, x), x), x)
+        last, outputs = jax.eval_shape(lambda cell, x: unroll(cell, rest(cell, x), x), cell, x)
         assert outputs.shape == x.shape
-        assert last == jax.eval_shape(lambda cell=cell: rest(cell, x))
+        assert last == jax.eval_shape(rest, cell, x)
 
 
 @pytest.mark.parametrize(

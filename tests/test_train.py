@@ -1,5 +1,7 @@
 """Fitting: losses and updates are those of the textbook, and nothing but the weights is learned."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,8 @@ def test_the_score_is_that_of_the_highest_voltage_over_time():
     voltages = np.stack([peaks - 1, peaks, peaks - 3])
     hidden = np.zeros((3, 16, 5))
     hidden[1, :8] = 1
-    score = train.score(lambda spikes: (jnp.asarray(hidden), jnp.asarray(voltages)), DATA)
+    made = (None, jnp.asarray(hidden), None, jnp.asarray(voltages))
+    score = train.score(SimpleNamespace(outputs=lambda spikes: made), DATA)
     labels = np.asarray(DATA.labels)
     right = peaks[np.arange(16), labels]
     wrong = peaks[np.arange(16), 1 - labels]
@@ -48,12 +51,12 @@ def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate_against_
     @jax.jit
     def step_and_gradient(fit):
         net = fit.network
-        loss = jax.value_and_grad(lambda layers: train.score(net.replace(layers=layers), DATA).loss)
-        return train.step(fit, ADAM, DATA), loss(net.layers)
+        loss = jax.value_and_grad(lambda connections: train.score(net.with_connections(connections), DATA).loss)
+        return train.step(fit, ADAM, DATA), loss(net.connections())
 
     (after, loss), (before, slope) = step_and_gradient(fit)
     np.testing.assert_allclose(loss, before, rtol=1e-6)
-    moved = jax.tree.map(lambda new, old: new - old, after.network.layers, fit.network.layers)
+    moved = jax.tree.map(lambda new, old: new - old, after.network.connections(), fit.network.connections())
     for change, g in zip(jax.tree.leaves(moved), jax.tree.leaves(slope), strict=True):
         # Adam's first update is -rate g/(|g| + 1e-8); the difference of weights of order 1 is rounded to 1e-7.
         np.testing.assert_allclose(change, -RATE * g / (jnp.abs(g) + 1e-8), atol=3e-7)
@@ -63,14 +66,14 @@ def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate_against_
 @pytest.mark.usefixtures("x64")
 def test_the_gradient_of_a_smooth_network_is_that_of_finite_differences():
     net = network(surgrad.Sigmoid(2.0).smooth())
-    layers, structure = jax.tree.flatten(net.layers)
-    keys = jax.random.split(jax.random.key(1), len(layers))
-    along = [jax.random.normal(k, w.shape, w.dtype) for k, w in zip(keys, layers, strict=True)]
+    weights, structure = jax.tree.flatten(net.connections())
+    keys = jax.random.split(jax.random.key(1), len(weights))
+    along = [jax.random.normal(k, w.shape, w.dtype) for k, w in zip(keys, weights, strict=True)]
 
     @jax.jit
     def loss(distance):
-        moved = [w + distance * d for w, d in zip(layers, along, strict=True)]
-        return train.score(net.replace(layers=structure.unflatten(moved)), DATA).loss
+        moved = [w + distance * d for w, d in zip(weights, along, strict=True)]
+        return train.score(net.with_connections(structure.unflatten(moved)), DATA).loss
 
     h = 1e-5  # the error of the quotient is of the order h², that of rounding 1e-16/h
     np.testing.assert_allclose(jax.grad(loss)(0.0), (loss(h) - loss(-h)) / (2 * h), rtol=1e-7)
@@ -88,8 +91,9 @@ def test_two_patterns_are_learned(epoch):
 def test_weights_are_learned_and_cells_are_not(epoch):
     fit = train.start(network(), ADAM)
     after, _ = epoch(fit, ADAM, DATA, jnp.arange(16).reshape(2, 8))
-    assert jax.tree.leaves(after.network.cells) == jax.tree.leaves(fit.network.cells)
-    assert not np.array_equal(after.network.layers[0].weights, fit.network.layers[0].weights)
+    for old, new, learned in zip(fit.network.parts, after.network.parts, fit.network.connections(), strict=True):
+        for before, now in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True):
+            assert np.array_equal(before, now) == (learned is None)
 
 
 def test_batches_hold_every_sample_once_in_an_order_of_their_own():

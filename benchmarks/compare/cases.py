@@ -48,7 +48,9 @@ class Case:
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Case:
         """The case that was written."""
-        return cls(**{key: value for key, value in given.items() if key != "name"} | {"sizes": tuple(given["sizes"])})
+        values: dict[str, Any] = {key: value for key, value in given.items() if key != "name"}
+        values["sizes"] = tuple(given["sizes"])
+        return cls(**values)
 
 
 def cases(workload: str, sizes: Sequence[int] | None = None, quick: bool = False) -> list[Case]:

@@ -37,7 +37,7 @@ def report(rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print, and write JSON if a path is given."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="CPU seconds of imports.")
     parser.add_argument("--rounds", type=int, default=7, help="imports of each module")
     parser.add_argument("--json", type=Path, help="file to write the numbers to")
     options = parser.parse_args()

@@ -14,8 +14,8 @@ from benchmarks.compare import plots, targets
 from benchmarks.compare.cases import WORKLOADS
 from benchmarks.compare.competitors import COMPETITORS
 
-HOW = """Each competitor runs in a process of its own with {threads} threads. They take turns, {rounds} rounds (a fifth of
-them from 4000 steps on), so that load of the machine falls on all alike. A step is forward and backward pass, with
+HOW = """Each competitor runs in a process of its own with {threads} threads. They take turns, {rounds} rounds (a fifth
+of them from 4000 steps on), so that load of the machine falls on all alike. A step is forward and backward pass, with
 gradients of weights and biases. Times are medians with quartiles in brackets, ratios are medians of the ratios within a
 round. Memory is the peak resident set beyond inputs and weights. *First call* is the CPU time of the first step beyond
 that of the others: compilation, or what a library prepares. Before anything is timed, spikes and gradients are compared

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.compare.program import Program
+
 SPIKES_LIMIT = 1e-5
 """The fraction of spikes, of all neurons and steps, that may differ."""
 
@@ -22,8 +24,17 @@ differs changes the slopes of its neuron for some steps; the other slopes, reset
 gradient by 5 % and more."""
 
 
+def save(path: Path, program: Program) -> None:
+    """Spikes of a program as bits, and its gradients, in a file."""
+    spikes = [np.asarray(layer) != 0 for layer in program.spikes()]
+    saved: dict[str, Any] = {f"spikes {i}": np.packbits(layer) for i, layer in enumerate(spikes)}
+    saved |= {f"shape {i}": np.array(layer.shape) for i, layer in enumerate(spikes)}
+    saved |= {f"gradient {name}": value for name, value in program.gradients().items()}
+    np.savez(path, **saved)
+
+
 class Outputs:
-    """Spikes and gradients that a worker saved."""
+    """Spikes and gradients from a file that `save` wrote."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as file:

@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from benchmarks.compare.cases import WORKLOADS
 from benchmarks.compare.competitors import COMPETITORS
 
+Run = dict[str, Any]
+"""The figures of a case, as `rounds.Match` returns them."""
+
 INK, GREY = "#333333", "#8C8C8C"
 
 # Paul Tol's muted scheme for the libraries, greys for what is none, blues of different lightness for surgrad.
@@ -52,7 +55,7 @@ def draw(results: dict[str, Any], folder: Path) -> dict[str, str]:
     return {name: f"{name}.png" for name in figures}
 
 
-def steps(runs: list[dict[str, Any]]) -> Figure:
+def steps(runs: list[Run]) -> Figure:
     """CPU time and memory of a step, a column of bars for each case."""
     names = [name for name in COMPETITORS if any(name in run["competitors"] for run in runs)]
     figure = Figure((2.6 + 2.9 * len(runs), 1.6 + 0.5 * len(names)), layout="constrained")
@@ -73,37 +76,32 @@ def steps(runs: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, run: dict[str, Any], names: list[str], key: str, scale: float, label: str) -> None:
+def _bars(axes: Axes, run: Run, names: list[str], key: str, scale: float, label: str) -> None:
     """Bars with their values, whiskers at the quartiles, and a line at the products of XLA."""
     for place, name in enumerate(names):
-        found = (run["competitors"].get(name) or {}).get(key)
-        if found is None:
-            status = (run["competitors"].get(name) or {}).get("status", "does not take part")
-            axes.annotate(
-                "unknown" if status == "timed" else status, (0, place), (4, 0), textcoords="offset points", va="center",
-                fontsize=8, color=GREY, fontstyle="italic",
-            )  # fmt: skip
+        low, middle, high = (None if q is None else scale * q for q in _quartiles(run, name, key))
+        if low is None or middle is None or high is None:
+            status = run["competitors"].get(name, {}).get("status", "does not take part")
+            _note(axes, "unknown" if status == "timed" else status, (0, place), color=GREY, fontstyle="italic")
             continue
-        value, whiskers = found, None
-        if isinstance(found, dict):
-            value = found["median"]
-            whiskers = scale * np.array([[value - found["low"]], [found["high"] - value]])
-        axes.barh(place, scale * value, 0.74, color=COLOURS[name], xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
-        end = scale * (found["high"] if isinstance(found, dict) else value)
-        axes.annotate(
-            f"{scale * value:.3g}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=8, color=INK
-        )
-    limit = (run["competitors"].get("products_xla") or {}).get(key)
-    if limit:
-        axes.axvline(
-            scale * (limit["median"] if isinstance(limit, dict) else limit), color=GREY, lw=1, ls=":", zorder=0
-        )
+        whiskers = [[middle - low], [high - middle]]
+        axes.barh(place, middle, 0.74, color=COLOURS[name], xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
+        _note(axes, f"{middle:.3g}", (high, place))
+    limit = _quartiles(run, "products_xla", key)[1]
+    if limit is not None:
+        axes.axvline(scale * limit, color=GREY, lw=1, ls=":", zorder=0, label=COMPETITORS["products_xla"].label)
     axes.set_xlabel(label, fontsize=9)
     axes.margins(x=0.16)
     _plain(axes)
 
 
-def long_sequences(runs: list[dict[str, Any]]) -> Figure:
+def _quartiles(run: Run, name: str, key: str) -> tuple[float | None, float | None, float | None]:
+    """Lower quartile, median and upper quartile of a figure, all the same where it is one number."""
+    found = run["competitors"].get(name, {}).get(key)
+    return (found["low"], found["median"], found["high"]) if isinstance(found, dict) else (found,) * 3
+
+
+def long_sequences(runs: list[Run]) -> Figure:
     """Memory and time against the length of the sequence, a row for each number of neurons."""
     sizes = sorted({run["sizes"][0] for run in runs})
     figure = Figure((10.5, 1.2 + 3.4 * len(sizes)), layout="constrained")
@@ -112,45 +110,43 @@ def long_sequences(runs: list[dict[str, Any]]) -> Figure:
     for (left, right), n in zip(panels, sizes, strict=True):
         group = sorted((run for run in runs if run["sizes"][0] == n), key=lambda run: run["steps"])
         lengths = np.array([run["steps"] for run in group], float)
-        for name in COMPETITORS:
-            found = [run["competitors"].get(name) or {} for run in group]
-            memory = [np.nan if f.get("memory_bytes") is None else f["memory_bytes"] / 1e6 for f in found]
-            time = [np.nan if f.get("cpu_s") is None else f["cpu_s"]["median"] * 1e6 for f in found] / lengths
-            style = {
-                "color": COLOURS[name],
-                "marker": MARKERS[name],
-                "ms": 5,
-                "lw": 1.6,
-                "label": COMPETITORS[name].label,
-            }
-            if np.isfinite(memory).any():
-                left.plot(lengths, memory, **style)
-            if np.isfinite(time).any():
-                right.plot(lengths, time, **style)
-        _guides(left, lengths)
+        memory = _lines(left, group, lengths, "memory_bytes", 1e-6)
+        _lines(right, group, lengths, "cpu_s", 1e6 / lengths)
+        _guides(left, lengths, memory)
         left.set_ylabel("memory beyond inputs and weights (MB)")
         right.set_ylabel("CPU time / length (µs a step of time)")
         for axes in (left, right):
             axes.set(xscale="log", yscale="log", xlabel="length of the sequence (steps)", title=f"n = {n}")
-            axes.set_xticks(lengths, [f"{int(length)}" for length in lengths], minor=False)
-            axes.minorticks_off()
+            axes.set_xticks(lengths, [f"{length:.0f}" for length in lengths], minor=False)
+            axes.xaxis.minorticks_off()
             _plain(axes)
     handles, labels = panels[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     return figure
 
 
-def _guides(axes: Axes, lengths: np.ndarray) -> None:
+def _lines(axes: Axes, group: list[Run], lengths: np.ndarray, key: str, scale: Any) -> np.ndarray:
+    """A line for each competitor; returns the values, a row each."""
+    rows = []
+    for name, competitor in COMPETITORS.items():
+        medians = [_quartiles(run, name, key)[1] for run in group]
+        values = scale * np.array([np.nan if value is None else value for value in medians])
+        if np.isfinite(values).any():
+            style = {"color": COLOURS[name], "marker": MARKERS[name], "ms": 5, "lw": 1.6}
+            axes.plot(lengths, values, label=competitor.label, **style)
+            rows.append(values)
+    return np.array(rows)
+
+
+def _guides(axes: Axes, lengths: np.ndarray, memory: np.ndarray) -> None:
     """Growth like time and like √time, from the largest and the smallest memory at the shortest length."""
-    starts = [y[0] for y in (line.get_ydata() for line in axes.lines) if np.isfinite(y[0]) and y[0] > 0]
-    if not starts or len(lengths) < 2:
+    if not memory.size or len(lengths) < 2 or not np.nanmin(memory[:, 0]) > 0:
         return
-    for start, power, label in ((max(starts), 1.0, "∝ time"), (min(starts), 0.5, "∝ √time")):
+    starts = np.nanmax(memory[:, 0]), np.nanmin(memory[:, 0])
+    for start, power, label in zip(starts, (1.0, 0.5), ("∝ time", "∝ √time"), strict=True):
         y = start * (lengths / lengths[0]) ** power
         axes.plot(lengths, y, color=GREY, lw=1, ls=":", zorder=0)
-        axes.annotate(
-            label, (lengths[-1], y[-1]), (3, 3), textcoords="offset points", fontsize=8, color=GREY, ha="right"
-        )
+        _note(axes, label, (lengths[-1], y[-1]), color=GREY)
 
 
 def slopes(elements: dict[str, Any]) -> Figure:
@@ -170,6 +166,10 @@ def slopes(elements: dict[str, Any]) -> Figure:
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     _plain(axes)
     return figure
+
+
+def _note(axes: Axes, text: str, place: tuple[float, float], color: str = INK, **style: Any) -> None:
+    axes.annotate(text, place, (4, 0), textcoords="offset points", va="center", fontsize=8, color=color, **style)
 
 
 def _plain(axes: Axes) -> None:

@@ -64,19 +64,22 @@ class Process:
             stderr=self._log,
             text=True,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
         self._request = json.dumps({"case": case.to_json(), "competitor": competitor, **options})
 
     def __enter__(self) -> Process:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.stdin.close()
+        self._questions.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         self._log.close()
 
     def start(self) -> dict[str, Any]:
@@ -90,9 +93,9 @@ class Process:
             WorkerError: the worker cannot, or died.
         """
         try:
-            self._process.stdin.write(command + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._questions.write(command + "\n")
+            self._questions.flush()
+            line = self._answers.readline()
         except BrokenPipeError:
             line = ""
         if not line:

@@ -13,14 +13,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.compare import parity
 from benchmarks.compare.cases import Case
 from benchmarks.compare.competitors import COMPETITORS
 from benchmarks.compare.memory import peak_of
 from benchmarks.compare.problems import Problem, problem
+from benchmarks.compare.program import Program
 
 PARITY_STEPS = 1000
 """Steps of time over which spikes and gradients are compared; longer cases are compared over their beginning."""
@@ -61,22 +62,18 @@ class Worker:
         if word in ("first", "step"):
             return timed(self.program.step)
         if word == "memory":
-            found = [peak_of(self.program.step) for _ in range(3)]
-            return {"memory_bytes": None if None in found else statistics.median(found)}
+            found = [peak for _ in range(3) if (peak := peak_of(self.program.step)) is not None]
+            return {"memory_bytes": statistics.median(found) if found else None}
         if word == "parity":
-            self.save(rest)
+            parity.save(Path(rest), self._head())
             return {}
         raise ValueError(f"worker: unknown command {command!r}.")
 
-    def save(self, path: str) -> None:
-        """Spikes as bits, and gradients, in a file."""
-        program = self.program
-        if len(self.problem.inputs) > PARITY_STEPS:
-            program = self.build(self.problem.head(PARITY_STEPS))
-        spikes = [np.asarray(layer) != 0 for layer in program.spikes()]
-        bits = {f"spikes {i}": np.packbits(layer) for i, layer in enumerate(spikes)}
-        shapes = {f"shape {i}": np.array(layer.shape) for i, layer in enumerate(spikes)}
-        np.savez(path, **bits, **shapes, **{f"gradient {k}": v for k, v in program.gradients().items()})
+    def _head(self) -> Program:
+        """The program, or one for the beginning of a long case."""
+        if len(self.problem.inputs) <= PARITY_STEPS:
+            return self.program
+        return self.build(self.problem.head(PARITY_STEPS))
 
 
 def _use_threads(count: int, torch: bool) -> None:

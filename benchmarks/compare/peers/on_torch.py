@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +11,8 @@ import torch
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
-Network = Callable[[], tuple[torch.Tensor, list[Sequence[torch.Tensor]]]]
-"""The readout, and the spikes of each layer, step by step."""
+Network = Callable[[], tuple[torch.Tensor, Sequence[Any]]]
+"""The readout, and the spikes of each layer: tensors, or lists of those of each step."""
 
 
 def inputs(problem: Problem) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from surgrad._pytree import Pytree, static
@@ -103,7 +104,11 @@ class Sequential(Pytree):
         return states, outputs[-1] if outputs else inputs
 
     def outputs(self, inputs: Array, state: tuple[PyTree, ...] | None = None) -> tuple[Array, ...]:
-        """What every part puts out over time, `(time, *batch, ...)` each, layer by layer; from rest unless told.
+        """What every part puts out over time, `(time, *batch, ...)` each, layer by layer.
+
+        Parameters:
+            inputs: `(time, *batch, inputs)`.
+            state: the state before the first step; None is rest, in the type of products of inputs and weights.
 
         Raises:
             ValueError: a part does not fit its input; the message names it. The inputs have no axis of time.
@@ -112,7 +117,8 @@ class Sequential(Pytree):
         try:
             if not time:
                 raise ValueError("Sequential: there is no axis of time")
-            state = self.init(shape, jnp.result_type(float, inputs)) if state is None else state
+            if state is None:
+                state = self.init(shape, jnp.result_type(float, inputs, *jax.tree.leaves(self.connections())))
             return self._through(_over_time, state, inputs)[1]
         except ValueError as error:
             read = f"{time[0]} steps of shape {shape}" if time else "one number"
@@ -143,7 +149,7 @@ class Sequential(Pytree):
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array
     ) -> tuple[Any, tuple[Array, ...]]:
         if not isinstance(state, tuple) or len(state) != len(self.parts):
-            given = f"a tuple of {len(state)}" if isinstance(state, tuple) else f"a {type(state).__name__}"
+            given = f"an array of shape {state.shape}" if isinstance(state, (jax.Array, np.ndarray)) else repr(state)
             raise ValueError(
                 f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "
                 f"got {given}."
