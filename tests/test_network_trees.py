@@ -117,3 +117,12 @@ class TestConnections:
         net = network()
         by_connections = jax.jit(jax.grad(lambda c: jnp.mean(net.with_connections(c).outputs(X)[-1] ** 2)))
         assert_same(by_connections(net.connections()), loss(net, X)[1].connections())
+
+
+def test_recurrent_weights_are_connections():
+    recurrent = Recurrent(LIF(SPIKE), np.eye(3, dtype=np.float32))
+    net = Sequential(LI(), recurrent)
+    np.testing.assert_array_equal(net.connections()[1], np.eye(3))
+    doubled = net.with_connections(jax.tree.map(lambda w: 2 * w, net.connections()))
+    np.testing.assert_array_equal(doubled.parts[1].weights, 2 * np.eye(3))
+    assert doubled.parts[1].cell == recurrent.cell

@@ -21,6 +21,10 @@ DECAY = 7 / 8
 WINDOW = 0.1
 """Half-width of the slope that is cut off, in units of the threshold."""
 
+SEED = 2036
+"""Of all numbers. With it no voltage of the recurrent network of 256 comes closer to the threshold than 3.8e-6 in float64,
+ten times what rounding moves it: there, a single spike that differs changes all that follow."""
+
 SLOPES = {"arctan", "arctan window", "norse"}
 """Slopes that competitors have: 1/(1 + (πx)²); the same for |x| <= `WINDOW`, else 0; Norse's, see its file."""
 
@@ -62,7 +66,7 @@ class Problem(NamedTuple):
 
 def problem(case: Case) -> Problem:
     """The numbers of a case, always the same."""
-    random = np.random.default_rng(2026)
+    random = np.random.default_rng(SEED)
     return _PROBLEMS[case.architecture](case, random)
 
 
@@ -94,8 +98,8 @@ def _feedforward(case: Case, random: np.random.Generator) -> Problem:
 def _recurrent(case: Case, random: np.random.Generator) -> Problem:
     inputs, hidden, outputs = case.sizes
     parameters = {
-        "input": _weights(random, (inputs, hidden), 0.9 * (case.activity or 1) ** -0.5),
-        "recurrent": _weights(random, (hidden, hidden), 0.9),
+        "input": _weights(random, (inputs, hidden), 0.75 * (case.activity or 1) ** -0.5),
+        "recurrent": _weights(random, (hidden, hidden), 0.75),
         "readout": _weights(random, (hidden, outputs), 1.0),
     }
     labels = random.integers(0, outputs, case.batch)

@@ -154,6 +154,6 @@ def report(case: str, figures: Mapping[str, dict[str, Any]]) -> None:
     for name, found in figures.items():
         if found["status"] == "timed":
             cpu, wall = 1000 * found["cpu_s"]["median"], 1000 * found["wall_s"]["median"]
-            print(f"  {COMPETITORS[name].label:<24}{cpu:10.1f} ms CPU {wall:10.1f} ms wall", file=sys.stderr)
+            print(f"  {COMPETITORS[name].label:<30}{cpu:10.1f} ms CPU {wall:10.1f} ms wall", file=sys.stderr)
         else:
-            print(f"  {COMPETITORS[name].label:<24}{found['status']}: {found['reason']}", file=sys.stderr)
+            print(f"  {COMPETITORS[name].label:<30}{found['status']}: {found['reason']}", file=sys.stderr)

@@ -29,7 +29,7 @@ def feedforward(problem: Problem) -> Program:
 
     def network(p, xs):
         def step(voltage, x):
-            voltage = DECAY * voltage + x @ p["weights"] + p["bias"]
+            voltage = DECAY * voltage + (x @ p["weights"] + p["bias"])
             spikes = fire(voltage - 1)
             return voltage - spikes, spikes
 
@@ -46,7 +46,7 @@ def recurrent(problem: Problem) -> Program:
     def network(p, xs):
         def step(state, x):
             voltage, spikes, integral = state
-            voltage = DECAY * voltage + x @ p["input"] + spikes @ p["recurrent"]
+            voltage = DECAY * voltage + (x @ p["input"] + spikes @ p["recurrent"])
             spikes = fire(voltage - 1)
             integral = DECAY * integral + spikes @ p["readout"]
             return (voltage - spikes, spikes, integral), (integral, spikes)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
-from surgrad.nn.readout import require_same
+from surgrad.nn.membrane import require_same
 
 Buffer = Float[Array, "steps *batch neurons"]
 

@@ -113,18 +113,23 @@ def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
             raise ValueError(f"{name}: the voltage has shape {shape} and the {part} {jnp.shape(value)}; use init.")
     if (getattr(state, "waiting", None) is not None) != bool(getattr(cell, "refractory", 0)):
         raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
-    _require_same(name, shape, jnp.shape(current))
+    require_same(cell, shape, jnp.shape(current))
     _require_broadcast(cell, shape)
     return jnp.asarray(current).astype(dtype)
 
 
-def _require_same(name: str, shape: tuple[int, ...], given: tuple[int, ...]) -> None:
-    if given == shape:
+def require_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> None:
+    """Refuse the input of a step that has another shape than the state.
+
+    Raises:
+        ValueError: it has.
+    """
+    if given == state:
         return
-    advice = f"they must be equal, start from cell.init({given})"
-    if len(given) == len(shape) + 1:
+    advice = f"they must be equal, start from init({given})"
+    if len(given) == len(state) + 1:
         advice += "; a step takes one moment; give the whole sequence, whose time leads, to unroll"
-    raise ValueError(f"{name}: the input of a step has shape {given} and the state {shape}; {advice}.")
+    raise ValueError(f"{type(cell).__name__}: the input of a step has shape {given} and the state {state}; {advice}.")
 
 
 def _require_broadcast(cell: Pytree, shape: tuple[int, ...]) -> None:

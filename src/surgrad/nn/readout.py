@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from surgrad._pytree import Pytree
+from surgrad.nn.membrane import require_same
 
 Moment = Float[Array, "*batch neurons"]
 
@@ -103,20 +104,6 @@ class FirstSpike(Pytree):
         waits = state.waits * (1 - jnp.asarray(spikes, state.waits.dtype))
         steps = state.steps + waits
         return Wait(steps, waits), steps
-
-
-def require_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> None:
-    """Refuse the input of a step that has another shape than the state.
-
-    Raises:
-        ValueError: it has.
-    """
-    if given == state:
-        return
-    advice = f"they must be equal, start from init({given})"
-    if len(given) == len(state) + 1:
-        advice += "; a step takes one moment; give the whole sequence, whose time leads, to unroll"
-    raise ValueError(f"{type(cell).__name__}: the input of a step has shape {given} and the state {state}; {advice}.")
 
 
 def _wide(dtype: Any) -> Any:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree
 from surgrad.nn.connections import normal, product
+from surgrad.nn.membrane import require_same
 from surgrad.nn.unroll import steps
 
 
@@ -67,14 +68,18 @@ class Recurrent(Pytree):
         Raises:
             ValueError: the input does not fit the weights or the state; time leads in sequences, which `unroll` takes.
         """
-        if jnp.shape(current) != jnp.shape(state.outputs):
-            raise ValueError(
-                f"Recurrent: the input of a step has shape {jnp.shape(current)} and the state "
-                f"{jnp.shape(state.outputs)}; they must be equal."
-            )
+        require_same(self, jnp.shape(state.outputs), jnp.shape(current))
         fed_back = product(state.outputs, self.weights, self.event_driven)
         cell, outputs = self.cell(state.cell, current + fed_back)
         return RecurrentState(cell, outputs), outputs
+
+    def connections(self) -> Array:
+        """The weights: what is learned where the cell stays as it is."""
+        return self.weights
+
+    def with_connections(self, weights: Array) -> Recurrent:
+        """The same cell with other weights."""
+        return self.replace(weights=weights)
 
     def over_time(self, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
         """Many steps; the gradient of the weights is one product for all of them."""

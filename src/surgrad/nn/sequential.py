@@ -127,7 +127,7 @@ class Sequential(Pytree):
     def connections(self) -> tuple[Any, ...]:
         """The parts without a state, and None where a cell stands: what is learned where cells stay as they are.
 
-        Where a part has `connections` itself, a network say, those stand in its place.
+        Where a part has `connections` itself, those stand in its place: of a network, and the weights of a `Recurrent`.
         """
         return tuple(_connections(part) for part in self.parts)
 
