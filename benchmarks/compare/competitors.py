@@ -64,6 +64,11 @@ COMPETITORS = {
 """All, by the names of the command line; their order is that of tables, colours and turns."""
 
 
+LONG = ["snntorch", "spyx", "plain_scan", "surgrad", "surgrad_low_memory"]
+"""Who takes part in long sequences unless told otherwise: gigabytes for each at once are more than machines have."""
+
+
 def entered(case: Case, names: list[str] | None = None) -> list[str]:
     """Who takes part in a case, of some or of all."""
-    return [name for name in names or COMPETITORS if case.activity is not None or not COMPETITORS[name].sparse]
+    names = names or (LONG if case.workload == "d" else list(COMPETITORS))
+    return [name for name in names if case.activity is not None or not COMPETITORS[name].sparse]

@@ -22,8 +22,8 @@ WINDOW = 0.1
 """Half-width of the slope that is cut off, in units of the threshold."""
 
 SEED = 2036
-"""Of all numbers. With it no voltage of the recurrent network of 256 comes closer to the threshold than 3.8e-6 in float64,
-ten times what rounding moves it: there, a single spike that differs changes all that follow."""
+"""Of all numbers. With it no voltage of the recurrent network of 256 comes closer to the threshold than 3.8e-6 in
+float64, ten times what rounding moves it: there, a single spike that differs changes all that follow."""
 
 SLOPES = {"arctan", "arctan window", "norse"}
 """Slopes that competitors have: 1/(1 + (πx)²); the same for |x| <= `WINDOW`, else 0; Norse's, see its file."""

@@ -101,7 +101,7 @@ class Match:
         """First call, and parity."""
         figures, started = self.figures[name], process.start()
         if started["digest"] != self.digest:
-            raise WorkerError("error", "it has other inputs or weights; its NumPy draws other random numbers.")
+            raise WorkerError("error", "it has other inputs or weights: its code or its NumPy differs from ours.")
         figures["versions"] = started["versions"]
         figures["first_call_cpu_s"] = process.ask("first")["cpu_s"]
         path = folder / f"{name}.npz"
