@@ -172,3 +172,13 @@ def test_reverse_mode_keeps_the_slope_and_no_more_of_a_step_with_a_soft_reset(na
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize("tau", [255.0, 257.0, 1000.0])
+def test_the_derivative_by_a_long_time_constant_does_not_vanish_in_half_precision(tau):
+    """One step from v = 1: v e^(-1/τ), whose derivative is e^(-1/τ)/τ²; τ² is beyond float16 from 256 on."""
+    state = LI().init((), jnp.float16)._replace(voltage=jnp.float16(1))
+    slope = jax.grad(lambda tau: LI(tau)(state, jnp.float16(0))[1])(jnp.float16(tau))
+    expected = np.exp(-1 / tau) / tau**2
+    # Subnormal numbers of float16 lie 2^-24 apart.
+    np.testing.assert_allclose(slope, expected, rtol=2e-3, atol=2.0**-24)

@@ -218,6 +218,14 @@ def test_a_kernel_that_cannot_be_had_is_replaced_with_a_warning(monkeypatch):
         np.testing.assert_array_equal(jax.jit(event_product)(x, x), x)
 
 
+def test_a_product_and_its_derivative_are_right_where_jit_is_switched_off():
+    x, w = jnp.eye(3).at[0, 1].set(2.0), jnp.arange(6.0).reshape(3, 2)
+    with jax.disable_jit():
+        value, slope = jax.value_and_grad(lambda w: (event_product(x, w) ** 2).sum())(w)
+    np.testing.assert_allclose(value, ((x @ w) ** 2).sum())
+    np.testing.assert_allclose(slope, 2 * x.T @ (x @ w))
+
+
 def test_numba_is_imported_when_a_product_is_first_computed_and_not_before():
     program = """
         import sys, jax.numpy as jnp

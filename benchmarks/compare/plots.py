@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.compare.cases import WORKLOADS
 from benchmarks.compare.competitors import COMPETITORS
@@ -118,7 +119,9 @@ def long_sequences(runs: list[Run]) -> Figure:
         for axes in (left, right):
             axes.set(xscale="log", yscale="log", xlabel="length of the sequence (steps)", title=f"n = {n}")
             axes.set_xticks(lengths, [f"{length:.0f}" for length in lengths], minor=False)
-            axes.xaxis.minorticks_off()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.minorticks_off()
             _plain(axes)
     handles, labels = panels[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)

@@ -74,6 +74,8 @@ def _of_run(run: Run) -> Iterator[Row]:
     elif run["workload"] == "d" and run["steps"] == 16_000:
         entries = run["steps"] * run["batch"] * run["sizes"][-1]
         yield _figure(run, "surgrad_low_memory", "memory_bytes", 0.25, "bytes a neuron and step", entries)
+        # Times the time of what keeps everything: that of a plain scan, and our own.
+        yield _against(run, "surgrad_low_memory", "plain_scan", 1.4)
         yield _against(run, "surgrad_low_memory", "surgrad", 1.4)
         if n == 512:
             yield _figure(run, "surgrad_low_memory", "memory_bytes", 1, "GiB", 2.0**30)

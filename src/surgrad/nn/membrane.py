@@ -71,7 +71,10 @@ def like(voltage: Voltage, parameter: Parameter) -> Voltage:
 
 def decayed(voltage: Voltage, tau: Parameter) -> Voltage:
     """What a leak of time constant tau leaves of a voltage after one step, e^(-1/τ) v."""
-    return like(voltage, jnp.exp(-1 / jnp.asarray(tau))) * voltage
+    tau = jnp.asarray(tau)
+    # In float16 the τ² of the derivative overflows from 256 on.
+    tau = tau.astype(jnp.promote_types(tau.dtype, jnp.float32))
+    return like(voltage, jnp.exp(-1 / tau)) * voltage
 
 
 def fire(spike: Callable[[Membrane], Spikes], x: Membrane) -> Spikes:

@@ -109,9 +109,16 @@ def _fold(x: Array, axis: Any, onto: int) -> Array:
     return x.reshape(*x.shape[:onto], x.shape[onto] * x.shape[onto + 1], *x.shape[onto + 2 :])
 
 
+def _compute(left: Array, right: Array, *, kind: str) -> Array:
+    """The product outside of `jit`; the dense one where that is switched off, since nothing lowers the other then."""
+    plain = jax.config.jax_disable_jit  # type: ignore[attr-defined]
+    return dense(left, right, kind=kind) if plain else _compiled(left, right, kind=kind)
+
+
 _product = Primitive("event_product")
+_compiled = jax.jit(_product.bind, static_argnames="kind")
 _product.def_abstract_eval(_abstract)
-_product.def_impl(jax.jit(_product.bind, static_argnames="kind"))
+_product.def_impl(_compute)
 ad.defbilinear(_product, _by_left, _by_right)
 batching.primitive_batchers[_product] = _batch
 mlir.register_lowering(_product, mlir.lower_fun(dense, multiple_results=False))
