@@ -87,13 +87,18 @@ def _bars(axes: Axes, run: Run, names: list[str], key: str, scale: float, label:
             continue
         whiskers = [[middle - low], [high - middle]]
         axes.barh(place, middle, 0.74, color=COLOURS[name], xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
-        _note(axes, f"{middle:.3g}", (high, place))
+        _note(axes, _number(middle), (high, place))
     limit = _quartiles(run, "products_xla", key)[1]
     if limit is not None:
         axes.axvline(scale * limit, color=GREY, lw=1, ls=":", zorder=0, label=COMPETITORS["products_xla"].label)
     axes.set_xlabel(label, fontsize=9)
     axes.margins(x=0.16)
     _plain(axes)
+
+
+def _number(value: float) -> str:
+    """Three digits, and no powers of ten."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _quartiles(run: Run, name: str, key: str) -> tuple[float | None, float | None, float | None]:
