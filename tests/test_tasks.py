@@ -1,7 +1,11 @@
-"""Tasks: what is encoded can be read back, splits are complete and fixed by the seed, mistakes name what exists."""
+"""All tasks: what a seed fixes, what data sets look like, and how they are named."""
 
+import gzip
+import struct
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,68 +13,129 @@ from surgrad import tasks
 
 sklearn_datasets = pytest.importorskip("sklearn.datasets")
 
+STEPS = 16
+SMALL = {
+    "digits": {},
+    "digits in the rate code": {"code": "rate"},
+    "mnist": {},
+    "manifolds": {"classes": 3, "samples": 20},
+    "delayed_memory": {"samples": 20},
+    "temporal_xor": {"samples": 20},
+}
+
 
 @pytest.fixture(scope="module")
-def raw():
-    return sklearn_datasets.load_digits(return_X_y=True)
+def folder(tmp_path_factory):
+    """Files like those of MNIST, with 40 and 15 random images of 4 x 5 pixels of 3 classes."""
+    folder, random = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
+    for part, count in (("train", 40), ("t10k", 15)):
+        images, labels = random.integers(256, size=(count, 4, 5)), np.arange(count) % 3
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            with gzip.open(folder / f"{part}-{kind}-ubyte.gz", "wb") as file:
+                file.write(header + array.astype(np.uint8).tobytes())
+    return folder
 
 
-def sorted_rows(images, labels):
-    return np.array(sorted(np.column_stack([images, labels]).tolist()))
+@pytest.fixture(params=SMALL)
+def load(request, folder):
+    """A task, from its options."""
+    name, options = request.param.split()[0], {"steps": STEPS, **SMALL[request.param]}
+    if name == "mnist":
+        options["path"] = folder
+    return lambda **more: tasks.load(name, **{**options, **more})
 
 
 def both(split, field):
     return np.concatenate([np.asarray(getattr(part, field)) for part in split])
 
 
-@pytest.mark.parametrize(
-    ("intensity", "step"), [(1.0, 0), (0.75, 5), (0.5, 10), (0.05, 19), (0.01, 20), (0.0, 21)], ids=str
-)
-def test_brighter_spikes_earlier_and_dark_never(intensity, step):
-    assert tasks.latency(np.array([intensity]), 21) == step
+def same(one, other):
+    return all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(other)))
 
 
-@pytest.mark.parametrize(("intensity", "steps"), [(-0.1, 9), (1.1, 9), (np.nan, 9), (0.5, 0)])
-def test_latencies_refuse_what_is_out_of_range(intensity, steps):
-    with pytest.raises(ValueError, match="latency: "):
-        tasks.latency(np.array([intensity]), steps)
+def test_a_seed_fixes_everything(load):
+    assert same(load(seed=3), load(seed=3))
+    assert not same(load(seed=3), load(seed=4))
 
 
-def test_digits_can_be_read_back_from_their_latencies(raw):
-    # 17 steps give each of the 16 brightnesses a step of its own, and darkness none.
-    split = tasks.digits(steps=17)
-    images = 16 - both(split, "latencies") + 0
-    np.testing.assert_array_equal(sorted_rows(np.maximum(images, 0), both(split, "labels")), sorted_rows(*raw))
+def test_spikes_are_0_or_1_and_time_leads(load):
+    for part in load():
+        spikes = part.spikes()
+        assert spikes.shape == (STEPS, len(part), part.channels)
+        assert spikes.dtype == jnp.float32
+        assert set(np.unique(spikes)) == {0, 1}
 
 
-def test_every_bright_pixel_spikes_once_and_no_dark_one(raw):
-    train, test = tasks.digits(steps=20)
-    spikes = np.concatenate([part.spikes() for part in (train, test)], axis=1)
-    assert spikes.shape == (20, 1797, 64)
-    assert set(np.unique(spikes)) == {0, 1}
-    assert spikes.sum() == np.count_nonzero(raw[0])
-    assert spikes.sum(axis=0).max() == 1
-    assert train.classes == test.classes == 10
+def test_each_class_is_there_to_learn_and_to_judge(load):
+    for part in load():
+        assert set(np.asarray(part.labels).tolist()) == set(range(part.classes))
 
 
-def test_the_split_follows_the_seed():
-    one, same, other = (tasks.digits(seed=seed, test_share=0.25) for seed in (3, 3, 4))
-    assert len(one.test) == round(0.25 * 1797)
-    np.testing.assert_array_equal(one.train.latencies, same.train.latencies)
-    assert not np.array_equal(one.test.labels, other.test.labels)
-
-
-def test_samples_are_taken_in_the_order_that_is_asked_for():
-    test = tasks.digits().test
+def test_samples_are_taken_in_the_order_that_is_asked_for(load):
+    test = load().test
     some = test[np.array([5, 2])]
+    assert len(some) == 2
     np.testing.assert_array_equal(some.labels, [test.labels[5], test.labels[2]])
     np.testing.assert_array_equal(some.spikes(), np.asarray(test.spikes())[:, [5, 2]])
 
 
+def test_batches_of_a_scan_hold_what_the_data_set_holds(load):
+    train, order = load().train, jnp.arange(20)[::-1].reshape(5, 4)
+    _, (spikes, labels) = jax.lax.scan(lambda _, i: (None, (train[i].spikes(), train[i].labels)), None, order)
+    np.testing.assert_array_equal(np.concatenate(spikes, axis=1), np.asarray(train.spikes())[:, 19::-1])
+    np.testing.assert_array_equal(labels.ravel(), train.labels[19::-1])
+
+
+@pytest.mark.parametrize("steps", [255, 256])
+def test_latencies_hold_never_in_few_bytes_whatever_the_number_of_steps(steps):
+    split = tasks.digits(steps=steps)
+    raw, _ = sklearn_datasets.load_digits(return_X_y=True)
+    assert sum(part.spikes().sum() for part in split) == np.count_nonzero(raw)
+    assert split.train.events.dtype == {255: jnp.uint8, 256: jnp.uint16}[steps]
+
+
+@pytest.mark.parametrize("name", ["manifolds", "delayed_memory", "temporal_xor"])
+@pytest.mark.parametrize("samples", [20, 21])
+def test_classes_of_what_is_made_up_have_the_same_number_of_samples(name, samples):
+    labels = both(tasks.load(name, steps=STEPS, samples=samples), "labels")
+    assert set(np.bincount(labels).tolist()) == {samples}
+
+
+@pytest.mark.parametrize("share", [0.25, 0.0, 1.0])
+def test_a_share_of_the_samples_is_held_out(share):
+    train, test = tasks.digits(test_share=share)
+    assert (len(train), len(test)) == (1797 - round(share * 1797), round(share * 1797))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
+def test_there_are_no_other_shares(share):
+    with pytest.raises(ValueError, match="test_share must be 0 to 1, got"):
+        tasks.digits(test_share=share)
+
+
+def test_digits_can_be_read_back_from_their_latencies():
+    # 17 steps give each of the 16 brightnesses a step of its own, and darkness none.
+    split = tasks.digits(steps=17)
+    images = np.maximum(16 - both(split, "events").astype(int), 0)
+    read_back = np.column_stack([images, both(split, "labels")])
+    raw = np.column_stack(sklearn_datasets.load_digits(return_X_y=True))
+    np.testing.assert_array_equal(sorted(read_back.tolist()), sorted(raw.tolist()))
+
+
 def test_a_wrong_name_gets_the_nearest():
-    assert tasks.names() == ("digits",)
     with pytest.raises(KeyError, match="no task 'digts'; the nearest: digits"):
         tasks.load("digts")
+
+
+def test_a_wrong_option_gets_those_that_there_are():
+    with pytest.raises(TypeError, match="temporal_xor has no option 'delay'; it has units, cue, gap, noise"):
+        tasks.load("temporal_xor", delay=3)
+
+
+def test_a_missing_option_is_named():
+    with pytest.raises(TypeError, match="mnist needs the option 'path'"):
+        tasks.load("mnist", steps=5)
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):

@@ -39,6 +39,7 @@ class Settings:
 
     Parameters:
         data: name of the task.
+        options: of the task, as pairs of name and value; they go before `steps` and `split_seed`.
         seeds: one run a variant and seed; a seed sets the initial weights and the order of the batches.
         split_seed: of the split in samples to train and to test, the same for all runs.
         epochs: passes through the samples.
@@ -52,6 +53,7 @@ class Settings:
     """
 
     data: str = "digits"
+    options: tuple[tuple[str, Any], ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
     split_seed: int = 0
     epochs: int = 12
@@ -118,10 +120,27 @@ def families(variants: Iterable[Variant]) -> list[list[Variant]]:
     return list(groups.values())
 
 
+def load(settings: Settings) -> tasks.Split:
+    """The data of a study.
+
+    Raises:
+        ValueError: there are fewer samples to learn from than a batch holds, or none to judge by.
+    """
+    shared = {"steps": settings.steps, "seed": settings.split_seed}
+    data = tasks.load(settings.data, **{**shared, **dict(settings.options)})
+    if len(data.train) < settings.batch or not len(data.test):
+        raise ValueError(
+            f"{settings.data}: a study needs {settings.batch} samples (a batch) to learn from and one to judge by, got "
+            f"{len(data.train)} and {len(data.test)}."
+        )
+    return data
+
+
 def run(
     variants: Iterable[Variant],
     settings: Settings,
     tick: Callable[[list[Variant]], None] = lambda family: None,
+    data: tasks.Split | None = None,
 ) -> Iterator[list[Row]]:
     """The rows of every family as it finishes, in the order of the variants, the same for the same settings.
 
@@ -129,10 +148,11 @@ def run(
         variants: what to train with.
         settings: what the runs share.
         tick: called with a family after each of its epochs; what it raises ends the study.
+        data: what to train on; None: the task of the settings.
     """
     mapping = settings.mapping or ("map" if jax.default_backend() == "cpu" else "vmap")
     settings = dataclasses.replace(settings, mapping=mapping)
-    data = tasks.load(settings.data, steps=settings.steps, seed=settings.split_seed)
+    data = load(settings) if data is None else data
     for family in families(variants):
         begin = time.perf_counter()
         results = _train(family, settings, data, tick)

@@ -44,8 +44,7 @@ def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float
         gain: standard deviation of the hidden weights times the square root of the number of inputs.
     """
     first, second = jax.random.split(key)
-    channels = data.latencies.shape[-1]
-    into, out = Dense.random(first, channels, hidden, gain), Dense.random(second, hidden, data.classes)
+    into, out = Dense.random(first, data.channels, hidden, gain), Dense.random(second, hidden, data.classes)
     return Sequential(into, LIF(spike, tau), out, LI(tau))
 
 

@@ -33,7 +33,7 @@ SCALES = "0.1,1,100"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to train, on what, how often, and where to."""
     add = parser.add_argument
-    add("--data", default="digits", metavar="NAME", help=f"task: {', '.join(tasks.names())}")
+    add("--data", default="digits", metavar="TASK", help=f"NAME or NAME:OPTION=VALUE,...: {', '.join(tasks.names())}")
     add("--surrogates", default=SURROGATES, metavar="LIST", help="NAME or NAME:PARAMETER=VALUE,VALUE, with commas")
     add("--scales", default=SCALES, metavar="LIST", help="steepness, relative to the default shape, at unit peak")
     add("--seeds", default=3, type=_at_least(1), metavar="N", help="runs with each surrogate and scale")
@@ -55,22 +55,24 @@ def _at_least(least: int, most: int = 10**9) -> Callable[[str], int]:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the table, write the folder. Whatever can be wrong is found before the training."""
-    require("optax", "sklearn", "rich", "matplotlib")
-    from surgrad.study import Row, Settings, summarise
+    require("optax", "rich", "matplotlib")
+    from surgrad.study import Row, Settings, load, summarise
 
-    with reported(KeyError):
-        tasks.lookup(options.data)
+    name, task_options = specs.task(options.data)
     variants = _variants(options)
     settings = Settings(
-        data=options.data,
+        data=name,
+        options=task_options,
         seeds=tuple(range(options.seed, options.seed + options.seeds)),
         split_seed=options.seed,
         epochs=options.epochs,
         mapping=None if options.mapping == "auto" else options.mapping,
     )
+    with reported(ImportError, FileNotFoundError, TypeError, ValueError):
+        data = load(settings)
     folder = Folder(options.out, [field.name for field in dataclasses.fields(Row)])
     begin = time.perf_counter()
-    rows, signal = _train(variants, settings, folder)
+    rows, signal = _train(variants, settings, data, folder)
     summary = summarise(rows)
     if rows:
         folder.write(_results(variants, settings, rows, summary, finished=signal is None))
@@ -100,7 +102,9 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
     return list(dict.fromkeys(variants))
 
 
-def _train(variants: list[Variant], settings: Settings, folder: Folder) -> tuple[list[Row], int | None]:
+def _train(
+    variants: list[Variant], settings: Settings, data: tasks.Split, folder: Folder
+) -> tuple[list[Row], int | None]:
     """The rows of the families that finished, and the signal that stopped the others."""
     from surgrad import study
 
@@ -113,7 +117,7 @@ def _train(variants: list[Variant], settings: Settings, folder: Folder) -> tuple
             stop.obey()
 
         try:
-            for family in study.run(variants, settings, tick):
+            for family in study.run(variants, settings, tick, data):
                 folder.append(family)
                 rows += family
                 seconds = sum(row.seconds for row in family)

@@ -1,4 +1,7 @@
-"""Surrogates as they are written on the command line: `NAME` or `NAME:PARAMETER=VALUE,VALUE`."""
+"""Surrogates and tasks as they are written on the command line.
+
+A surrogate is `NAME` or `NAME:PARAMETER=VALUE,VALUE`, a task `NAME` or `NAME:OPTION=VALUE,OPTION=VALUE`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from surgrad import tasks
 from surgrad._surrogate import Surrogate, lookup, snake_case
 from surgrad.cli.usage import UsageError, reported
 
@@ -64,12 +68,38 @@ def _spec(text: str) -> Spec:
 
 
 def _number(text: str, what: str) -> int | float:
+    value = _value(text)
+    if isinstance(value, str):
+        raise UsageError(f"{what} must be a number, got {text!r}.")
+    return value
+
+
+def _value(text: str) -> int | float | str:
+    """The number that is written in a text, or the text."""
     for convert in (int, float):
         try:
             return convert(text)
         except ValueError:
             pass
-    raise UsageError(f"{what} must be a number, got {text!r}.")
+    return text
+
+
+def task(text: str) -> tuple[str, tuple[tuple[str, int | float | str], ...]]:
+    """The name of a task and its options; a value that is no number is a text.
+
+    Raises:
+        UsageError: there is no such task, or the form is wrong.
+    """
+    name, colon, assignments = text.partition(":")
+    with reported(KeyError):
+        tasks.lookup(name)
+    options = []
+    for piece in assignments.split(",") if colon else ():
+        option, equals, value = piece.partition("=")
+        if not (option and equals):
+            raise UsageError(f"cannot read {text!r} as a task; write NAME or NAME:OPTION=VALUE,OPTION=VALUE.")
+        options.append((option.strip(), _value(value)))
+    return name, tuple(options)
 
 
 def scales(text: str) -> Sequence[float]:

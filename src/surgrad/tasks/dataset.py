@@ -1,27 +1,31 @@
-"""Labelled spike latencies, and the code that makes them from intensities."""
+"""Labelled spikes, and their split in samples to learn from and samples to judge by."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from surgrad._pytree import Pytree, static
 
 
 class Dataset(Pytree):
-    """Samples whose channels spike at most once, and their classes.
+    """Spikes of samples, and their classes.
+
+    Where no channel spikes twice, a sample is held as latencies, one small integer a channel; else as a raster, one
+    byte a channel and step.
 
     Parameters:
-        latencies: step of each spike, `(samples, channels)`; `steps` means never.
+        events: integers, the step of each spike, where `steps` means never; or booleans, whether there is a spike.
         labels: class of each sample, an integer from 0.
         steps: length of a sample, in steps.
         classes: number of classes.
     """
 
-    latencies: Int[Array, "samples channels"]
+    events: Int[Array, "samples channels"] | Bool[Array, "samples time channels"]
     labels: Int[Array, " samples"]
     steps: int = static()
     classes: int = static()
@@ -29,14 +33,20 @@ class Dataset(Pytree):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, samples: Int[Array, " batch"]) -> Dataset:
+    def __getitem__(self, samples: Int[Array | np.ndarray, " batch"]) -> Dataset:
         """Some of the samples, in a given order."""
-        return Dataset(self.latencies[samples], self.labels[samples], self.steps, self.classes)
+        return Dataset(self.events[samples], self.labels[samples], self.steps, self.classes)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.events.shape[-1]
 
     def spikes(self) -> Float[Array, "time samples channels"]:
         """0 or 1; time leads."""
-        time = jnp.arange(self.steps)[:, None, None]
-        return (self.latencies == time).astype(jnp.float32)
+        if self.events.dtype == bool:
+            return jnp.moveaxis(self.events, -2, 0).astype(jnp.float32)
+        return jax.nn.one_hot(self.events, self.steps, axis=0, dtype=jnp.float32)
 
 
 class Split(NamedTuple):
@@ -46,31 +56,41 @@ class Split(NamedTuple):
     test: Dataset
 
 
-def latency(intensity: np.ndarray, steps: int) -> np.ndarray:
-    """Steps of spikes that come earlier for higher intensities: round((1 - p)(steps - 1)), and never where p = 0.
+def dataset(events: np.ndarray, labels: np.ndarray, steps: int, classes: int) -> Dataset:
+    """A data set of NumPy's arrays; latencies take as few bytes as the number of steps allows."""
+    dtype = bool if events.dtype == bool else np.min_scalar_type(steps)
+    return Dataset(jnp.asarray(events, dtype), jnp.asarray(labels, jnp.int32), steps, classes)
 
-    Parameters:
-        intensity: p, from 0 (dark: no spike) to 1 (a spike at step 0).
-        steps: number of steps, >= 1; stands for "never" in the result.
+
+def split(data: Dataset, random: np.random.Generator, test_share: float) -> Split:
+    """Samples in random order, the first `test_share` of them to test.
 
     Raises:
-        ValueError: an intensity is outside of 0 to 1, or steps below 1.
+        ValueError: the share is not 0 to 1.
     """
-    if steps < 1:
-        raise ValueError(f"latency: steps must be >= 1, got {steps}.")
-    if not np.all((intensity >= 0) & (intensity <= 1)):
-        raise ValueError(f"latency: intensities must be 0 to 1, got {np.min(intensity)} to {np.max(intensity)}.")
-    first = np.rint((1 - intensity) * (steps - 1)).astype(np.int32)
-    return np.where(intensity > 0, first, np.int32(steps))
+    check_share("split", test_share=test_share)
+    order = random.permutation(len(data))
+    held_out = round(test_share * len(data))
+    return Split(data[order[held_out:]], data[order[:held_out]])
 
 
-def split(intensity: np.ndarray, labels: np.ndarray, *, steps: int, seed: int, test_share: float) -> Split:
-    """Samples encoded as latencies and shuffled by the seed, the first `test_share` of them to test."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    latencies, classes = latency(intensity, steps), int(labels.max()) + 1
-    held_out = round(test_share * len(labels))
+def check_integers(task: str, least: int = 1, **given: int) -> None:
+    """Check options of a task that are counts.
 
-    def subset(samples: np.ndarray) -> Dataset:
-        return Dataset(jnp.asarray(latencies[samples]), jnp.asarray(labels[samples], jnp.int32), steps, classes)
+    Raises:
+        ValueError: one is not an integer, or below the least.
+    """
+    for name, value in given.items():
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{task}: {name} must be an integer >= {least}, got {value!r}.")
 
-    return Split(subset(order[held_out:]), subset(order[:held_out]))
+
+def check_share(task: str, **given: float) -> None:
+    """Check options of a task that are probabilities.
+
+    Raises:
+        ValueError: one is not 0 to 1.
+    """
+    for name, value in given.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{task}: {name} must be 0 to 1, got {value!r}.")
