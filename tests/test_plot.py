@@ -75,12 +75,12 @@ def test_axes_are_labelled_and_x_is_said_to_be_dimensionless(figures, name):
     figure = figures[name]
     if name == "gallery":
         assert figure.get_supylabel()
-        assert figure.get_supxlabel() == plot.X
+        assert figure.get_supxlabel() == plot.surrogates.X
     else:
         assert all(axes.get_ylabel() for axes in figure.axes)
-        assert figure.axes[-1].get_xlabel() == plot.X
-    assert "(voltage − threshold) / scale" in plot.X
-    assert "dimensionless" in plot.X
+        assert figure.axes[-1].get_xlabel() == plot.surrogates.X
+    assert "(voltage − threshold) / scale" in plot.surrogates.X
+    assert "dimensionless" in plot.surrogates.X
 
 
 @KINDS
@@ -91,7 +91,7 @@ def test_drawn_lines_are_the_values_of_the_surrogate(kind):
         (line,) = data_lines(axes)
         expected = np.asarray(method(line.get_xdata()))
         np.testing.assert_allclose(line.get_ydata(), expected, rtol=0, atol=rounding(expected))
-        assert line.get_color() == plot.colour_of(kind)
+        assert line.get_color() == _colours.colour_of(kind)
 
 
 def test_the_step_is_zero_below_the_threshold_and_one_from_it_on(figures):
@@ -160,32 +160,32 @@ def test_colours_are_the_same_in_every_picture(figures):
     in_gallery = {axes.get_title("left"): axes for axes in visible(figures["gallery"])}
     in_comparison = data_lines(figures["compare"].axes[1])
     for (name, kind), line in zip(CATALOGUE.items(), in_comparison, strict=False):
-        colours = {plot.colour_of(kind), plot.colour_of(kind()), line.get_color()}
+        colours = {_colours.colour_of(kind), _colours.colour_of(kind()), line.get_color()}
         colours |= {line.get_color() for line in data_lines(in_gallery[name])}
         assert len(colours) == 1, name
 
 
 def test_colour_and_line_style_tell_all_surrogates_apart():
-    styles = [(plot.colour_of(kind), plot.dashes_of(kind)) for kind in CATALOGUE.values()]
+    styles = [(_colours.colour_of(kind), _colours.dashes_of(kind)) for kind in CATALOGUE.values()]
     assert len(set(styles)) == len(CATALOGUE)
 
 
 def test_objects_of_one_class_share_its_colour_and_differ_in_line_style():
     lines = data_lines(plot.compare([surgrad.Sigmoid(a) for a in (1.0, 2.0, 4.0)]).axes[1])
-    assert {line.get_color() for line in lines} == {plot.colour_of(surgrad.Sigmoid)}
+    assert {line.get_color() for line in lines} == {_colours.colour_of(surgrad.Sigmoid)}
     assert len({str(line.get_linestyle()) + str(line._dash_pattern) for line in lines}) == 3
 
 
 def test_a_class_of_the_user_has_a_lasting_colour_and_moves_no_other():
-    before = [plot.colour_of(kind) for kind in CATALOGUE.values()]
-    mine = plot.colour_of(SlopeOnly)
+    before = [_colours.colour_of(kind) for kind in CATALOGUE.values()]
+    mine = _colours.colour_of(SlopeOnly)
 
     class AAA(SlopeOnly):
         pass
 
-    assert plot.colour_of(AAA()) in _colours.PALETTE
-    assert [plot.colour_of(kind) for kind in CATALOGUE.values()] == before
-    assert plot.colour_of(SlopeOnly(3.0)) == mine
+    assert _colours.colour_of(AAA()) in _colours.PALETTE
+    assert [_colours.colour_of(kind) for kind in CATALOGUE.values()] == before
+    assert _colours.colour_of(SlopeOnly(3.0)) == mine
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB.

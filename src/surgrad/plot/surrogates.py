@@ -1,8 +1,4 @@
-"""Pictures of surrogates: one, many, the effect of a hyperparameter, and the gallery of all.
-
-Every function returns a Matplotlib figure of its own, made without pyplot and without a change of settings; save it
-with `figure.savefig`. A class of surrogates has the same colour in every picture.
-"""
+"""Pictures of surrogates: one, many, the effect of a hyperparameter, and the gallery of all."""
 
 from __future__ import annotations
 
@@ -10,30 +6,25 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from surgrad import _samples
 from surgrad._colours import DASHES, colour_of, dashes_of
-from surgrad._surrogate import Surrogate, catalogue, lookup
-
-try:
-    import matplotlib
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-except ImportError as error:
-    raise ImportError('surgrad.plot needs Matplotlib: pip install "surgrad[plot]"') from error
+from surgrad._surrogate import Surrogate, catalogue
+from surgrad.plot.style import GREY, INK, number, strip
 
 Shown = Surrogate | type[Surrogate]
 Range = float | tuple[float, float] | None
 """Half-width or ends of the x axis; None shows about four half-widths of the slope."""
 Style = tuple[Any, Any]
 
-SCALE = "scale  (steepness relative to the default, at unit peak)"
 X, CURVE, SLOPE = "x = (voltage − threshold) / scale  (dimensionless)", "curve σ(x)", "slope σ′(x)"
 
-_INK, _GREY = "#333333", "#8C8C8C"
 _CURVES = -0.6, 1.6
 """The heights between which curves are shown; where one goes on beyond them, it is marked."""
 
@@ -44,7 +35,7 @@ def surrogate(shown: Shown, *, x_range: Range = None) -> Figure:
     x, colour = _grid(x_range, [one]), colour_of(one)
     slope, curve = _samples.slope(one, x), _samples.curve(one, x)
     figure, upper, lower = _panels(curve is not None, size=(6.2, 5.2))
-    figure.suptitle(_label(one), x=0.02, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_label(one), x=0.02, ha="left", fontsize=11, color=INK)
     if upper is not None and curve is not None:
         handles = [_draw_step(upper, x), *upper.plot(x, curve, color=colour, lw=2, label=CURVE)]
         _bound_curves(upper)
@@ -82,8 +73,8 @@ def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: R
     shown = [base.replace(**{parameter: value}) for value in values]
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.88, max(2, len(shown))))
     styles = [(tuple(shade), "solid") for shade in shades[: len(shown)]]
-    figure = _family(shown, [_number(value) for value in values], styles, x_range, title=parameter)
-    figure.suptitle(f"{type(base).__name__}: the effect of {parameter}", x=0.02, ha="left", fontsize=11, color=_INK)
+    figure = _family(shown, [number(value) for value in values], styles, x_range, title=parameter)
+    figure.suptitle(f"{type(base).__name__}: the effect of {parameter}", x=0.02, ha="left", fontsize=11, color=INK)
     return figure
 
 
@@ -98,15 +89,15 @@ def gallery(*, columns: int = 6) -> Figure:
     for axes in grid.flat[len(kinds) :]:
         axes.set_visible(False)
     handles = [
-        Line2D([], [], color=_GREY, lw=1.2, label="spike H(x)"),
-        Line2D([], [], color=_INK, lw=1.8, label=CURVE),
-        Patch(color=_INK, alpha=0.3, lw=0, label=SLOPE),
-        Line2D([], [], color=_INK, marker="^", ms=5, lw=0, label="goes on"),
-        Line2D([], [], color=_INK, marker=r"$\mathbf{8}$", ms=5.5, lw=0, label="bold: own x axis"),
+        Line2D([], [], color=GREY, lw=1.2, label="spike H(x)"),
+        Line2D([], [], color=INK, lw=1.8, label=CURVE),
+        Patch(color=INK, alpha=0.3, lw=0, label=SLOPE),
+        Line2D([], [], color=INK, marker="^", ms=5, lw=0, label="goes on"),
+        Line2D([], [], color=INK, marker=r"$\mathbf{8}$", ms=5.5, lw=0, label="bold: own x axis"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=5, frameon=False, fontsize=9)
-    figure.supxlabel(X, fontsize=10, color=_INK)
-    figure.supylabel("curve, slope and spike  (dimensionless)", fontsize=10, color=_INK)
+    figure.supxlabel(X, fontsize=10, color=INK)
+    figure.supylabel("curve, slope and spike  (dimensionless)", fontsize=10, color=INK)
     return figure
 
 
@@ -123,12 +114,12 @@ def _draw_panel(axes: Axes, one: Surrogate) -> None:
     if (curve := _samples.curve(one, x)) is not None:
         axes.plot(x, curve, color=colour, lw=1.8)
     _bound_curves(axes, always=True)
-    _strip(axes, labelsize=8)
+    strip(axes, labelsize=8)
     axes.set(ylabel="", yticks=[0, 0.5, 1])
-    axes.set_xticks([-end, 0, end], map(_number, (-end, 0, end)), fontweight="bold" if own else "normal")
+    axes.set_xticks([-end, 0, end], map(number, (-end, 0, end)), fontweight="bold" if own else "normal")
     for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(side)
-    axes.set_title(type(one).__name__, fontsize=8.5, loc="left", color=_INK)
+    axes.set_title(type(one).__name__, fontsize=8.5, loc="left", color=INK)
 
 
 def _family(
@@ -164,10 +155,6 @@ def _label(one: Surrogate, width: int = 80) -> str:
     return textwrap.fill(repr(one), width, subsequent_indent="   ", break_long_words=False)
 
 
-def _number(value: Any) -> str:
-    return f"{value:g}".replace("-", "−") if isinstance(value, (int, float, np.number)) else str(value)
-
-
 def _grid(x_range: Range, shown: Sequence[Surrogate]) -> np.ndarray:
     if x_range is None:
         # Half of the widest, so that the narrower are still seen.
@@ -184,7 +171,7 @@ def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | Non
     figure = Figure(figsize=size if curves else (size[0], 0.6 * size[1]), layout="constrained")
     axes = figure.subplots(1 + curves, 1, sharex=True, squeeze=False)[:, 0]
     for one in axes:
-        _strip(one)
+        strip(one)
     axes[-1].set_xlabel(X)
     axes[-1].set_ylabel(SLOPE)
     if curves:
@@ -192,20 +179,9 @@ def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | Non
     return figure, axes[0] if curves else None, axes[-1]
 
 
-def _strip(axes: Axes, labelsize: float = 9, guides: bool = True) -> None:
-    """Axes without box, with a thin line at the threshold and at zero as guides."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_GREY)
-    axes.tick_params(labelsize=labelsize, color=_GREY, labelcolor=_INK)
-    if guides:
-        axes.axvline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
-        axes.axhline(0, color=_GREY, lw=0.6, ls=(0, (1, 2)), zorder=0)
-        axes.margins(x=0)
-
-
 def _draw_step(axes: Axes, x: np.ndarray, lw: float = 1.5) -> Line2D:
     """The spike: 0 below the threshold, 1 from it on."""
-    return axes.plot([x[0], 0, 0, x[-1]], [0, 0, 1, 1], color=_GREY, lw=lw, zorder=1, label="spike H(x)")[0]
+    return axes.plot([x[0], 0, 0, x[-1]], [0, 0, 1, 1], color=GREY, lw=lw, zorder=1, label="spike H(x)")[0]
 
 
 def _bound_curves(axes: Axes, always: bool = False) -> None:
@@ -223,8 +199,8 @@ def _bound_curves(axes: Axes, always: bool = False) -> None:
 
 def _annotate_slope(axes: Axes, one: Surrogate, peak: _samples.Peak) -> None:
     """A dot at the peak, an arrow from half maximum to half maximum, and the numbers, with the area."""
-    look: dict[str, Any] = {"fontsize": 9, "color": _INK, "textcoords": "offset points"}
-    axes.plot(peak.x, peak.height, "o", color=_INK, ms=4, zorder=3)
+    look: dict[str, Any] = {"fontsize": 9, "color": INK, "textcoords": "offset points"}
+    axes.plot(peak.x, peak.height, "o", color=INK, ms=4, zorder=3)
     axes.annotate(f"peak {peak.height:.3g} at x = {peak.x:.3g}", (peak.x, peak.height), xytext=(6, 5), **look)
     area = _samples.area(one)
     if area is not None:
@@ -233,50 +209,6 @@ def _annotate_slope(axes: Axes, one: Surrogate, peak: _samples.Peak) -> None:
         )
     if peak.left is not None and peak.right is not None:
         ends = (peak.left, peak.height / 2), (peak.right, peak.height / 2)
-        arrow = {"arrowstyle": "<->", "color": _INK, "lw": 1, "shrinkA": 0, "shrinkB": 0}
+        arrow = {"arrowstyle": "<->", "color": INK, "lw": 1, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", *ends, arrowprops=arrow)
         axes.annotate(f"FWHM {peak.right - peak.left:.3g}", ends[1], xytext=(8, 0), va="center", **look)
-
-
-def study(summaries: Sequence[Any]) -> Figure:
-    """Results of a study: test accuracy (mean ± standard deviation) and loss of each surrogate against its scale.
-
-    Parameters:
-        summaries: lines of `surgrad.study.summarise`; every parameter that varies gets a column of its own.
-    """
-    parameters = list(dict.fromkeys(line.parameter for line in summaries))
-    figure = Figure(figsize=(3.6 + 3.6 * len(parameters), 5.6), layout="constrained")
-    grid = figure.subplots(2, len(parameters), sharex="col", sharey="row", squeeze=False)
-    handles: dict[str, Any] = {}
-    for panels, parameter in zip(grid.T, parameters, strict=True):
-        handles |= _draw_results(panels, [line for line in summaries if line.parameter == parameter])
-        panels[1].set_xlabel(f"{parameter} (dimensionless)" if parameter != "scale" else SCALE)
-    runs = max(line.runs for line in summaries)
-    grid[0, 0].set_ylabel(f"test accuracy, %\n(mean ± sd of {runs} seeds)" if runs > 1 else "test accuracy, %")
-    grid[1, 0].set_ylabel("test loss, nats\n(cross-entropy)")
-    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
-    return figure
-
-
-def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str, Any]:
-    """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
-    values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})
-    positive, handles = values[0] > 0, {}
-    for axes in panels:
-        _strip(axes, guides=False)
-    for i, name in enumerate(names):
-        lines = sorted((line for line in summaries if line.surrogate == name), key=lambda line: line.value)
-        aside = 1.06 ** (i - (len(names) - 1) / 2) if positive else 1
-        x = [line.value * aside for line in lines]
-        kind = lookup(name)
-        look = {"color": colour_of(kind), "ls": dashes_of(kind), "marker": "o", "ms": 4, "lw": 1.6}
-        bars = [100 * (line.test_accuracy_sd or 0) for line in lines] if lines[0].runs > 1 else None
-        handles[name] = panels[0].errorbar(
-            x, [100 * line.test_accuracy for line in lines], bars, capsize=2.5, elinewidth=1, **look
-        )
-        panels[1].plot(x, [line.test_loss for line in lines], **look)
-    if positive:
-        panels[1].set_xscale("log")
-    panels[1].set_xticks(values, map(_number, values))
-    panels[1].minorticks_off()
-    return handles

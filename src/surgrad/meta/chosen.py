@@ -1,0 +1,46 @@
+"""One of several surrogates, chosen by a number, so that shapes can differ within one compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from surgrad._surrogate import Surrogate
+from surgrad._types import Curve, Membrane, Slope
+
+
+class Chosen(Surrogate):
+    """The surrogate of a number; numbers outside of the range mean the first or the last.
+
+    One program holds all of them and runs the chosen one; under `vmap` over the number it runs all.
+
+    Parameters:
+        parts: the surrogates.
+        index: number of the chosen one, from 0.
+    """
+
+    parts: Sequence[Surrogate]
+    index: Any = 0
+
+    def __post_init__(self) -> None:
+        self.parts = tuple(self.parts)
+        if not self.parts or not all(isinstance(part, Surrogate) for part in self.parts):
+            raise TypeError(f"Chosen: parts must be a sequence of at least one surrogate, got {self.parts!r}.")
+
+    def _switch(self, branches: list[Callable[[Any], Any]], x: Any) -> Any:
+        index = jnp.asarray(self.index)
+        if index.ndim:
+            raise TypeError(f"Chosen: index must be one number, got shape {index.shape}.")
+        return jax.lax.switch(index.astype(int), branches, x)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self._switch([part.surrogate_fun for part in self.parts], x)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self._switch([part.surrogate_grad for part in self.parts], x)
+
+    def peak(self) -> jax.Array:
+        return self._switch([lambda _, part=part: jnp.asarray(part.peak(), float) for part in self.parts], 0)

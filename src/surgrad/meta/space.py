@@ -1,0 +1,127 @@
+"""Spaces of hyperparameters: what each may be, candidates in it, and what a candidate stands for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import qmc
+
+from surgrad._surrogate import Surrogate
+from surgrad.meta.chosen import Chosen
+
+Candidates = dict[str, Any]
+"""Values by name, each with a leading axis of candidates; of a `Choice` its number."""
+
+
+class Range(NamedTuple):
+    """Real numbers between two ends, `log` evenly in their logarithm.
+
+    Parameters:
+        low: lower end, > 0 where `log`.
+        high: upper end, above the lower one.
+        log: whether factors count, not differences.
+        shape: of the value; `(layers,)`, say, for one number a layer.
+    """
+
+    low: float
+    high: float
+    log: bool = True
+    shape: tuple[int, ...] = ()
+
+
+class Choice(NamedTuple):
+    """One of several surrogates, or of several numbers.
+
+    Parameters:
+        options: what there is to choose from.
+    """
+
+    options: tuple[Any, ...]
+
+
+Space = Mapping[str, Range | Choice]
+
+
+def require_space(space: Space) -> None:
+    """Check a space.
+
+    Raises:
+        TypeError: a dimension is neither a `Range` nor a `Choice`.
+        ValueError: there is none; a range is empty, or not positive though logarithmic; a choice is empty.
+    """
+    if not space:
+        raise ValueError("tune: the space is empty; give a Range or a Choice by name.")
+    for name, one in space.items():
+        if isinstance(one, Range):
+            if not (math.isfinite(one.low) and math.isfinite(one.high) and one.low < one.high):
+                raise ValueError(f"tune: {name} must have low < high, both finite, got {one.low} and {one.high}.")
+            if one.log and one.low <= 0:
+                raise ValueError(f"tune: {name} is logarithmic, so low must be > 0, got {one.low}; or log=False.")
+        elif not isinstance(one, Choice):
+            raise TypeError(f"tune: {name} must be a Range or a Choice, got {one!r}.")
+        elif not one.options:
+            raise ValueError(f"tune: {name} has no options.")
+
+
+def sizes(space: Space) -> dict[str, int]:
+    """How many coordinates of the unit cube each dimension takes."""
+    return {name: math.prod(one.shape) if isinstance(one, Range) else 1 for name, one in space.items()}
+
+
+def sample(space: Space, count: int, seed: int) -> Candidates:
+    """Candidates that fill the space evenly, by a scrambled Halton sequence."""
+    cube = qmc.Halton(sum(sizes(space).values()), rng=np.random.default_rng(seed)).random(count)
+    return from_cube(space, cube)
+
+
+def from_cube(space: Space, cube: np.ndarray) -> Candidates:
+    """Candidates at points of the unit cube, `(candidates, coordinates)`."""
+    found, begin = {}, 0
+    for name, one in space.items():
+        end = begin + sizes(space)[name]
+        found[name] = _values(one, cube[:, begin:end])
+        begin = end
+    return found
+
+
+def _values(one: Range | Choice, u: np.ndarray) -> np.ndarray:
+    if isinstance(one, Choice):
+        return np.minimum((u[:, 0] * len(one.options)).astype(np.int32), len(one.options) - 1)
+    low, high = (math.log(one.low), math.log(one.high)) if one.log else (one.low, one.high)
+    value = low + u * (high - low)
+    return (np.exp(value) if one.log else value).reshape(-1, *one.shape)
+
+
+def resolve(space: Space, candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """What a candidate stands for: numbers, and the options of its choices, under `jit` too."""
+    return {name: _resolved(space[name], value) for name, value in candidate.items()}
+
+
+def _resolved(one: Range | Choice, value: Any) -> Any:
+    if isinstance(one, Range):
+        return jnp.asarray(value, float)
+    if not all(isinstance(option, Surrogate) for option in one.options):
+        return jnp.asarray(one.options)[jnp.asarray(value)]
+    if isinstance(value, (int, np.integer)):
+        return one.options[int(value)]
+    return Chosen(one.options, value)
+
+
+def pick(candidates: Candidates, index: int) -> dict[str, Any]:
+    """One of the candidates."""
+    return jax.tree.map(lambda values: np.asarray(values)[index], candidates)
+
+
+def stack(candidates: Sequence[Mapping[str, Any]]) -> Candidates:
+    """Candidates along a leading axis."""
+    return {name: np.stack([np.asarray(one[name]) for one in candidates]) for name in candidates[0]}
+
+
+def unstack(candidates: Candidates) -> list[dict[str, Any]]:
+    """Candidates one by one."""
+    return [pick(candidates, i) for i in range(len(next(iter(candidates.values()))))]

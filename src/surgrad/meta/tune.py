@@ -1,0 +1,175 @@
+"""Hyperparameters chosen while training: many runs begin, the better ones go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from surgrad._types import PyTree
+from surgrad.meta.model_based import search
+from surgrad.meta.population import Population, Training
+from surgrad.meta.space import Candidates, Space, pick, require_space, resolve, sample, stack, unstack
+
+METHODS = ("halving", "optuna")
+
+
+class Rung(NamedTuple):
+    """One comparison of runs.
+
+    Parameters:
+        steps: updates that each has behind it.
+        runs: numbers of the runs, the best first.
+        losses: their mean losses over the updates since the rung before.
+    """
+
+    steps: int
+    runs: tuple[int, ...]
+    losses: tuple[float, ...]
+
+
+class Cost(NamedTuple):
+    """What a search cost, in updates.
+
+    Parameters:
+        updates: of all runs together.
+        plain: of one whole run.
+        one_by_one: of all candidates, had each been trained to the end.
+        seconds: wall time, compilation included.
+    """
+
+    updates: int
+    plain: int
+    one_by_one: int
+    seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Updates in units of one whole run."""
+        return self.updates / self.plain
+
+
+class Tuned(NamedTuple):
+    """The result of a search.
+
+    Parameters:
+        hyper: the best hyperparameters by name, as the training gets them.
+        state: the state of their run after its last update.
+        candidates: all that were tried, by name, along a leading axis.
+        rungs: the comparisons, in order.
+        cost: what it took.
+    """
+
+    hyper: dict[str, Any]
+    state: PyTree
+    candidates: Candidates
+    rungs: tuple[Rung, ...]
+    cost: Cost
+
+
+def tune(
+    training: Training,
+    space: Space,
+    *,
+    method: str = "halving",
+    candidates: int = 8,
+    first: Sequence[Mapping[str, Any]] = (),
+    schedule: Sequence[tuple[int, int]] | None = None,
+    seed: int = 0,
+    mapping: str | None = None,
+) -> Tuned:
+    """The best of some candidates, trained to the end.
+
+    Successive halving (Jamieson & Talwalkar 2016): all runs begin, and at each rung the worse ones end. All see the
+    same batches, and one compiled program serves all. What diverges ends first.
+
+    Parameters:
+        training: see `training`.
+        space: a `Range` or a `Choice` by name.
+        method: `"halving"`, candidates fill the space evenly; or `"optuna"`, all but the first few are proposed by
+            Optuna's tree-structured Parzen estimator from the first rung of those before, and halved from there on.
+        candidates: number of runs that begin, those of `first` included.
+        first: candidates that are tried in any case, such as a calibrated one.
+        schedule: rungs, `(updates, runs)`: after so many updates so many runs go on. None: `rungs(...)`.
+        seed: of the candidates.
+        mapping: `"map"`, runs one after the other, or `"vmap"`; None: what suits the machine.
+
+    Raises:
+        ImportError: Optuna is not installed.
+        TypeError, ValueError: an argument is not what it must be; the message says which.
+        FloatingPointError: no run has a finite loss.
+    """
+    require_space(space)
+    known = _require(training, space, method, candidates, first, mapping)
+    begin = time.perf_counter()
+    plan = rungs(training.steps, candidates) if schedule is None else _require_schedule(schedule, training.steps)
+    tried = stack([*known, *unstack(sample(space, candidates, seed))][:candidates])
+    population = Population(training, lambda c: resolve(space, c), tried, mapping)
+    losses = search(population, space, len(known), plan[0][0], seed) if method == "optuna" else None
+    history, updates = _halve(population, candidates, plan, training.steps, losses)
+    best = history[-1].runs[0]
+    cost = Cost(updates, training.steps, candidates * training.steps, time.perf_counter() - begin)
+    tried = jax.device_get(population.candidates)
+    return Tuned(resolve(space, pick(tried, best)), population.state(best), tried, tuple(history), cost)
+
+
+def rungs(steps: int, candidates: int) -> list[tuple[int, int]]:
+    """A schedule: the first rung after a fortieth of the updates, a third of the runs go on, three times as far."""
+    plan, at, alive = [], max(1, steps // 40), candidates
+    while alive > 1 and at < steps:
+        alive = max(1, round(alive / 3))
+        plan.append((at, alive))
+        at *= 3
+    return plan
+
+
+def _halve(
+    population: Population, count: int, plan: Sequence[tuple[int, int]], steps: int, known: np.ndarray | None
+) -> tuple[list[Rung], int]:
+    """All rungs, the last one after the last update of the run that is left, and the updates of all.
+
+    Parameters:
+        known: losses of the first rung, where its updates are done.
+    """
+    alive, done, updates, history = np.arange(count), 0, 0, []
+    for at, left in [*plan, (steps, 1)]:
+        losses = known if known is not None and not done else np.asarray(population.advance(alive, done, at - done))
+        updates, done = updates + len(alive) * (at - done), at
+        order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")
+        if not np.isfinite(losses[order[0]]):
+            raise FloatingPointError(f"tune: no run has a finite loss after {at} updates; lower the learning rate.")
+        alive, losses = alive[order], losses[order]
+        history.append(Rung(at, tuple(map(int, alive)), tuple(map(float, losses))))
+        alive = alive[: max(1, left)]
+    return history, updates
+
+
+def _require(
+    training: Training, space: Space, method: str, candidates: int, first: Sequence[Any], mapping: str | None
+) -> list[dict[str, Any]]:
+    if method not in METHODS:
+        raise ValueError(f"tune: method must be one of {', '.join(map(repr, METHODS))}, got {method!r}.")
+    if mapping not in (None, "map", "vmap"):
+        raise ValueError(f"tune: mapping must be 'map', 'vmap' or None, got {mapping!r}.")
+    if training.steps < 1:
+        raise ValueError(f"tune: a training needs at least one update, got {training.steps}.")
+    if candidates < max(1, len(first)):
+        raise ValueError(f"tune: candidates must be at least 1 and hold the {len(first)} of first, got {candidates}.")
+    for one in first:
+        if set(one) != set(space):
+            raise ValueError(f"tune: a candidate of first must name {sorted(space)}, got {sorted(one)}.")
+    return [dict(one) for one in first]
+
+
+def _require_schedule(schedule: Sequence[tuple[int, int]], steps: int) -> Sequence[tuple[int, int]]:
+    flat = list(schedule)
+    ats, left = [at for at, _ in flat], [runs for _, runs in flat]
+    if ats != sorted(set(ats)) or any(not 0 < at < steps for at in ats) or left != sorted(left, reverse=True):
+        raise ValueError(
+            f"tune: schedule must be (updates, runs) with rising updates, 0 < updates < {steps}, and falling runs, "
+            f"got {schedule}."
+        )
+    return flat
