@@ -42,7 +42,7 @@ class Calibration(NamedTuple):
 def calibrate(model: PyTree, batch: Dataset | Array, *, target: float = TARGET) -> Calibration:
     """A model whose surrogates are as wide as its membranes want: their mean relative slope has a target.
 
-    The mean relative slope of a surrogate is that of σ'(x)/max σ' over all steps, samples and neurons of one forward
+    The mean relative slope of a surrogate is that of |σ'(x)|/max σ' over all steps, samples and neurons of one forward
     pass; every surrogate is calibrated alone. The scale changes, shape and normalisation stay (`steeper`). A spike
     does not depend on its surrogate, so that one pass suffices; nothing is trained.
 
@@ -65,8 +65,8 @@ def calibrate(model: PyTree, batch: Dataset | Array, *, target: float = TARGET) 
 
 
 def relative_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
-    """The mean of σ'(x)/max σ' over all entries."""
-    return jnp.mean(surrogate.surrogate_grad(x) / surrogate.peak())
+    """The mean of |σ'(x)|/max σ' over all entries."""
+    return jnp.mean(jnp.abs(surrogate.surrogate_grad(x))) / surrogate.peak()
 
 
 def _solve(surrogate: Surrogate, x: Membranes, target: float) -> tuple[Array, Array, Array]:

@@ -14,6 +14,8 @@ STEEP, WIDE = 0.01, 0.6
 VANISHING, EXPLODING = 1e-3, 1e3
 """Ratios of errors, of a layer to the next one, and of the first quarter of the steps to the last."""
 
+CUT = "see that the loss depends on it: stop_gradient, weights or inputs that are zero"
+
 
 class Finding(NamedTuple):
     """Something that is wrong.
@@ -73,6 +75,7 @@ def _not_finite(
         return
     if not math.isfinite(loss):
         yield Finding(kind, "the loss", f"it is {loss}", "look for log(0) or 0/0 in the loss")
+        return
     for where, norm in gradients.items():
         if not math.isfinite(norm):
             advice = "spikes and loss are finite: run surgrad.check on surrogates of your own"
@@ -104,7 +107,9 @@ def _errors(layers: Sequence[Any]) -> Iterator[Finding]:
     for layer, after in itertools.pairwise(layers):
         ratio = layer.error / after.error if after.error else math.nan
         what = f"its error is {ratio:.2g} times that of {after.where}"
-        if ratio < VANISHING:
+        if ratio == 0 and layer.flat < 1:
+            yield Finding("no gradient", layer.where, f"no error arrives, though one does at {after.where}", CUT)
+        elif ratio < VANISHING:
             yield Finding("vanishing", layer.where, what, "calibrate the surrogates; normalise slopes to unit peak")
         if ratio > EXPLODING:
             advice = "calibrate the surrogates; normalise slopes to unit area, or lower the weights after it"
@@ -123,5 +128,4 @@ def _gradients(gradients: dict[str, float], layers: Sequence[Any]) -> Iterator[F
     """Arrays that are not learned, though every surrogate lets errors pass."""
     for where, norm in gradients.items():
         if norm == 0 and all(layer.error > 0 for layer in layers):
-            advice = "see that the loss depends on it: stop_gradient, a detached part, or inputs that are zero"
-            yield Finding("no gradient", where, "its gradient is zero", advice)
+            yield Finding("no gradient", where, "its gradient is zero", CUT)

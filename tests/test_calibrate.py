@@ -1,0 +1,101 @@
+"""Calibration puts slopes where the membranes are, whatever it begins with, and changes nothing else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad as sg
+from surgrad import tasks
+from surgrad.meta.calibrate import TARGET, calibrate
+from surgrad.meta.probe import record, surrogates
+from surgrad.meta.scale import steeper
+from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+
+KEY = jax.random.key(1)
+SPIKES = jax.random.bernoulli(KEY, 0.2, (20, 16, 30)).astype(jnp.float32)
+
+
+COMPILED = jax.jit(calibrate)
+
+
+def network(surrogate):
+    first, second, third, back = jax.random.split(KEY, 4)
+    return Sequential(
+        Dense.random(first, 30, 40, 3.0), LIF(surrogate), Dense.random(second, 40, 40, 3.0),
+        Recurrent.random(back, LIF(surrogate), 40), Dense.random(third, 40, 5), LI(),
+    )  # fmt: skip
+
+
+def at_peak(scale):
+    return sg.Normalized(sg.Temperature(sg.Sigmoid(), 1 / scale), to="peak")
+
+
+def test_mean_relative_slope_meets_the_target():
+    net = network(at_peak(1.0))
+    done = calibrate(net, SPIKES, target=0.06)
+    for (path, surrogate), x in zip(surrogates(done.model).items(), record(net, SPIKES).membranes, strict=True):
+        # The slope of a logistic curve of steepness k relative to its peak is 1/cosh(kx/2)², here by hand.
+        k = 4.0 / float(surrogate.surrogate.temperature)
+        assert abs(np.mean(np.cosh(np.clip(k * np.asarray(x, float) / 2, -300, 300)) ** -2.0) / 0.06 - 1) < 0.08, path
+    np.testing.assert_allclose(done.after, 0.06, rtol=0.08)
+
+
+@pytest.mark.parametrize("start", [0.01, 1.0, 1000.0])
+def test_it_ends_at_the_same_scale_wherever_it_begins(start):
+    ends = [
+        [float(s.surrogate.temperature) for s in surrogates(calibrate(network(at_peak(k)), SPIKES).model).values()]
+        for k in (start, 1.0)
+    ]
+    np.testing.assert_allclose(*ends, rtol=0.13)  # a step of the grid, 10^(1/20)
+
+
+@pytest.mark.parametrize("name", sorted(sg.catalogue()))
+def test_every_surrogate_of_finite_width_can_be_calibrated(name):
+    surrogate = sg.catalogue()[name]()
+    done = COMPILED(network(surrogate), SPIKES)
+    everywhere = float(surrogate.surrogate_grad(jnp.float32(1e6)) / surrogate.peak())
+    if everywhere > TARGET:  # a leak: the target lies below what any scale can reach
+        assert done.after[0] > TARGET
+    elif name == "SquarewaveFourierSeries":  # of a period, beyond which the slope does not fall
+        assert np.all(np.isfinite(done.factors))
+    else:
+        assert abs(float(done.after[0]) / TARGET - 1) < 0.25
+
+
+def test_spikes_stay():
+    net = network(at_peak(1.0))
+    np.testing.assert_array_equal(
+        record(net, SPIKES).membranes[1] >= 0, record(calibrate(net, SPIKES).model, SPIKES).membranes[1] >= 0
+    )
+
+
+def test_shape_normalisation_and_options_stay():
+    given = sg.Normalized(sg.Arctan(), to="area", parameter_tangent="none")
+    (found, _) = surrogates(calibrate(network(given), SPIKES).model).values()
+    assert (type(found), found.to, found.parameter_tangent) == (sg.Normalized, "area", "none")
+    assert found.surrogate.surrogate == sg.Arctan()
+
+
+def test_scales_multiply():
+    twice = steeper(steeper(sg.Sigmoid(), 2.0), 3.0)
+    x = jnp.linspace(-2, 2, 9)
+    np.testing.assert_allclose(twice.surrogate_fun(x), sg.Sigmoid(24.0).surrogate_fun(x), atol=1e-6)
+
+
+def test_a_data_set_and_a_compiled_call_give_the_same():
+    data = tasks.load("digits").train[jnp.arange(32)]
+    net = Sequential(Dense.random(KEY, 64, 20, 3.0), LIF(at_peak(1.0)), Dense.random(KEY, 20, 10), LI())
+    eager, compiled = calibrate(net, data), jax.jit(calibrate)(net, data.spikes())
+    np.testing.assert_allclose(eager.factors, compiled.factors)
+
+
+@pytest.mark.parametrize("target", [0, 1, -0.1, float("nan"), 2])
+def test_targets_out_of_range_are_refused(target):
+    with pytest.raises(ValueError, match="target must be above 0 and below 1"):
+        calibrate(network(at_peak(1.0)), SPIKES, target=target)
+
+
+def test_membranes_that_are_not_finite_count_as_far_away():
+    done = calibrate(network(at_peak(1.0)), SPIKES.at[0, 0, 0].set(jnp.nan))
+    assert np.all(np.isfinite(done.factors))

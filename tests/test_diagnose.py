@@ -1,0 +1,119 @@
+"""A diagnosis finds what was broken on purpose, says where and what to do, and finds nothing where nothing is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad as sg
+from surgrad import tasks
+from surgrad.meta.diagnose import diagnose
+from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+
+KEY = jax.random.key(0)
+DATA = tasks.load("digits").train[jnp.arange(64)]
+
+
+def network(gains=(3.0, 3.0, 1.0), scale=1.0, recurrent=0.0, middle=(), threshold=1.0):
+    spike = sg.Normalized(sg.Temperature(sg.Sigmoid(), 1 / scale), to="peak")
+    keys = jax.random.split(KEY, 4)
+    second = LIF(spike, 20.0)
+    second = Recurrent.random(keys[3], second, 32, recurrent) if recurrent else second
+    return Sequential(
+        Dense.random(keys[0], 64, 32, gains[0]), LIF(spike, 20.0, threshold),
+        *middle, Dense.random(keys[1], 32, 32, gains[1]), second,
+        Dense.random(keys[2], 32, 10, gains[2]), LI(20.0),
+    )  # fmt: skip
+
+
+def kinds(found):
+    return [one.kind for one in found.findings]
+
+
+def test_a_healthy_network_has_no_findings():
+    found = diagnose(network(), DATA)
+    assert not found.findings
+    assert "nothing found" in str(found)
+
+
+def test_numbers_are_those_of_the_spikes():
+    net = network()
+    spikes, found = np.asarray(net.outputs(DATA.spikes())[1]), diagnose(net, DATA).layers[0]
+    assert found.rate == pytest.approx(spikes.mean(), rel=1e-5)
+    assert found.silent == pytest.approx((spikes.sum((0, 1)) == 0).mean())
+
+
+def test_gradients_are_those_of_the_loss():
+    net = network()
+
+    def loss(connections):
+        logits = net.with_connections(connections).outputs(DATA.spikes())[-1].max(0)
+        return -jax.nn.log_softmax(logits)[jnp.arange(64), DATA.labels].mean()
+
+    value, slope = jax.value_and_grad(loss)(net.connections())
+    found = diagnose(net, DATA)
+    assert found.loss == pytest.approx(float(value), rel=1e-5)
+    assert found.gradients["parts[0].weights"] == pytest.approx(float(jnp.linalg.norm(slope[0].weights)), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("broken", "kind", "where", "advice"),
+    [
+        ({"gains": (0.1, 3.0, 1.0)}, "silent", "parts[1].spike", "fluctuation_driven"),
+        ({"threshold": 100.0}, "silent", "parts[1].spike", "lower the threshold"),
+        ({"scale": 1000.0}, "too steep", "parts[1].spike", "make alpha smaller"),
+        ({"scale": 0.01}, "too wide", "parts[1].spike", "make alpha larger"),
+        ({"recurrent": 30.0}, "exploding in time", "parts[3].cell.spike", "lower recurrent weights"),
+        ({"middle": (lambda x: 1e-6 * x,)}, "vanishing", "parts[1].spike", "calibrate"),
+        ({"gains": (3.0, 3e4, 1.0), "middle": ()}, "exploding", "parts[1].spike", "unit area"),
+    ],
+)
+def test_what_is_broken_on_purpose_is_found(broken, kind, where, advice):
+    found = [one for one in diagnose(network(**broken), DATA).findings if one.kind == kind]
+    assert found, f"{kind} not found"
+    assert any(one.where == where for one in found)
+    assert advice in found[0].advice
+
+
+def test_saturated_neurons_are_found():
+    net = network()
+    loud = net.parts[0].replace(bias=jnp.full(32, 2.0))
+    found = diagnose(Sequential(loud, *net.parts[1:]), DATA)
+    assert ("saturated", "parts[1].spike") in [(one.kind, one.where) for one in found.findings]
+
+
+def test_an_input_without_spikes_is_the_cause():
+    found = diagnose(network(), (jnp.zeros_like(DATA.spikes()), DATA.labels))
+    assert kinds(found)[0] == "no input"
+
+
+def test_a_part_that_is_cut_off_has_no_gradient():
+    found = diagnose(network(middle=(jax.lax.stop_gradient,)), DATA)
+    assert ("no gradient", "parts[1].spike") in [(one.kind, one.where) for one in found.findings]
+
+
+def test_nan_is_traced_to_where_it_comes_from():
+    net, inputs = network(), DATA.spikes()
+    weights = net.parts[2].replace(weights=net.parts[2].weights.at[0, 0].set(jnp.nan))
+    in_weights = diagnose(Sequential(*net.parts[:2], weights, *net.parts[3:]), DATA)
+    assert [(one.kind, one.where) for one in in_weights.findings] == [("not finite", "parts[2].weights")]
+    in_inputs = diagnose(net, (inputs.at[0, 0, 0].set(jnp.nan), DATA.labels))
+    assert [(one.kind, one.where) for one in in_inputs.findings] == [("not finite", "the inputs")]
+    overflow = diagnose(network(middle=(lambda x: x * 3e38 * 10,)), DATA)
+    assert (overflow.findings[0].kind, overflow.findings[0].where) == ("not finite", "parts[4].spike")
+
+
+def test_a_loss_that_is_not_finite_is_the_finding():
+    found = diagnose(network(), DATA, loss=lambda outputs, labels: jnp.log(0 * outputs.sum()))
+    assert [(one.kind, one.where) for one in found.findings] == [("not finite", "the loss")]
+
+
+def test_a_regression_has_a_loss_of_its_own():
+    targets = jnp.ones((25, 64, 10))
+    found = diagnose(network(), (DATA.spikes(), targets), loss=lambda outputs, y: ((outputs - y) ** 2).mean())
+    assert found.loss > 0
+
+
+def test_what_is_no_batch_is_refused():
+    with pytest.raises(TypeError, match="a Dataset or a pair"):
+        diagnose(network(), DATA.spikes())
