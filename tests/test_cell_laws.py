@@ -117,12 +117,21 @@ class TestStates:
         kind, state = type(cell).__name__, cell.init((2, 3))
         with pytest.raises(ValueError, match=rf"{kind}: the input of a step has shape \(2, 4\) and the state \(2, 3\)"):
             cell(state, jnp.zeros((2, 4)))
-        with pytest.raises(ValueError, match="a step takes one moment; give the whole sequence, whose time leads, to"):
+        with pytest.raises(
+            ValueError, match="A step takes one moment; a whole sequence, whose time leads, goes to unroll"
+        ):
             cell(state, jnp.zeros((9, 2, 3)))
         with pytest.raises(TypeError, match=f"{kind}: the state must be a {kind}State, as init makes it, got "):
             cell(state.voltage, jnp.zeros((2, 3)))
         with pytest.raises(TypeError, match=f"{kind}: the voltage must be floating, got int32"):
-            cell(cell.init((3,), jnp.int32), jnp.zeros(3))
+            cell(jax.tree.map(lambda part: part.astype(int), cell.init((3,))), jnp.zeros(3))
+
+    @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32])
+    def test_a_state_made_by_the_type_of_events_is_of_floating_type(self, name, dtype):
+        assert CELLS[name][0].init((3,), dtype).voltage.dtype == jnp.float32
+
+    def test_one_number_is_the_length_of_the_only_axis(self, name):
+        assert_close(CELLS[name][0].init(3), CELLS[name][0].init((3,)))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +161,8 @@ def test_reverse_mode_keeps_the_slope_and_no_more_of_a_step_with_a_soft_reset(na
         (lambda: CuBaLIF(SPIKE, tau_syn=-1), r"CuBaLIF: tau_syn must be > 0, got -1\.0"),
         (lambda: ALIF(SPIKE, tau_adaptation=0), r"ALIF: tau_adaptation must be > 0, got 0\.0"),
         (lambda: ALIF(SPIKE, reset="soft"), r"ALIF: reset must be one of 'subtract', 'zero', got 'soft'"),
+        (lambda: ALIF(SPIKE, beta=np.nan), r"ALIF: beta must not be NaN, got nan"),
+        (lambda: AdEx(SPIKE, a=np.array([1, np.nan])), r"AdEx: a must not be NaN, got \[ 1\. nan\]"),
         (lambda: LIF(SPIKE, refractory=1.5), r"LIF: refractory must be a whole number of steps, >= 0, got 1\.5"),
         (lambda: LIF(SPIKE, refractory=-1), r"LIF: refractory must be .* got -1"),
         (
@@ -172,6 +183,39 @@ def test_reverse_mode_keeps_the_slope_and_no_more_of_a_step_with_a_soft_reset(na
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: LIF(surgrad.Arctan), r"LIF: spike is the class Arctan; give an object, Arctan\(\.\.\.\)"),
+        (lambda: AdEx(None), r"AdEx: spike must be a surrogate, or a function of x that spikes, got None"),
+        (lambda: Izhikevich("arctan"), r"Izhikevich: spike must be .* got 'arctan'"),
+        (lambda: LIF(SPIKE, tau=1j), r"LIF: tau must be a real number or array, got 1j"),
+        (lambda: LI("10"), r"LI: tau must be a real number or array, got '10'"),
+        (lambda: LI(np.ones(2, bool)), r"LI: tau must be a real number or array, got an array of bool"),
+        (lambda: LIF(SPIKE, tau=[1, 2.0]), r"got \[1\.0, 2\.0\]; convert it with jnp\.asarray"),
+        (lambda: LIF(SPIKE, reset_detached="no"), r"LIF: reset_detached must be True or False, got 'no'"),
+        (lambda: LIF(), r"^LIF\.__init__\(\) missing 1 required positional argument: 'spike'"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_in_words(mistake, message):
+    with pytest.raises(TypeError, match=message):
+        mistake()
+
+
+@pytest.mark.parametrize("tau", [1e-30, 1e-3])
+def test_the_tiniest_time_constant_leaves_nothing_and_has_a_derivative_of_zero(tau):
+    state = LI().init(())._replace(voltage=jnp.float32(0.5))
+    assert jax.value_and_grad(lambda tau: LI(tau)(state, 0.1)[1])(tau) == (np.float32(0.1), 0)
+
+
+@pytest.mark.parametrize(("reset", "left"), [("subtract", np.inf), ("zero", np.nan)])
+def test_an_infinite_voltage_spikes_and_is_not_tamed_by_a_reset(reset, left):
+    cell = LIF(SPIKE, reset=reset)
+    state, spikes = cell(cell.init((2,)), jnp.array([jnp.inf, 2.0]))
+    np.testing.assert_array_equal(spikes, [1, 1])
+    np.testing.assert_array_equal(state.voltage, [left, 1.0 if reset == "subtract" else 0.0])
 
 
 @pytest.mark.parametrize("tau", [255.0, 257.0, 1000.0])

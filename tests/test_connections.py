@@ -9,7 +9,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy.signal import correlate
 
-from surgrad.nn import Conv, Dense, Flatten, Pool
+from surgrad.nn import LI, Conv, Dense, Flatten, Pool, Recurrent
 from surgrad.nn.events import available
 
 RNG = np.random.default_rng(0)
@@ -213,3 +213,35 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (
+            lambda: Dense([[1.0, 2.0]], [0.0, 0.0]),
+            r"Dense: weights must be a real .* got \[\[1\.0, .*; convert it with jnp\.",
+        ),
+        (lambda: Dense(np.ones((2, 2)), None), r"Dense: bias must be a real number or array, got None"),
+        (lambda: Conv(np.ones((2, 2, 2), complex), np.ones(2)), r"Conv: weights must be .* got an array of complex128"),
+        (lambda: dense(event_driven="no"), r"Dense: event_driven must be True or False, got 'no'"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_in_words(mistake, message):
+    with pytest.raises(TypeError, match=message):
+        mistake()
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda size: Dense.random(None, size, 4),
+        lambda size: Dense.random(None, 4, size),
+        lambda size: Conv.random(None, (3, size), 1, 2),
+        lambda size: Recurrent.random(None, LI(), size),
+    ],
+)
+def test_sizes_are_whole_numbers_from_one_on(draw, size):
+    with pytest.raises(ValueError, match=rf"\.random: lengths must be a whole number, >= 1, got {size}"):
+        draw(size)

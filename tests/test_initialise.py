@@ -6,8 +6,24 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn import LI, LIF, Conv, CuBaLIF, Dense, Flatten, Recurrent, Sequential, fluctuation_driven, unroll
+from surgrad.nn import (
+    LI,
+    LIF,
+    AdEx,
+    Conv,
+    CuBaLIF,
+    Delay,
+    Dense,
+    Flatten,
+    Izhikevich,
+    Pool,
+    Recurrent,
+    Sequential,
+    fluctuation_driven,
+    unroll,
+)
 
+SPIKE = surgrad.Arctan()
 TIME, BATCH, RATE = 200, 4, 0.05
 NEVER = 1e9  # a threshold that no membrane reaches
 
@@ -76,6 +92,91 @@ def test_a_readout_and_the_cells_stay_as_they_are():
     drawn = fluctuation_driven(network, jax.random.key(1), spikes())
     assert drawn.parts[1:] == network.parts[1:]
     assert drawn.parts[0] != network.parts[0]
+
+
+def deviation(network, inputs):
+    """Over time, of the membranes of the last part, whose threshold nothing reaches."""
+    cell = network[-1].replace(threshold=NEVER)
+    currents = network[:-1].outputs(inputs)[-1]
+
+    def traced(state, current):
+        state, _ = cell(state, current)
+        return state, state.voltage
+
+    voltages = unroll(traced, cell.init(currents.shape[1:]), currents)[1][50:]  # after they have charged
+    return float((voltages.var(axis=0).mean()) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        (Delay(3), Flatten(3)),
+        (Pool((2, 2)),),
+        (Pool((2, 2), kind="sum"), Delay(1)),
+        (lambda x: x[..., ::2, :, :] / 7.0,),
+    ],
+    ids=["delay and flatten", "mean", "sum", "function"],
+)
+def test_what_stands_between_a_connection_and_its_cell_is_made_good(between):
+    key, images = jax.random.key(0), spikes(shape=(600, 2, 8, 8, 3))
+    conv = Conv.random(key, (3, 3), 3, 32, 0.1, padding="VALID")
+    drawn = fluctuation_driven(Sequential(conv, *between, LIF(surgrad.Arctan(), 10.0)), key, images, xi=2.0)
+    # Sums of 27 squared weights of 32 kernels scatter by 5 %; over 600 steps, of which 20 count as one, means take 2 %.
+    assert abs(deviation(drawn, images) / 0.5 - 1) < 0.12
+
+
+def test_networks_inside_get_the_weights_that_they_would_get_as_parts():
+    flat = deep(3)
+    nested = Sequential(flat[0], Sequential(*flat[1:3], Sequential(flat[3])), Sequential(), *flat[4:])
+    drawn = fluctuation_driven(nested, jax.random.key(1), spikes())
+    assert jax.tree.structure(drawn) == jax.tree.structure(nested)
+    alike = fluctuation_driven(flat, jax.random.key(1), spikes())
+    jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(drawn), jax.tree.leaves(alike))
+
+
+def test_delays_inside_of_recurrent_connections_change_no_weights():
+    key, cell = jax.random.key(0), LIF(surgrad.Arctan(), 10.0)
+    plain, delayed = (
+        fluctuation_driven(Sequential(Dense.random(key, 200, 50), Recurrent.random(key, c, 50)), key, spikes())
+        for c in (cell, Sequential(cell, Delay(0)))
+    )
+    np.testing.assert_array_equal(delayed[1].weights, plain[1].weights)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_events_of_any_type_will_do(dtype):
+    drawn = fluctuation_driven(deep(1), jax.random.key(0), spikes().astype(dtype))
+    assert drawn == fluctuation_driven(deep(1), jax.random.key(0), spikes())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda key: fluctuation_driven(deep(1, cell=AdEx(SPIKE)), key, spikes()), "part 0 leads to AdEx, whose"),
+        (
+            lambda key: fluctuation_driven(Sequential(deep(1, cell=Izhikevich(SPIKE))), key, spikes()),
+            r"part 0\.0 leads to Izhikevich",
+        ),
+        (
+            lambda key: fluctuation_driven(deep(1, cell=Recurrent(deep(1), np.eye(200))), key, spikes()),
+            "part 0 leads to a Recurrent around a network; only one cell and delays can stand there",
+        ),
+        (lambda key: fluctuation_driven(deep(1), key, jnp.nan * spikes()), "what comes into part 0 is nan; .* finite"),
+        (
+            lambda key: fluctuation_driven(deep(1), key, spikes()[:0]),
+            r"\(time, \*batch, inputs\), not empty, got shape",
+        ),
+        (lambda key: fluctuation_driven(deep(1), key, spikes()[..., 1:]), "part 0 of Sequential, Dense: .* 200 long"),
+    ],
+)
+def test_what_cannot_be_driven_is_refused_in_words(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(jax.random.key(0))
+
+
+def test_what_is_no_network_is_refused_in_words():
+    with pytest.raises(TypeError, match="network must be a Sequential, got LIF; put it into one"):
+        fluctuation_driven(LIF(SPIKE), jax.random.key(0), spikes())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from networks import BATCH, FRAMES, INPUTS, INTO, SPIKE, STEPS, PlainSum, network, refuses_seven
-from surgrad.nn import LI, LIF, Delay, Dense, Recurrent, Sequential, unroll
+from surgrad.nn import LI, LIF, Conv, Delay, Dense, FirstSpike, Peak, Rate, Recurrent, Sequential, unroll
+
+DENSE = Dense(INTO, np.zeros(4))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ from surgrad.nn import LI, LIF, Delay, Dense, Recurrent, Sequential, unroll
         (lambda: Sequential(refuses_seven).init((7,)), r"Function refuses_seven: .* of shape \(7,\): not seven"),
         (
             lambda: network()((), np.ones(3)),
-            r"Sequential: the state must be a tuple of 5, one a part, as init\(shape\) makes it, got \(\)",
+            r"Sequential: the state must be a tuple of 5, one a part, as init\(shape\) makes it, got a tuple of 0",
         ),
         (
             lambda: network()(np.zeros(5), np.ones(3)),
@@ -48,13 +50,72 @@ from surgrad.nn import LI, LIF, Delay, Dense, Recurrent, Sequential, unroll
         ),
         (
             lambda: network().with_connections((None,)),
-            r"Sequential: 5 parts need as many connections, as connections\(\) gives them, got 1",
+            r"Sequential: 5 parts need a tuple of as many connections, as connections\(\) gives them, got a tuple of 1",
+        ),
+        (
+            lambda: Sequential(LI(), network()).with_connections((None, None)),
+            r"part 1 of Sequential, Sequential: 5 parts need a tuple of as many connections, .* got NoneType",
+        ),
+        (
+            lambda: Sequential(network()).with_connections(
+                ((Dense(np.eye(3), np.zeros(3)), *network().connections()[1:]),)
+            ),
+            r"part 0 of Sequential, part 0 of Sequential, Dense: connections must have the shapes \[\(3, 4\), \(4,\)\], as "
+            r"connections\(\) gives them, got \[\(3, 3\), \(3,\)\]",
+        ),
+        (
+            lambda: Sequential(Recurrent(LI(), np.eye(3))).with_connections((np.eye(4),)),
+            r"part 0 of Sequential, Recurrent: connections must have the shapes \[\(3, 3\)\], .* got \[\(4, 4\)\]",
+        ),
+        (
+            lambda: Sequential(LI()).with_connections((np.eye(4),)),
+            r"part 0 of Sequential, LI: a cell has no connections, None, got an array of shape \(4, 4\)",
+        ),
+        (
+            lambda: unroll(net := Recurrent(Sequential(DENSE, LI()), np.eye(3)), net.init(3), np.ones((5, 3))),
+            r"Recurrent: the cell must put out the shape \(3,\) that it takes in, .* got \(4,\)",
+        ),
+        (
+            lambda: Delay(2)(jnp.zeros((1, 3)), jnp.ones(3)),
+            r"Delay: the state must hold 2 steps, \(steps, \*batch, neurons\), as init makes it, got shape \(1, 3\)",
         ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize("state", [None, 0.0, (), "state", LI().init(3)], ids=lambda state: type(state).__name__)
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        (Recurrent(LI(), np.eye(3)), "a RecurrentState"),
+        (Rate(), "a Running"),
+        (Peak(), "an array"),
+        (FirstSpike(), "a Wait"),
+        (Delay(1), "an array"),
+        (LIF(SPIKE), "a LIFState"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_state_that_is_not_of_the_cell_is_refused_in_words(cell, kind, state):
+    with pytest.raises(TypeError, match=rf"{type(cell).__name__}: the state must be {kind}, as init makes it, got "):
+        cell(state, jnp.ones(3))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [DENSE, Conv(np.ones((1, 3, 2)), np.ones(2)), Delay(1), Rate(), Peak(), LIF(SPIKE), Recurrent(LI(), np.eye(3))],
+    ids=lambda part: type(part).__name__,
+)
+def test_complex_inputs_and_states_are_refused_in_words(part):
+    x = jnp.ones((2, 3), complex)
+    arguments = (part.init((2, 3)), x) if hasattr(part, "init") else (x,)
+    with pytest.raises(TypeError, match="the input must be real, got complex64; give its real part or its magnitude"):
+        part(*arguments)
+    with pytest.raises(TypeError, match="the type of a state must be floating, got complex64"):
+        Sequential(part).init((2, 3), complex)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +154,18 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
+        (lambda: Recurrent(LIF, np.eye(3)), r"Recurrent: cell is the class LIF; give an object, LIF\(\.\.\.\)"),
+        (lambda: Recurrent(None, np.eye(3)), r"Recurrent: cell must be a cell, .* got None"),
+        (lambda: Recurrent(DENSE, np.eye(3)), r"Recurrent: cell must have a method init\(shape, dtype\), .* got Dense"),
+        (lambda: Recurrent(LI(), np.eye(3), event_driven=1), r"Recurrent: event_driven must be True or False, got 1"),
+        (
+            lambda: unroll(DENSE, None, np.ones((5, 3))),
+            r"unroll: the cell must take a state and .*which Dense does not",
+        ),
+        (lambda: unroll(jnp.tanh, None, np.ones((5, 3))), r"which tanh does not"),
+        (lambda: unroll(LIF, None, np.ones((5, 3))), r"unroll: the cell is the class LIF; give an object"),
+        (lambda: unroll(None, None, np.ones((5, 3))), r"unroll: the cell must be a function, .* got None"),
+        (lambda: unroll(lambda s, x: x, 0.0, np.ones((5, 3))), r"must give back a pair, \(state, output\), got "),
         (lambda: Sequential([LI(), LI()]), r"part 0 must be a connection or a cell, got \[LI"),
         (lambda: Sequential(LI(), None), r"part 1 must be a connection or a cell, got None"),
         (lambda: Sequential(LI(), LIF), r"part 1 is the class LIF; give an object, LIF\(\.\.\.\)"),
@@ -115,3 +188,37 @@ def test_a_part_that_fails_in_another_way_is_named_in_a_note():
     with pytest.raises(TypeError, match="positional arguments") as caught:
         Sequential(LI(), Odd()).init((3,))
     assert "It was part 1 of Sequential, PlainCell(cell=" in caught.value.__notes__[0]
+
+
+NET = Sequential(Dense(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0), Peak())
+
+
+@pytest.mark.parametrize(
+    ("error", "call", "message"),
+    [
+        (ValueError, lambda n, s, x: unroll(n, s, x[0]), "read the inputs as 2 steps of shape .*time leads"),
+        (ValueError, lambda n, s, x: unroll(n, s, jnp.moveaxis(x, 0, -1)), r"time leads, \(time, \*batch"),
+        (ValueError, lambda n, s, x: unroll(n, s, x[..., :2]), "Dense: the last axis .* 3 long, got shape"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, keep="first"), "'all' or 'last', got 'first'"),
+        (ValueError, lambda n, s, x: unroll(n, s, x[:0], keep="last"), "no last output of 0 steps"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, segment=2, memory=1e6), "only one of the two"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, segment=0), "segment must be at least 1 step, got 0"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, chunk=-1), "chunk must be at least 1 step, got -1"),
+        (TypeError, lambda n, s, x: unroll(n, s, x, segment=2.5), "'auto' or a whole number of steps, got 2.5"),
+        (TypeError, lambda n, s, x: unroll(n, s, x, chunk="auto"), "a whole number of steps, got 'auto'"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, memory=10), "memory of 10 bytes is not enough for 9 steps"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, memory=-1), "memory must be above 0 bytes, got -1"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, memory=np.nan), "memory must be above 0 bytes, got nan"),
+        (TypeError, lambda n, s, x: unroll(n, s, x, memory="1GB"), "memory must be a number of bytes, got '1GB'"),
+        (TypeError, lambda n, s, x: unroll(n, s, x, memory=True), "memory must be a number of bytes, got True"),
+    ],
+)
+def test_unroll_refuses_in_words(error, call, message):
+    with pytest.raises(error, match=message):
+        call(NET, NET.init((2, 3)), jnp.zeros((9, 2, 3)))
+
+
+def test_unroll_does_not_send_to_unroll():
+    with pytest.raises(ValueError, match=r"start from init\(\(2, 3\)\)\. \(unroll read") as caught:
+        unroll(LI(), LI().init(3), jnp.zeros((9, 2, 3)))
+    assert "goes to unroll" not in str(caught.value)

@@ -62,6 +62,23 @@ class TestTrees:
             "Sequential(Last(), Rate()))"
         )
 
+    def test_it_is_a_sequence_of_its_parts(self):
+        net = network()
+        assert len(net) == 5
+        assert (net[0], net[-1]) == (net.parts[0], net.parts[-1])
+        assert tuple(net) == net.parts
+        assert net[1:3] == Sequential(*net.parts[1:3])
+        assert_same(outputs(net[:2], X), outputs(net, X)[:2])
+
+    def test_one_number_is_the_length_of_the_only_axis(self):
+        for net in (
+            network(),
+            Sequential(Delay((0, 1, 2))),
+            Recurrent(LIF(SPIKE), np.eye(3)),
+            Sequential(Rate(), Last()),
+        ):
+            assert_same(net.init(3), net.init((3,)))
+
     def test_other_parts_replace_all(self):
         net = network()
         shorter = net.replace(parts=net.parts[:2])

@@ -26,7 +26,25 @@ from networks import (
     run,
     weights,
 )
-from surgrad.nn import LI, LIF, Delay, Dense, Function, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn import (
+    ALIF,
+    LI,
+    LIF,
+    AdEx,
+    CuBaLIF,
+    Delay,
+    Dense,
+    FirstSpike,
+    Flatten,
+    Function,
+    Izhikevich,
+    Peak,
+    Pool,
+    Rate,
+    Recurrent,
+    Sequential,
+    unroll,
+)
 
 
 def by_hand(net, x):
@@ -156,6 +174,43 @@ class TestShapes:
     def test_frames_of_no_steps_give_no_outputs(self):
         made = outputs(Sequential(*FRAMES), np.zeros((0, BATCH, 4, 4, 1), np.float32))
         assert [y.shape[:2] for y in made] == [(0, BATCH)] * 5
+
+    @pytest.mark.parametrize(("time", "batch"), [(0, 2), (0, 0), (STEPS, 0)])
+    @pytest.mark.parametrize(
+        "options", [{}, {"chunk": 1}, {"chunk": 4}, {"segment": 2}, {"segment": "auto"}, {"memory": 1e6}], ids=repr
+    )
+    def test_no_steps_and_no_samples_go_through_every_part(self, time, batch, options):
+        cells = [
+            Delay(1),
+            Recurrent(LIF(SPIKE, reset="zero", refractory=1), np.eye(5, dtype=np.float32)),
+            CuBaLIF(SPIKE),
+        ]
+        net = Sequential(
+            *FRAMES, *cells, ALIF(SPIKE), AdEx(SPIKE), Izhikevich(SPIKE), LI(), Peak(), FirstSpike(), Rate()
+        )
+        x = jax.ShapeDtypeStruct((time, batch, 4, 4, 1), np.float32)
+        for keep in ("all", "last")[: 1 + (time > 0)]:
+            summed = lambda net, x, keep=keep: unroll(net, net.init(x.shape[1:]), x, keep=keep, **options)[1].sum()
+            value, slopes = jax.jit(jax.value_and_grad(summed)).lower(net, x).compile()(net, np.zeros(x.shape, x.dtype))
+            assert value == 0
+            assert not any(np.any(leaf) for leaf in jax.tree.leaves(slopes))
+
+    @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32])
+    @pytest.mark.parametrize(
+        ("net", "shape"),
+        [
+            (network(), (INPUTS,)),
+            (Sequential(*FRAMES), (4, 4, 1)),
+            (Sequential(Pool((2, 2)), Flatten(3), LI()), (4, 4, 1)),
+            (Sequential(Delay(2), Recurrent(LIF(SPIKE, 5.0, 0.5), BACK), FirstSpike()), (HIDDEN,)),
+            (Recurrent(LIF(SPIKE, 5.0, 0.5), BACK), (HIDDEN,)),
+        ],
+        ids=["products", "convolutions", "pool", "delay", "recurrent"],
+    )
+    def test_events_and_frames_of_bytes_count_as_floats(self, net, shape, dtype):
+        frames = RNG.integers(0, 2 if dtype is bool else 200, (STEPS, BATCH, *shape)).astype(dtype)
+        summed = jax.jit(jax.value_and_grad(lambda net, x: unroll(net, net.init(x.shape[1:], x.dtype), x)[1].sum()))
+        assert_same(summed(net, frames), summed(net, frames.astype(np.float32)))
 
     @pytest.mark.parametrize("inputs", [np.bool_, np.int8, np.float16, np.float32])
     @pytest.mark.parametrize("weights", [np.float16, np.float32])

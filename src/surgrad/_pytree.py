@@ -118,7 +118,8 @@ class Pytree:
     object that JAX rebuilt remembers which attributes were leaves, whatever stands in them. Declared fields write
     the constructor; a constructor written by hand is respected.
 
-    Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes).
+    Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes, so that a float is not
+    the array of it). A traced number has no value yet, and is equal to itself alone.
     """
 
     _structural: ClassVar[frozenset[str]] = frozenset()
@@ -219,7 +220,8 @@ def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> str:
     """The message for a parameter that a class does not have: its parameters, then its options."""
     options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
     parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
-    return f"{cls.__name__} has no parameter {name!r}; it has {parameters} (options: {', '.join(sorted(options))})."
+    listed = f" (options: {', '.join(sorted(options))})" if options else ""
+    return f"{cls.__name__} has no parameter {name!r}; it has {parameters}{listed}."
 
 
 def mark_seen(tree: Any) -> None:

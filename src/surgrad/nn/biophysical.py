@@ -1,8 +1,8 @@
 """Cells in units of the laboratory, integrated by forward Euler steps of `dt` milliseconds.
 
 Voltage and recovery both advance from the state before the step, then the neuron spikes where v >= v_peak, which
-resets them. The error of a trace falls in proportion to dt. NaN in an input makes the voltage NaN, which no longer
-spikes.
+resets them. The error of a trace falls in proportion to dt. NaN in an input makes the voltage NaN, and so does the
+reset of an infinite one (∞ - ∞); it never spikes again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Spikes
-from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps, like, require_above, require_positive
+from surgrad.nn.admission import require_above, require_parameters, require_positive
+from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps, like
 
 
 class AdExState(NamedTuple):
@@ -75,6 +76,7 @@ class AdEx(Pytree):
     def __post_init__(self) -> None:
         require_positive(self, "capacitance", "g_leak", "slope_factor", "tau_w", "scale", "dt")
         require_above(self, "v_peak", "v_reset")
+        require_parameters(self)
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> AdExState:
         """The resting state of a shape, `(*batch, neurons)`: V = E_L, w = 0.
@@ -121,7 +123,8 @@ class Izhikevich(Pytree):
     """Izhikevich's neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I, du/dt = a (b v - u); a spike puts v to c, u to u + d.
 
     The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but for
-    `scale`, by which c is at x = -1. The source halves dt for v alone, and advances u from the new v.
+    `scale`, by which c is at x = -1. Here u advances from the v before the step, as forward Euler has it; the program
+    that the source prints takes two halves of a step for v, and advances u from the new v.
 
     Parameters (one value, or one a neuron, the last axis):
         spike: the surrogate, or any function of x that spikes.
@@ -150,6 +153,7 @@ class Izhikevich(Pytree):
     def __post_init__(self) -> None:
         require_positive(self, "scale", "dt")
         require_above(self, "v_peak", "c")
+        require_parameters(self)
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> IzhikevichState:
         """The resting state of a shape, `(*batch, neurons)`: the stable zero of 0.04 v² + (5 - b) v + 140, u = b v.

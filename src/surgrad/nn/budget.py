@@ -61,7 +61,8 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
     """Steps between checkpoints, a multiple of the chunk or less than one; None where everything fits the memory.
 
     A segment of S steps needs `S a + (time/S) b` bytes, where a is what the backward pass keeps of a step and b the
-    size of the state; that is least at S = √(time b/a).
+    size of the state (which holds what a `Delay` keeps); that is least at S = √(time b/a). Going backwards, there are
+    besides the inputs of a segment and their gradient, a chunk of the segment once more, and state and gradient of it.
 
     Raises:
         ValueError: the least is more than the memory.
@@ -70,12 +71,13 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
     if time == 0:
         return None
     kept, state_size = max(kept_per_step(cell, evaluate, state, inputs, chunk), 1), max(size_of(state), 1)
-    if memory is not None and kept * time <= memory:
+    if memory is not None and kept * time + 2 * state_size <= memory:
         return None
     best = math.sqrt(time * state_size / kept)
     whole = chunk if best > chunk else 1
     segment = near_divisor(math.ceil(time / whole), max(1, round(best / whole))) * whole
-    least = kept * segment + state_size * math.ceil(time / segment)
+    inside = segment + (chunk if segment > chunk else 0)
+    least = kept * inside + 2 * size_of(inputs) / time * segment + state_size * (math.ceil(time / segment) + 2)
     if memory is not None and least > memory:
         raise ValueError(
             f"unroll: memory of {memory:.0f} bytes is not enough for {time} steps; segments of {segment} steps need "

@@ -1,28 +1,25 @@
 """Cells of leaky membranes: one step of a population of neurons, `(state, input) -> (state, output)`, as scan wants it.
 
 Time is counted in steps. A state is a named tuple whose parts have one shape, `(*batch, neurons)`, and whose dtype
-rules: inputs and parameters are cast to it. NaN in an input makes the voltage NaN, which no longer spikes.
+rules: inputs and parameters are cast to it. NaN in an input makes the voltage NaN, which never spikes again: a neuron
+that has met NaN is silent, not an error. An infinite voltage spikes; a soft reset leaves it infinite, and a hard one
+makes it NaN (∞ - ∞), since telling it apart would keep a mask for the derivative at every step.
+
+Parameters are checked where they are built as numbers, not while they are traced. A time constant that is trained
+stays positive by its logarithm: learn ℓ, and use `cell.replace(tau=jnp.exp(ℓ))` inside of the loss.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from surgrad._pytree import Pytree
 from surgrad._types import Parameter, Spikes
-from surgrad.nn.membrane import (
-    Current,
-    ThresholdCell,
-    Voltage,
-    Waiting,
-    admitted,
-    at_rest,
-    decayed,
-    like,
-    require_positive,
-)
+from surgrad.nn.admission import require_parameters, require_positive
+from surgrad.nn.membrane import Current, ThresholdCell, Voltage, Waiting, admitted, at_rest, decayed, like
 
 
 class LIState(NamedTuple):
@@ -42,6 +39,7 @@ class LI(Pytree):
 
     def __post_init__(self) -> None:
         require_positive(self, "tau")
+        require_parameters(self)
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage.
@@ -70,6 +68,7 @@ class LIFState(NamedTuple):
     waiting: Waiting | None = None
 
 
+@dataclasses.dataclass(eq=False, repr=False)  # a constructor of its own, whose errors name it
 class LIF(ThresholdCell):
     """Leaky integrate-and-fire neurons, v ← e^(-1/τ) v + I, that spike where v >= θ and are reset after that.
 

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
+from surgrad.nn.admission import require_flag, require_real, require_real_input, require_whole
 
 
 class Dense(Pytree):
     """Weighted sums of all inputs, x W + b, along the last axis.
+
+    Booleans and whole numbers (events, frames of bytes) count as numbers of the type of the weights.
 
     Parameters:
         weights: W, `(inputs, outputs)`.
@@ -29,6 +31,8 @@ class Dense(Pytree):
     event_driven: bool = static(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        require_real(self, "weights", "bias")
+        require_flag(self, "event_driven")
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
         if len(weights) != 2 or bias != weights[1:]:
             raise ValueError(
@@ -38,18 +42,24 @@ class Dense(Pytree):
 
     @classmethod
     def random(cls, key: Array, inputs: int, outputs: int, gain: float = 1.0, **options: Any) -> Dense:
-        """Normal weights of standard deviation gain/√inputs, and a bias of zero."""
-        return cls(normal(key, (inputs, outputs), inputs, gain), jnp.zeros(outputs), **options)
+        """Normal weights of standard deviation gain/√inputs, and a bias of zero.
+
+        Raises:
+            ValueError: inputs or outputs is not a whole number, >= 1.
+        """
+        return cls(normal(cls, key, (inputs, outputs), gain), jnp.zeros(outputs), **options)
 
     def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
         """Weighted sums.
 
         Raises:
+            TypeError: x is complex.
             ValueError: the last axis of x is not as long as the weights are high.
         """
-        inputs = self.weights.shape[0]
-        if jnp.shape(x)[-1:] != (inputs,):
-            raise ValueError(f"Dense: the last axis of the input must be {inputs} long, got shape {jnp.shape(x)}.")
+        x, inputs = jnp.asarray(x), self.weights.shape[0]
+        require_real_input(self, x)
+        if x.shape[-1:] != (inputs,):
+            raise ValueError(f"Dense: the last axis of the input must be {inputs} long, got shape {x.shape}.")
         return product(x, self.weights, self.event_driven) + self.bias
 
 
@@ -72,13 +82,14 @@ class Conv(Pytree):
     """XLA runs convolutions ten times slower inside of a loop on a CPU: `unroll` takes the whole sequence."""
 
     def __post_init__(self) -> None:
+        require_real(self, "weights", "bias")
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
         if len(weights) not in (3, 4) or bias != weights[-1:]:
             raise ValueError(
                 f"Conv: weights must be (width, inputs, outputs) or (height, width, inputs, outputs) and bias "
                 f"(outputs,), got shapes {weights} and {bias}; Conv.random(key, window, inputs, outputs) draws them."
             )
-        _require_whole(self, "stride", self.stride)
+        require_whole("Conv", "stride", self.stride)
         if self.padding not in ("SAME", "VALID"):
             raise ValueError(f"Conv: padding must be 'SAME' or 'VALID', got {self.padding!r}.")
 
@@ -89,22 +100,24 @@ class Conv(Pytree):
         """Normal weights of standard deviation gain/√(inputs of an output), and a bias of zero.
 
         Raises:
-            ValueError: the window is not one or two lengths, `(width,)` or `(height, width)`.
+            ValueError: the window is not one or two lengths, `(width,)` or `(height, width)`; a length, inputs or
+                outputs is not a whole number, >= 1.
         """
         if not isinstance(window, (tuple, list)):
             raise ValueError(f"Conv: window must be (width,) or (height, width), got {window!r}.")
-        shape = (*window, inputs, outputs)
-        return cls(normal(key, shape, math.prod(shape[:-1]), gain), jnp.zeros(outputs), **options)
+        return cls(normal(cls, key, (*window, inputs, outputs), gain), jnp.zeros(outputs), **options)
 
     def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
         """Convolutions, `(..., *space, outputs)`.
 
         Raises:
+            TypeError: x is complex.
             ValueError: x has no axes of space, or fewer places there than a kernel without padding, or another number
                 of channels than the kernel.
         """
-        *window, _, outputs = self.weights.shape
-        self._require_fit(jnp.shape(x))
+        x, (*window, _, outputs) = jnp.asarray(x), self.weights.shape
+        require_real_input(self, x)
+        self._require_fit(x.shape)
         dtype, letters = jnp.result_type(x, self.weights), "HW"[-len(window) :]
         leading, image = x.shape[: -len(window) - 1], x.shape[-len(window) - 1 :]
         images = x.reshape(math.prod(leading), *image).astype(dtype)
@@ -143,7 +156,7 @@ class Pool(Pytree):
         if not isinstance(self.window, (tuple, list)) or not self.window:
             raise ValueError(f"Pool: window must be a tuple, one length an axis of space, got {self.window!r}.")
         self.window = tuple(self.window)
-        _require_whole(self, "window", *self.window)
+        require_whole("Pool", "window", *self.window)
         if self.kind not in ("mean", "sum", "max"):
             raise ValueError(f"Pool: kind must be 'mean', 'sum' or 'max', got {self.kind!r}.")
 
@@ -175,7 +188,7 @@ class Flatten(Pytree):
     axes: int = static()
 
     def __post_init__(self) -> None:
-        _require_whole(self, "axes", self.axes)
+        require_whole("Flatten", "axes", self.axes)
 
     def __call__(self, x: Float[Array, ...]) -> Float[Array, ...]:
         """The array with its last axes as one.
@@ -188,9 +201,14 @@ class Flatten(Pytree):
         return x.reshape(*x.shape[: -self.axes], math.prod(x.shape[-self.axes :]))
 
 
-def normal(key: Array, shape: tuple[int, ...], inputs: int, gain: float) -> Array:
-    """Normal weights of standard deviation gain/√inputs."""
-    return jax.random.normal(key, shape) * (gain / inputs**0.5)
+def normal(kind: type, key: Array, shape: tuple[int, ...], gain: float) -> Array:
+    """Normal weights of standard deviation gain/√inputs; the outputs are the last axis, the inputs all others.
+
+    Raises:
+        ValueError: a length is not a whole number, >= 1.
+    """
+    require_whole(f"{kind.__name__}.random", "lengths", *shape)
+    return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 
 
 def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
@@ -200,10 +218,3 @@ def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -
     from surgrad.nn.events import event_product
 
     return event_product(x, weights)
-
-
-def _require_whole(connection: Pytree, name: str, *numbers: Any) -> None:
-    for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-            kind = type(connection).__name__
-            raise ValueError(f"{kind}: {name} must be a whole number, >= 1, got {number!r}.")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
-from surgrad.nn.membrane import require_same
+from surgrad.nn.admission import floating, require_real_input, require_same, require_state, sizes
 
 Buffer = Float[Array, "steps *batch neurons"]
 
@@ -39,15 +39,17 @@ class Delay(Pytree):
         Raises:
             ValueError: there are more or fewer delays than neurons.
         """
-        if isinstance(self.steps, tuple) and tuple(shape)[-1:] != (len(self.steps),):
-            raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {tuple(shape)}.")
-        return jnp.zeros((self._longest, *shape), dtype)
+        shape = sizes(shape)
+        if isinstance(self.steps, tuple) and shape[-1:] != (len(self.steps),):
+            raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {shape}.")
+        return jnp.zeros((self._longest, *shape), floating(dtype))
 
     def __call__(self, state: Buffer, x: Array) -> tuple[Buffer, Array]:
         """One step: the inputs of the last steps, and the delayed input.
 
         Raises:
-            ValueError: the input differs from the state in shape.
+            TypeError: the state is no array, or the input complex.
+            ValueError: the input differs from the state in shape, or the state holds another number of steps.
         """
         state, outputs = self.over_time(state, jnp.asarray(x)[None])
         return state, outputs[0]
@@ -56,9 +58,15 @@ class Delay(Pytree):
         """Many steps at once: the delayed inputs, `(time, *batch, neurons)`.
 
         Raises:
-            ValueError: the inputs differ from the state in shape.
+            TypeError, ValueError: as of one step.
         """
-        require_same(self, jnp.shape(state)[1:], jnp.shape(inputs)[1:])
+        require_state(self, state)
+        if state.shape[:1] != (self._longest,):
+            held = f"{self._longest} steps, (steps, *batch, neurons)"
+            raise ValueError(f"Delay: the state must hold {held}, as init makes it, got shape {state.shape}.")
+        inputs = jnp.asarray(inputs)
+        require_real_input(self, inputs)
+        require_same(self, state.shape[1:], inputs.shape[1:])
         known, time = jnp.concatenate([state, inputs.astype(state.dtype)]), len(inputs)
         if isinstance(self.steps, int):
             return known[time:], known[:time]

@@ -6,6 +6,8 @@ Computing and Engineering 2:044016.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,22 +15,36 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from surgrad.nn.connections import Conv, Dense
+from surgrad.nn.admission import described
+from surgrad.nn.biophysical import AdEx, Izhikevich
+from surgrad.nn.connections import Conv, Dense, Flatten, Pool
+from surgrad.nn.delay import Delay
 from surgrad.nn.recurrent import Recurrent
-from surgrad.nn.sequential import Sequential, is_cell
+from surgrad.nn.sequential import Function, Sequential, is_cell
 from surgrad.nn.unroll import unroll
 
 IMPULSE = 1e-3
 """Of the threshold: an input that no neuron spikes from."""
 
+PASSING = (Delay, Pool, Flatten, Function)
+"""What may stand between a connection and its neurons."""
+
+
+class _Aim(NamedTuple):
+    """What was asked for, see `fluctuation_driven`."""
+
+    xi: float
+    mean: float
+    feedforward: float
+
 
 class _Target(NamedTuple):
     """The mean and the deviation that membranes shall have, and the sums of their kernel and of its square."""
 
-    mean: Float[Array, " neurons"]
-    deviation: Float[Array, " neurons"]
-    area: Float[Array, " neurons"]
-    energy: Float[Array, " neurons"]
+    mean: Float[Array, "*neurons"]
+    deviation: Float[Array, "*neurons"]
+    area: Float[Array, "*neurons"]
+    energy: Float[Array, "*neurons"]
 
 
 def fluctuation_driven(
@@ -48,36 +64,42 @@ def fluctuation_driven(
     on the inputs and the responses on the cells. Biases become zero. What does not lead to a cell with a threshold
     (a readout) stays as it is.
 
+    Between a connection and its cell there may be `Delay`, `Flatten`, `Pool` and functions. What the last two make of
+    a constant current and of the variance of the currents over time scales ε̄ and ε̂, as it should where they are
+    linear. A cell behind a `Flatten` whose parameters differ from neuron to neuron counts by the mean of its neurons.
+
     Parameters:
-        network: its `Dense` and `Conv`, each right before a cell, and its `Recurrent` get new weights.
+        network: its `Dense` and `Conv` that lead to a cell with a threshold get new weights, and a `Recurrent` around
+            such a cell that they lead to; also in networks inside of it.
         key: of the random weights.
-        inputs: a batch of typical inputs, time first.
+        inputs: a batch of typical inputs, `(time, *batch, inputs)`, longer than the membranes remember.
         xi: ξ, > 0; the smaller, the more spikes. The paper finds 1 to 3 good.
         mean: μ_U in units of the threshold, < 1.
         feedforward: share of the variance that inputs have where there are recurrent weights, above 0 to 1.
 
     Raises:
-        ValueError: an argument is out of its range; a layer gets no spikes at all, so that no weights could help.
+        TypeError: the network is no `Sequential`.
+        ValueError: an argument is out of its range; a layer gets no spikes at all, so that no weights could help, or
+            NaN; a connection leads to neurons without a linear response from rest, AdEx or Izhikevich's, or to a
+            `Recurrent` around more than one cell. The message names the part.
     """
     _require(xi=(xi, xi > 0, "> 0"), mean=(mean, mean < 1, "< 1"))
     _require(feedforward=(feedforward, 0 < feedforward <= 1, "above 0 to 1"))
-    parts = list(network.parts)
-    state: tuple[Any, ...] = network.init(inputs.shape[1:], inputs.dtype)
-    for index, part in enumerate(parts):
-        after = parts[index + 1] if index + 1 < len(parts) else None
-        if isinstance(part, Dense | Conv) and _threshold(after) is not None:
-            key, first, second = jax.random.split(key, 3)
-            target = _target(after, part(inputs).shape, xi, mean)
-            share = feedforward if isinstance(after, Recurrent) else 1.0
-            parts[index] = _drawn(first, part, target, _rate(inputs, index), share)
-            if isinstance(after, Recurrent):
-                silent = after.replace(weights=jnp.zeros_like(after.weights))
-                _, spikes = unroll(silent, state[index + 1], parts[index](inputs))
-                drawn = _drawn(second, after, target, _rate(spikes, index + 1), 1 - feedforward)
-                parts[index + 1] = drawn
-        part = parts[index]
-        inputs = unroll(part, state[index], inputs)[1] if is_cell(part) else part(inputs)
-    return Sequential(*parts)
+    aim, inputs = _Aim(xi, mean, feedforward), _admitted(network, inputs)
+    places, parts = [place for place, _ in _flat(network)], [part for _, part in _flat(network)]
+    driven = set()  # recurrent cells whose inputs have got their weights
+    for index, (place, part) in enumerate(zip(places, parts, strict=True)):
+        key, own = jax.random.split(key)
+        if index in driven:
+            part = _recurrent(own, part, inputs, aim, place)
+        elif isinstance(part, Dense | Conv):
+            between = list(itertools.takewhile(lambda p: isinstance(p, PASSING), parts[index + 1 :]))
+            ahead = index + 1 + len(between)
+            if ahead < len(parts) and _neurons(parts[ahead], place) is not None:
+                part = _connected(own, part, between, parts[ahead], inputs, aim, place)
+                driven |= {ahead} if isinstance(parts[ahead], Recurrent) else set()
+        parts[index], inputs = part, _run(part, inputs)
+    return _rebuilt(network, iter(parts))
 
 
 def _require(**arguments: tuple[float, bool, str]) -> None:
@@ -86,28 +108,102 @@ def _require(**arguments: tuple[float, bool, str]) -> None:
             raise ValueError(f"fluctuation_driven: {name} must be {allowed}, got {value}.")
 
 
-def _threshold(cell: Any) -> Any:
-    """The threshold of a cell, or of the cell inside of `Recurrent`; None where there is none."""
-    return getattr(cell.cell if isinstance(cell, Recurrent) else cell, "threshold", None)
+def _admitted(network: Any, inputs: Any) -> Array:
+    """The inputs as floating numbers, which fit the network."""
+    if not isinstance(network, Sequential):
+        raise TypeError(f"fluctuation_driven: network must be a Sequential, got {described(network)}; put it into one.")
+    x = jnp.asarray(inputs)
+    if x.ndim < 2 or not x.size:
+        raise ValueError(f"fluctuation_driven: inputs must be (time, *batch, inputs), not empty, got shape {x.shape}.")
+    x = x.astype(jnp.result_type(float, x))
+    network.init(x.shape[1:], x.dtype)
+    return x
 
 
-def _rate(x: Array, index: int) -> Array:
+def _flat(network: Sequential, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All parts, in order, also of networks inside, and their places: `"2"`, or `"2.0"` inside of part 2."""
+    for index, part in enumerate(network):
+        if isinstance(part, Sequential):
+            yield from _flat(part, f"{path}{index}.")
+        else:
+            yield f"{path}{index}", part
+
+
+def _rebuilt(network: Sequential, parts: Iterator[Any]) -> Sequential:
+    """A network of the same form out of other parts."""
+    parts_of_it = [_rebuilt(part, parts) if isinstance(part, Sequential) else next(parts) for part in network]
+    return network.replace(parts=tuple(parts_of_it))
+
+
+def _run(part: Any, inputs: Array) -> Array:
+    """The outputs of a part over time, from rest."""
+    return unroll(part, part.init(inputs.shape[1:], inputs.dtype), inputs)[1] if is_cell(part) else part(inputs)
+
+
+def _neurons(part: Any, place: str) -> Any:
+    """The cell with a threshold that a part is, or has recurrent weights around; None where there is none."""
+    while isinstance(part, Recurrent):
+        inside = [part.cell]
+        if isinstance(part.cell, Sequential):
+            inside = [p for _, p in _flat(part.cell) if not isinstance(p, Delay)]
+        if len(inside) != 1:
+            raise ValueError(
+                f"fluctuation_driven: part {place} leads to a Recurrent around a network; only one cell and "
+                f"delays can stand there. Draw its weights yourself."
+            )
+        part = inside[0]
+    if isinstance(part, AdEx | Izhikevich):
+        raise ValueError(
+            f"fluctuation_driven: part {place} leads to {type(part).__name__}, whose neurons have no threshold that a "
+            f"linear response from rest could reach. Draw its weights yourself, in the units of its current."
+        )
+    return part if hasattr(part, "threshold") else None
+
+
+def _rate(x: Array, place: str) -> Array:
     """Spikes a step, the mean square: what makes a membrane fluctuate, also where inputs are not 0 and 1."""
     rate = jnp.mean(x**2)
-    if not isinstance(rate, Tracer) and rate == 0:
-        raise ValueError(
-            f"fluctuation_driven: what comes into part {index} is zero at all steps; give inputs with spikes, or a "
-            f"smaller xi."
-        )
+    if not isinstance(rate, Tracer) and not (jnp.isfinite(rate) and rate > 0):
+        found, advice = ("zero at all steps", "spikes, or a smaller xi") if rate == 0 else (f"{rate}", "finite numbers")
+        raise ValueError(f"fluctuation_driven: what comes into part {place} is {found}; give inputs with {advice}.")
     return rate
 
 
-def _target(cell: Any, shape: tuple[int, ...], xi: float, mean: float) -> _Target:
-    cell = cell.cell if isinstance(cell, Recurrent) else cell
+def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Array, aim: _Aim, place: str) -> Any:
+    """A connection with weights under which its share of what drives the cell after it is as it shall be."""
+    rate, share = _rate(inputs, place), aim.feedforward if isinstance(after, Recurrent) else 1.0
+    shape = jax.eval_shape(lambda x: _passed(between, part(x)), inputs).shape
+    target = _target(_neurons(after, place), shape, aim)
+    if shape[-1] != part.weights.shape[-1]:
+        target = jax.tree.map(jnp.mean, target)
+    drawn = _drawn(key, part, target, rate, share)
+    if not any(isinstance(p, Pool | Function) for p in between):
+        return drawn
+    currents = drawn(inputs)
+    passed, constant = _passed(between, currents), _passed(between, jnp.ones_like(currents)).mean()
+    gain = passed.var(axis=0).mean() / currents.var(axis=0).mean()
+    return _drawn(key, part, target._replace(area=target.area * constant, energy=target.energy * gain), rate, share)
+
+
+def _passed(between: list[Any], currents: Array) -> Array:
+    """What comes through the parts between a connection and its cell, but for the delays."""
+    for part in between:
+        currents = currents if isinstance(part, Delay) else part(currents)
+    return currents
+
+
+def _recurrent(key: Array, part: Recurrent, currents: Array, aim: _Aim, place: str) -> Recurrent:
+    """Recurrent weights for what the inputs leave of the variance, by the rate without them."""
+    spikes = _run(part.replace(weights=jnp.zeros_like(part.weights)), currents)
+    target = _target(_neurons(part, place), currents.shape, aim)
+    return _drawn(key, part, target, _rate(spikes, place), 1 - aim.feedforward)
+
+
+def _target(cell: Any, shape: tuple[int, ...], aim: _Aim) -> _Target:
     threshold = jnp.asarray(cell.threshold)
     response = _response(cell, (shape[0], shape[-1]), threshold)
-    center = jnp.broadcast_to(mean * threshold, shape[-1:])
-    return _Target(center, (threshold - center) / xi, response.sum(axis=0), (response**2).sum(axis=0))
+    center = jnp.broadcast_to(aim.mean * threshold, shape[-1:])
+    return _Target(center, (threshold - center) / aim.xi, response.sum(axis=0), (response**2).sum(axis=0))
 
 
 def _response(cell: Any, shape: tuple[int, int], threshold: Array) -> Float[Array, "time neurons"]:

@@ -1,24 +1,36 @@
-"""What cells share: leak, spike, reset, refractory period, and words for what does not fit."""
+"""What cells share: leak, spike, reset and refractory period."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Spikes
+from surgrad.nn.admission import (
+    floating,
+    require_broadcast,
+    require_parameters,
+    require_positive,
+    require_real_input,
+    require_same,
+    require_state,
+)
 
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]
 Waiting = Int[Array, "*shape"]
 
 RESETS = ("subtract", "zero")
+
+SHORTEST = 1e-3
+"""Steps: a time constant so short that nothing is left after one, e^(-1000), in float64 either."""
 
 
 class ThresholdCell(Pytree):
@@ -33,6 +45,7 @@ class ThresholdCell(Pytree):
 
     def __post_init__(self) -> None:
         require_positive(self, "tau", "threshold")
+        require_parameters(self)
         kind, steps = type(self).__name__, self.refractory
         if self.reset not in RESETS:
             raise ValueError(f"{kind}: reset must be one of {', '.join(map(repr, RESETS))}, got {self.reset!r}.")
@@ -74,6 +87,8 @@ def decayed(voltage: Voltage, tau: Parameter) -> Voltage:
     tau = jnp.asarray(tau)
     # In float16 the τ² of the derivative overflows from 256 on.
     tau = tau.astype(jnp.promote_types(tau.dtype, jnp.float32))
+    if isinstance(tau, Tracer):  # else there is no derivative, which would be 0 · ∞ for the tiniest τ
+        tau = jnp.maximum(tau, SHORTEST)
     return like(voltage, jnp.exp(-1 / tau)) * voltage
 
 
@@ -88,13 +103,13 @@ def jumps(cell: Any, spikes: Spikes) -> Spikes:
 
 
 def at_rest(cell: Pytree, shape: tuple[int, ...], dtype: Any, value: Parameter = 0.0) -> Voltage:
-    """A voltage of a shape, `(*batch, neurons)`, and a dtype.
+    """A voltage of a shape, `(*batch, neurons)`, in a floating type, see `floating`.
 
     Raises:
         ValueError: a parameter does not broadcast to the shape.
     """
-    voltage = jnp.zeros(shape, dtype)
-    _require_broadcast(cell, voltage.shape)
+    voltage = jnp.zeros(shape, floating(dtype))
+    require_broadcast(cell, voltage.shape)
     return voltage + like(voltage, value)
 
 
@@ -102,12 +117,11 @@ def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
     """The input of a step, in the dtype of the state.
 
     Raises:
-        TypeError: the state is not what the cell's `init` makes.
+        TypeError: the state is not what the cell's `init` makes, or the input is complex.
         ValueError: state, input and parameters differ in shape.
     """
-    name = type(cell).__name__
-    if not isinstance(state, kind):
-        raise TypeError(f"{name}: the state must be a {kind.__name__}, as init makes it, got {type(state).__name__}.")
+    require_state(cell, state, kind)
+    name, current = type(cell).__name__, jnp.asarray(current)
     dtype, shape = jnp.result_type(state.voltage), jnp.shape(state.voltage)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name}: the voltage must be floating, got {dtype}; start from init(shape, dtype).")
@@ -116,53 +130,7 @@ def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
             raise ValueError(f"{name}: the voltage has shape {shape} and the {part} {jnp.shape(value)}; use init.")
     if (getattr(state, "waiting", None) is not None) != bool(getattr(cell, "refractory", 0)):
         raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
-    require_same(cell, shape, jnp.shape(current))
-    _require_broadcast(cell, shape)
-    return jnp.asarray(current).astype(dtype)
-
-
-def require_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> None:
-    """Refuse the input of a step that has another shape than the state.
-
-    Raises:
-        ValueError: it has.
-    """
-    if given == state:
-        return
-    advice = f"they must be equal, start from init({given})"
-    if len(given) == len(state) + 1:
-        advice += "; a step takes one moment; give the whole sequence, whose time leads, to unroll"
-    raise ValueError(f"{type(cell).__name__}: the input of a step has shape {given} and the state {state}; {advice}.")
-
-
-def _require_broadcast(cell: Pytree, shape: tuple[int, ...]) -> None:
-    for name in _parameters(type(cell)):
-        given = jnp.shape(getattr(cell, name))
-        if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1], strict=False)):
-            raise ValueError(
-                f"{type(cell).__name__}: {name} of shape {given} does not broadcast to the state of shape {shape}; "
-                f"give one value, or one a neuron (the last axis)."
-            )
-
-
-def _parameters(cls: type) -> list[str]:
-    return [f.name for f in dataclasses.fields(cls) if f.name != "spike" and not f.metadata.get("static")]
-
-
-def require_positive(cell: Pytree, *names: str) -> None:
-    """Refuse Python and NumPy numbers that are not positive; a device is not read."""
-    for name in names:
-        value = getattr(cell, name)
-        if _on_host(value) and not np.all(np.asarray(value) > 0):
-            raise ValueError(f"{type(cell).__name__}: {name} must be > 0, got {value}.")
-
-
-def require_above(cell: Pytree, high: str, low: str) -> None:
-    """Refuse Python and NumPy numbers of which one is not above another."""
-    above, below = getattr(cell, high), getattr(cell, low)
-    if _on_host(above) and _on_host(below) and not np.all(np.asarray(above) > np.asarray(below)):
-        raise ValueError(f"{type(cell).__name__}: {high} must be above {low}, {below}, got {above}.")
-
-
-def _on_host(value: Any) -> bool:
-    return isinstance(value, (float, np.ndarray, np.generic))
+    require_real_input(cell, current)
+    require_same(cell, shape, current.shape)
+    require_broadcast(cell, shape)
+    return current.astype(dtype)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from surgrad._pytree import Pytree
-from surgrad.nn.membrane import require_same
+from surgrad.nn.admission import floating, require_real_input, require_same, require_state
 
 Moment = Float[Array, "*batch neurons"]
 
@@ -35,10 +35,11 @@ class Rate(Pytree):
         """One step: sum and number of steps, and the mean.
 
         Raises:
+            TypeError: the state is not what `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        require_same(self, state.total.shape, jnp.shape(x))
-        total, steps = state.total + jnp.asarray(x, state.total.dtype), state.steps + 1
+        require_state(self, state, Running)
+        total, steps = state.total + _admitted(self, state.total, x), state.steps + 1
         return Running(total, steps), total / steps.astype(total.dtype)
 
 
@@ -47,17 +48,19 @@ class Peak(Pytree):
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Moment:
         """Minus infinity."""
-        return jnp.full(shape, -jnp.inf, dtype)
+        return jnp.full(shape, -jnp.inf, floating(dtype))
 
     def __call__(self, state: Moment, x: Moment) -> tuple[Moment, Moment]:
         """One step: the peak, twice. NaN stays.
 
         Raises:
+            TypeError: the state is not what `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        require_same(self, state.shape, jnp.shape(x))
+        require_state(self, state)
+        x = _admitted(self, state, x)
         # A comparison, as the maximum would share the derivative among equal values.
-        peak = jnp.where((state >= x) | jnp.isnan(state), state, jnp.asarray(x, state.dtype))
+        peak = jnp.where((state >= x) | jnp.isnan(state), state, x)
         return peak, peak
 
 
@@ -98,13 +101,21 @@ class FirstSpike(Pytree):
         """One step: the steps waited and who still waits, and the steps waited.
 
         Raises:
-            ValueError: the spikes differ from the state in shape.
+            TypeError, ValueError: as `Rate`.
         """
-        require_same(self, state.waits.shape, jnp.shape(spikes))
-        waits = state.waits * (1 - jnp.asarray(spikes, state.waits.dtype))
+        require_state(self, state, Wait)
+        waits = state.waits * (1 - _admitted(self, state.waits, spikes))
         steps = state.steps + waits
         return Wait(steps, waits), steps
 
 
+def _admitted(readout: Pytree, held: Moment, x: Moment) -> Moment:
+    """The input of a step, in the dtype of what the state holds."""
+    x = jnp.asarray(x)
+    require_real_input(readout, x)
+    require_same(readout, held.shape, x.shape)
+    return x.astype(held.dtype)
+
+
 def _wide(dtype: Any) -> Any:
-    return jnp.promote_types(jnp.zeros((), dtype).dtype, jnp.float32)
+    return jnp.promote_types(floating(dtype), jnp.float32)

@@ -11,8 +11,17 @@ from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree
+from surgrad.nn.admission import (
+    floating,
+    require_alike,
+    require_callable,
+    require_flag,
+    require_real,
+    require_same,
+    require_state,
+    sizes,
+)
 from surgrad.nn.connections import normal, product
-from surgrad.nn.membrane import require_same
 from surgrad.nn.unroll import steps
 
 
@@ -42,14 +51,23 @@ class Recurrent(Pytree):
         return self.event_driven
 
     def __post_init__(self) -> None:
+        require_callable("Recurrent: cell", self.cell, "a cell, (state, input) -> (state, output)")
+        if not hasattr(self.cell, "init"):
+            raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
+        require_real(self, "weights")
+        require_flag(self, "event_driven")
         shape = jnp.shape(self.weights)
         if len(shape) != 2 or shape[0] != shape[1]:
             raise ValueError(f"Recurrent: weights must be (neurons, neurons), got shape {shape}.")
 
     @classmethod
     def random(cls, key: Array, cell: Any, neurons: int, gain: float = 1.0, **options: Any) -> Recurrent:
-        """Normal weights of standard deviation gain/√neurons."""
-        return cls(cell, normal(key, (neurons, neurons), neurons, gain), **options)
+        """Normal weights of standard deviation gain/√neurons.
+
+        Raises:
+            ValueError: neurons is not a whole number, >= 1.
+        """
+        return cls(cell, normal(cls, key, (neurons, neurons), gain), **options)
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> RecurrentState:
         """The resting state of the cell, and no spikes.
@@ -57,20 +75,28 @@ class Recurrent(Pytree):
         Raises:
             ValueError: the last axis of the shape is not as long as the weights are high.
         """
-        neurons = self.weights.shape[0]
-        if tuple(shape)[-1:] != (neurons,):
+        shape, neurons = sizes(shape), self.weights.shape[0]
+        if shape[-1:] != (neurons,):
             raise ValueError(f"Recurrent: the last axis of the input must be {neurons} long, got shape {shape}.")
-        return RecurrentState(self.cell.init(shape, dtype), jnp.zeros(shape, dtype))
+        return RecurrentState(self.cell.init(shape, dtype), jnp.zeros(shape, floating(dtype)))
 
     def __call__(self, state: RecurrentState, current: Array) -> tuple[RecurrentState, Array]:
         """One step: the state, and the outputs of the cell.
 
         Raises:
+            TypeError: the state is not what `init` makes.
             ValueError: the input does not fit the weights or the state; time leads in sequences, which `unroll` takes.
+                The cell puts out another shape than it takes in.
         """
+        require_state(self, state, RecurrentState)
         require_same(self, jnp.shape(state.outputs), jnp.shape(current))
         fed_back = product(state.outputs, self.weights, self.event_driven)
         cell, outputs = self.cell(state.cell, current + fed_back)
+        if jnp.shape(outputs) != jnp.shape(state.outputs):
+            raise ValueError(
+                f"Recurrent: the cell must put out the shape {jnp.shape(state.outputs)} that it takes in, since its "
+                f"outputs come back to it, got {jnp.shape(outputs)}."
+            )
         return RecurrentState(cell, outputs), outputs
 
     def connections(self) -> Array:
@@ -78,11 +104,18 @@ class Recurrent(Pytree):
         return self.weights
 
     def with_connections(self, weights: Array) -> Recurrent:
-        """The same cell with other weights."""
+        """The same cell with other weights.
+
+        Raises:
+            ValueError: they have another shape.
+        """
+        require_alike(self, weights, self.weights)
         return self.replace(weights=weights)
 
     def over_time(self, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
         """Many steps; the gradient of the weights is one product for all of them."""
+        if not jnp.issubdtype(currents.dtype, jnp.inexact):  # the rule below differentiates by the currents
+            currents = currents.astype(self.weights.dtype)
         return _over_time(self, state, currents)
 
 

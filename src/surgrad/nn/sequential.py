@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree
+from surgrad.nn.admission import described, floating, require_alike, require_callable, sizes
 from surgrad.nn.unroll import steps
 
 
@@ -58,6 +58,7 @@ class Sequential(Pytree):
     A part with a method `init(shape, dtype)` is a cell, `(state, input) -> (state, output)`; any other part is a
     connection, `(..., inputs) -> (..., outputs)`, whose leading axes may be batch, or time and batch. `unroll`
     evaluates a network in chunks of time, layer by layer: a connection acts on all steps of a chunk at once.
+    `network[i]` is a part, `network[i:j]` a network of some.
 
     Parameters:
         parts: connections and cells, among them networks. Functions, and objects that are no pytrees, have no
@@ -75,13 +76,28 @@ class Sequential(Pytree):
             kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
             raise TypeError(f"Sequential: the leaves of its parts must be numbers, so that JAX sees them, got {kinds}.")
 
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.parts)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*self.parts[index]) if isinstance(index, slice) else self.parts[index]
+
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> tuple[PyTree, ...]:
         """The resting states of all parts, None for connections, from the shape of a step's input, `(*batch, inputs)`.
 
+        Parameters:
+            shape: of the input; a number is the length of its only axis.
+            dtype: of the states; JAX's floating default for None, and for the types of events, bool and whole numbers.
+
         Raises:
+            TypeError: the type is complex.
             ValueError: a part does not fit the shape that the parts before it make; the message names it.
         """
-        states, now = [], jax.ShapeDtypeStruct(tuple(shape), jnp.zeros((), dtype).dtype)
+        dtype = floating(dtype)
+        states, now = [], jax.ShapeDtypeStruct(sizes(shape), dtype)
         for index, part in enumerate(self.parts):
             with _named(index, part):
                 state = part.init(now.shape, dtype) if is_cell(part) else None
@@ -135,24 +151,26 @@ class Sequential(Pytree):
         """The same cells with other connections, given as `connections` gives them.
 
         Raises:
-            ValueError: there are more or fewer than parts.
+            ValueError: there are more or fewer than parts, or one differs in shape; the message names the part.
         """
-        if len(connections) != len(self.parts):
+        if not isinstance(connections, (tuple, list)) or len(connections) != len(self.parts):
             raise ValueError(
-                f"Sequential: {len(self.parts)} parts need as many connections, as connections() gives them, "
-                f"got {len(connections)}."
+                f"Sequential: {len(self.parts)} parts need a tuple of as many connections, as connections() gives "
+                f"them, got {described(connections)}."
             )
-        pairs = zip(self.parts, connections, strict=True)
-        return self.replace(parts=tuple(_with_connections(part, other) for part, other in pairs))
+        parts = []
+        for index, (part, other) in enumerate(zip(self.parts, connections, strict=True)):
+            with _named(index, part):
+                parts.append(_with_connections(part, other))
+        return self.replace(parts=tuple(parts))
 
     def _through(
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array
     ) -> tuple[Any, tuple[Array, ...]]:
         if not isinstance(state, tuple) or len(state) != len(self.parts):
-            given = f"an array of shape {state.shape}" if isinstance(state, (jax.Array, np.ndarray)) else repr(state)
             raise ValueError(
                 f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "
-                f"got {given}."
+                f"got {described(state)}."
             )
         states, outputs = [], []
         for index, (part, old) in enumerate(zip(self.parts, state, strict=True)):
@@ -170,10 +188,7 @@ def is_cell(part: Any) -> bool:
 
 def _part(index: int, part: Any) -> Any:
     """A part that JAX sees through, or in which it sees structure."""
-    if isinstance(part, type):
-        raise TypeError(f"Sequential: part {index} is the class {part.__name__}; give an object, {part.__name__}(...).")
-    if not callable(part):
-        raise TypeError(f"Sequential: part {index} must be a connection or a cell, got {part!r}.")
+    require_callable(f"Sequential: part {index}", part, "a connection or a cell")
     if not jax.tree_util.all_leaves([part]):
         return part
     return PlainCell(part) if is_cell(part) else Function(part)
@@ -188,7 +203,12 @@ def _connections(part: Any) -> Any:
 def _with_connections(part: Any, connections: Any) -> Any:
     if hasattr(part, "with_connections"):
         return part.with_connections(connections)
-    return part if is_cell(part) else connections
+    if is_cell(part):
+        if connections is not None:
+            raise ValueError(f"{type(part).__name__}: a cell has no connections, None, got {described(connections)}.")
+        return part
+    require_alike(part, connections, part)
+    return connections
 
 
 def _step(part: Any, state: PyTree, x: Array) -> tuple[PyTree, Array]:

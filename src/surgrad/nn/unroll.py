@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
+from surgrad.nn.admission import described, require_callable
 from surgrad.nn.budget import Keep, chunk_length, segment_length
 from surgrad.nn.packed import packed, puts_out_spikes
 
@@ -42,16 +45,19 @@ def unroll(
         segment: steps between checkpoints. Going backwards, what lies between two of them is computed again, so that
             the memory grows with the steps of a segment and the number of segments, for the time of one more forward
             pass. `"auto"` takes the length that needs the least memory, about √time; None keeps everything.
-        memory: bytes that the backward pass may keep, besides inputs, outputs and weights; the segment is chosen from
-            it, if one is needed at all. All numbers in `cell`, `state` and `inputs` count as differentiated.
+        memory: bytes that the backward pass may keep, besides inputs, outputs and weights, > 0; the segment is chosen
+            from it, if one is needed at all. All numbers in `cell`, `state` and `inputs` count as differentiated.
+            Under `vmap` it counts one element of the map: divide by their number.
         chunk: steps that are evaluated at once; None chooses by the sizes of the connections.
 
     Raises:
-        TypeError: chunk or segment is not a whole number.
+        TypeError: the cell is a class, a connection, or gives back no pair; chunk or segment is not a whole number,
+            memory not a number.
         ValueError: the inputs have no axis of time, or differ in its length, or do not fit the cell; keep is unknown;
-            chunk or segment is below 1; both segment and memory are given; no segment fits the memory; the last
-            output of no steps is asked for.
+            chunk or segment is below 1, memory not above 0; both segment and memory are given; no segment fits the
+            memory; the last output of no steps is asked for.
     """
+    _require_cell(cell, state, inputs)
     time = _time(inputs)
     _require_step(cell, state, inputs, time)
     _require_options(keep, time, segment=segment, memory=memory, chunk=chunk)
@@ -136,16 +142,33 @@ def _time(inputs: PyTree) -> int:
     return lengths.pop()[0]
 
 
+def _require_cell(cell: Any, state: PyTree, inputs: PyTree) -> None:
+    """Refuse what does not take a state and an input: classes, connections."""
+    require_callable("unroll: the cell", cell, "a function, (state, input) -> (state, output)")
+    try:
+        inspect.signature(cell).bind(state, inputs)
+    except TypeError as error:
+        name = getattr(cell, "__name__", type(cell).__name__)
+        raise TypeError(
+            f"unroll: the cell must take a state and the input of a step, which {name} does not ({error}); "
+            f"a connection acts on all steps without it, or as a part of a Sequential."
+        ) from error
+    except ValueError:  # some functions that are not written in Python have no signature
+        return
+
+
 def _require_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: int) -> None:
     """Try one step on shapes alone, and say how the inputs were read where it does not fit."""
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
     try:
-        jax.eval_shape(cell, state, step)
+        made = jax.eval_shape(cell, state, step)
     except ValueError as error:
         shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(step))
         raise ValueError(
             f"{error} (unroll read the inputs as {time} steps of shape {shapes}: time leads, (time, *batch, neurons).)"
         ) from error
+    if not isinstance(made, (tuple, list)) or len(made) != 2:
+        raise TypeError(f"unroll: the cell must give back a pair, (state, output), got {described(made)}.")
 
 
 def _require_options(keep: str, time: int, *, segment: Any, memory: Any, chunk: Any) -> None:
@@ -163,3 +186,9 @@ def _require_options(keep: str, time: int, *, segment: Any, memory: Any, chunk: 
             raise TypeError(f"unroll: {name} must be {allowed} of steps, got {value!r}.")
         if value < 1:
             raise ValueError(f"unroll: {name} must be at least 1 step, got {value}.")
+    if memory is None:
+        return
+    if isinstance(memory, bool) or not isinstance(memory, (int, float, np.integer, np.floating)):
+        raise TypeError(f"unroll: memory must be a number of bytes, got {memory!r}.")
+    if not memory > 0:
+        raise ValueError(f"unroll: memory must be above 0 bytes, got {memory}.")
