@@ -12,9 +12,10 @@ import pytest
 import surgrad
 from surgrad._cite import bibliography
 from surgrad._pytree import Pytree, static
+from surgrad.meta.adaptive import HybridSpike
 
 CATALOGUE = surgrad.catalogue()
-USED = {key for kind in CATALOGUE.values() for key in kind.references}
+USED = {key for kind in (*CATALOGUE.values(), HybridSpike) for key in kind.references}
 REQUIRED = {
     "article": {"title", "author", "journal", "volume", "pages", "year"},
     "inproceedings": {"title", "author", "booktitle", "year"},

@@ -18,6 +18,7 @@ ROUNDING = 1e-13  # 500 units: exponents of up to 100 and their roundings
 inf, nan = math.inf, math.nan
 AREAS = {
     "Arctan": lambda alpha: 1,
+    "Dspike": lambda b: 1,
     "ERF": lambda alpha: 1,
     "GaussianGrad": lambda sigma, alpha: alpha,
     "InvSquareGrad": lambda alpha: 2 / alpha,
@@ -38,6 +39,7 @@ AREAS = {
 }
 PEAKS = {
     "Arctan": lambda alpha: alpha / 2,
+    "Dspike": lambda b: b / (2 * math.tanh(b / 2)),
     "ERF": lambda alpha: alpha / math.sqrt(math.pi),
     "GaussianGrad": lambda sigma, alpha: alpha * normal(0, sigma),
     "InvSquareGrad": lambda alpha: 1,

@@ -6,6 +6,7 @@ from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Tem
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._surrogate import Surrogate, catalogue, functional, parameter
+from surgrad._surrogates.adaptive import Dspike, dspike
 from surgrad._surrogates.bump import (
     GaussianGrad,
     InvSquareGrad,
@@ -52,6 +53,7 @@ __all__ = [
     "S2NN",
     "Arctan",
     "Asymmetric",
+    "Dspike",
     "GaussianGrad",
     "InvSquareGrad",
     "LeakyRelu",
@@ -79,6 +81,7 @@ __all__ = [
     "catalogue",
     "check",
     "cite",
+    "dspike",
     "erf",
     "from_fun",
     "from_grad",

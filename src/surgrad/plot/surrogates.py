@@ -104,7 +104,7 @@ def gallery(*, columns: int = 6) -> Figure:
 def _draw_panel(axes: Axes, one: Surrogate) -> None:
     """A panel of the gallery, from -3 to 3 unless the slope is far narrower or wider."""
     reach = _samples.reach(one)
-    own = not 0.3 < reach < 6
+    own = not 1.5 < reach < 6
     end = reach if own else 3.0
     x, colour = _samples.grid((-end, end)), colour_of(one)
     _draw_step(axes, x, lw=1.2)
