@@ -49,10 +49,12 @@ def calls(surrogate: surgrad.Surrogate, x: jax.Array) -> dict[str, Call]:
 
 
 def calls_of_braintools(name: str, x: jax.Array) -> dict[str, Call]:
-    """What is timed of braintools; nothing where it is not installed."""
+    """What is timed of braintools; nothing where it is not installed, or has no such surrogate."""
     try:
         from braintools import surrogate as theirs
     except ImportError:
+        return {}
+    if not hasattr(theirs, name):
         return {}
     surrogate = getattr(theirs, name)()
     function = jax.grad(lambda x: surrogate(x).sum())

@@ -39,6 +39,7 @@ OPERATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 BOUNDS = {
     "Arctan": "division",
+    "Dspike": "exp and division",
     "ERF": "exp",
     "GaussianGrad": "exp",
     "InvSquareGrad": "division",
