@@ -45,7 +45,9 @@ def test_a_broken_file_is_named_with_what_is_wrong(content, said, tmp_path):
         read_idx(tmp_path / "images")
 
 
-@pytest.mark.parametrize("content", [gzip.compress(HEADER + IMAGES.tobytes())[:-9], b"<html>", b""])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(HEADER + IMAGES.tobytes())[:-9], b"<html>", b""], ids=["cut off", "a page", "empty"]
+)
 def test_what_cannot_be_unpacked_is_named(content, tmp_path):
     (tmp_path / "images.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"images(\.gz: cannot be unpacked|: not bytes in the IDX format)"):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
-from surgrad.nn import LI, LIF, Dense, Sequential
+from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
 from surgrad.tasks import Dataset
 
 try:
@@ -32,20 +34,43 @@ class Score(NamedTuple):
     spike_rate: Float[Array, ""]
 
 
-def classifier(key: Array, spike: Any, data: Dataset, *, hidden: int, tau: float, gain: float) -> Sequential:
-    """One hidden layer of LIF neurons, and one leaky integrator a class.
+def classifier(
+    key: Array,
+    spike: Any,
+    data: Dataset,
+    *,
+    hidden: int,
+    tau: float,
+    gain: float,
+    depth: int = 1,
+    recurrent: float = 0.0,
+) -> Sequential:
+    """Hidden layers of LIF neurons, and one leaky integrator a class.
 
     Parameters:
         key: of the initial weights.
         spike: surrogate of the hidden neurons.
         data: what the network is for; it gives the numbers of inputs and classes.
-        hidden: number of hidden neurons.
+        hidden: number of neurons of a hidden layer.
         tau: time constant of all neurons, in steps.
         gain: standard deviation of the hidden weights times the square root of the number of inputs.
+        depth: number of hidden layers, >= 1.
+        recurrent: the same of the weights within a layer; 0 for layers without.
+
+    Raises:
+        ValueError: depth is below 1.
     """
+    if depth < 1:
+        raise ValueError(f"classifier: depth must be >= 1, got {depth}.")
     first, second = jax.random.split(key)
-    into, out = Dense.random(first, data.channels, hidden, gain), Dense.random(second, hidden, data.classes)
-    return Sequential(into, LIF(spike, tau), out, LI(tau))
+    parts, channels = [], data.channels
+    for layer in range(depth):
+        into, back = (first, key) if not layer else jax.random.split(jax.random.fold_in(first, layer))
+        cell = LIF(spike, tau)
+        cell = Recurrent.random(back, cell, hidden, recurrent) if recurrent else cell
+        parts += [Dense.random(into, channels, hidden, gain), cell]
+        channels = hidden
+    return Sequential(*parts, Dense.random(second, hidden, data.classes), LI(tau))
 
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
@@ -55,10 +80,21 @@ def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
 
 def score(network: Sequential, data: Dataset) -> Score:
     """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step."""
-    _, hidden, _, voltages = network.outputs(data.spikes())
-    logits = voltages.max(axis=0)
+    outputs = network.outputs(data.spikes())
+    logits = outputs[-1].max(axis=0)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
-    return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, hidden.mean())
+    rates = [spikes.mean() for part, spikes in zip(network.parts, outputs, strict=True) if _spikes(part)]
+    spike_rate = jnp.stack(rates).mean() if rates else jnp.full((), jnp.nan)
+    return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, spike_rate)
+
+
+def _spikes(part: Any) -> bool:
+    """Whether a part has a surrogate."""
+    return any(map(_is_surrogate, jax.tree.leaves(part, is_leaf=_is_surrogate)))
+
+
+def _is_surrogate(leaf: Any) -> bool:
+    return isinstance(leaf, Surrogate)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
