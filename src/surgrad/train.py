@@ -49,7 +49,7 @@ def classifier(
 
     Parameters:
         key: of the initial weights.
-        spike: surrogate of the hidden neurons.
+        spike: surrogate of the hidden neurons, or a sequence of them, one a layer.
         data: what the network is for; it gives the numbers of inputs and classes.
         hidden: number of neurons of a hidden layer.
         tau: time constant of all neurons, in steps.
@@ -58,15 +58,16 @@ def classifier(
         recurrent: the same of the weights within a layer; 0 for layers without.
 
     Raises:
-        ValueError: depth is below 1.
+        ValueError: depth is below 1, or there are more or fewer surrogates than layers.
     """
     if depth < 1:
         raise ValueError(f"classifier: depth must be >= 1, got {depth}.")
     first, second = jax.random.split(key)
     parts, channels = [], data.channels
-    for layer in range(depth):
+    spikes = spike if isinstance(spike, (list, tuple)) else (spike,) * depth
+    for layer, each in zip(range(depth), spikes, strict=True):
         into, back = (first, key) if not layer else jax.random.split(jax.random.fold_in(first, layer))
-        cell = LIF(spike, tau)
+        cell = LIF(each, tau)
         cell = Recurrent.random(back, cell, hidden, recurrent) if recurrent else cell
         parts += [Dense.random(into, channels, hidden, gain), cell]
         channels = hidden

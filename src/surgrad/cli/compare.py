@@ -21,7 +21,7 @@ from surgrad.cli import specs
 from surgrad.cli.folder import Folder
 from surgrad.cli.signals import StoppedError, stop_on_signals
 from surgrad.cli.table import print_table
-from surgrad.cli.usage import reported, require
+from surgrad.cli.usage import at_least, reported, require
 
 if TYPE_CHECKING:  # the study needs Optax, which may be missing
     from surgrad.study import Row, Settings, Summary, Variant
@@ -36,21 +36,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", default="digits", metavar="TASK", help=f"NAME or NAME:OPTION=VALUE,...: {', '.join(tasks.names())}")
     add("--surrogates", default=SURROGATES, metavar="LIST", help="NAME or NAME:PARAMETER=VALUE,VALUE, with commas")
     add("--scales", default=SCALES, metavar="LIST", help="steepness, relative to the default shape, at unit peak")
-    add("--seeds", default=3, type=_at_least(1), metavar="N", help="runs with each surrogate and scale")
-    add("--seed", default=0, type=_at_least(0), metavar="K", help="the first seed, and that of the split of the data")
-    add("--epochs", default=12, type=_at_least(1), metavar="E", help="passes through the data")
+    add("--seeds", default=3, type=at_least(1), metavar="N", help="runs with each surrogate and scale")
+    add("--seed", default=0, type=at_least(0), metavar="K", help="the first seed, and that of the split of the data")
+    add("--epochs", default=12, type=at_least(1), metavar="E", help="passes through the data")
     add("--mapping", default="auto", choices=("auto", "map", "vmap"), help="runs one by one, or all at once")
     add("--out", default="results/compare", metavar="FOLDER", help="where runs.csv, results.json, compare.png go")
-
-
-def _at_least(least: int, most: int = 10**9) -> Callable[[str], int]:
-    def integer(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            limit = f"<= {most}" if text.isdecimal() and int(text) > most else f">= {least}"
-            raise argparse.ArgumentTypeError(f"must be an integer {limit}, got {text!r}")
-        return int(text)
-
-    return integer
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from surgrad.cli import check, compare, show
+from surgrad.cli import calibrate, check, compare, show, tune
 from surgrad.cli.usage import UsageError
 
-COMMANDS = (compare, check, show)
+COMMANDS = (compare, calibrate, tune, check, show)
 """Modules with a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
 
 
@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, check and show them.")
+    parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, calibrate, tune, check and show them.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         name, text = module.__name__.rpartition(".")[2], inspect.getdoc(module) or ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,3 +41,15 @@ def require(*packages: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f'this needs {", ".join(missing)}: pip install "surgrad[demo]"')
+
+
+def at_least(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A type of argument: integers from the least on."""
+
+    def integer(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            limit = f"<= {most}" if text.isdecimal() and int(text) > most else f">= {least}"
+            raise argparse.ArgumentTypeError(f"must be an integer {limit}, got {text!r}")
+        return int(text)
+
+    return integer

@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int
 
 from surgrad._types import PyTree
 from surgrad.meta.space import Candidates
 from surgrad.tasks import Dataset
+
+try:
+    import optax
+except ModuleNotFoundError as missing:
+    raise ImportError('surgrad.meta needs Optax: pip install "surgrad[train]"') from missing
 
 Hyper = dict[str, Any]
 

@@ -10,7 +10,7 @@ from surgrad import tasks, train
 from surgrad.meta.chosen import Chosen
 from surgrad.meta.population import Training, training
 from surgrad.meta.space import Choice, Range, sample
-from surgrad.meta.tune import rungs, tune
+from surgrad.meta.tuning import rungs, tune
 
 optax = pytest.importorskip("optax")
 

@@ -7,7 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
-from surgrad.meta.calibrate import TARGET, calibrate
+from surgrad.meta.calibration import TARGET, calibrate
 from surgrad.meta.probe import record, surrogates
 from surgrad.meta.scale import steeper
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential

@@ -1,0 +1,80 @@
+"""Set the scale of each surrogate of a network from one forward pass, and say what is wrong with the network.
+
+For a task the network has hidden layers of leaky integrate-and-fire neurons with the surrogate at unit peak. A function
+of one's own returns a model and a batch: a Dataset, or inputs, time first.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from surgrad.cli import specs, subject
+from surgrad.cli.usage import UsageError, reported, require
+from surgrad.tasks import Dataset
+
+RETURNS = "(model, batch)"
+SAMPLES = 256
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to calibrate."""
+    subject.arguments(parser, RETURNS)
+    text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
+    parser.add_argument("--surrogate", default="sigmoid", metavar="SURROGATE", help=text)
+    parser.add_argument("--target", type=float, metavar="SHARE", help="mean slope over its peak (default: the rule's)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line a surrogate, the calibrated surrogates, and what is wrong."""
+    require("optax", "rich")
+    from surgrad.meta import calibrate, diagnose
+
+    model, batch = _subject(options)
+    target = {} if options.target is None else {"target": options.target}
+    with reported(TypeError, ValueError):
+        done = calibrate(model, batch, **target)
+        _print(done)
+        if isinstance(batch, Dataset):
+            print(diagnose(done.model, batch))
+    return 0
+
+
+def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
+    if subject.is_function(options.subject):
+        return subject.pair(options.subject, RETURNS)
+    import jax
+    import jax.numpy as jnp
+
+    from surgrad import train
+    from surgrad._combine import Normalized
+
+    found = specs.parse(options.surrogate)
+    if len(found) != 1 or len(found[0].surrogates()) != 1:
+        raise UsageError(f"--surrogate takes one surrogate, got {options.surrogate!r}.")
+    data = subject.load(options.subject, options.seed).train
+    sizes = subject.network_options(options)
+    with reported(ValueError):
+        spike = Normalized(found[0].surrogates()[0], to="peak")
+    model = train.classifier(jax.random.key(options.seed), spike, data, **sizes)
+    return model, data[jnp.arange(min(SAMPLES, len(data)))]
+
+
+def _print(done: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from surgrad.meta import surrogates
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    table = Table("surrogate", box=None, pad_edge=False)
+    for head in ("steeper, times", "mean slope before", "after"):
+        table.add_column(head, justify="right", no_wrap=True)
+    found = surrogates(done.model)
+    for name, *numbers in zip(found, done.factors, done.before, done.after, strict=True):
+        table.add_row(name, *(f"{float(number):.3g}" for number in numbers))
+    console.print(table)
+    for name, surrogate in found.items():
+        console.print(f"{name}: {surrogate!r}", soft_wrap=True, markup=False)
