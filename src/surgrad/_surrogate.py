@@ -18,6 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._config import decode, encode
+from surgrad._convention import in_force
 from surgrad._frameworks import is_box, unboxed
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
@@ -84,11 +85,12 @@ class Surrogate(Pytree):
         """
         if isinstance(x, Tracer):
             mark_seen(self)
+        surrogate = in_force(self)
         try:
-            return spike(self, x)
+            return spike(surrogate, x)
         except TypeError:  # a box, such as a ParamState of brainstate, is no argument of a compiled function
-            plain = unboxed(self)
-            if plain is self:
+            plain = unboxed(surrogate)
+            if plain is surrogate:
                 membrane(x, type(self).__name__)  # what is wrong with x is said in our words
                 raise
         return spike(plain, x)

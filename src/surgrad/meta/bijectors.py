@@ -1,0 +1,132 @@
+"""Hyperparameters with limits as numbers without: what is learned, drawn or perturbed has no limits then."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from surgrad._surrogate import Surrogate
+from surgrad._types import PyTree
+
+Numbers = Float[Array, "*shape"]
+
+
+class Bijector(NamedTuple):
+    """A function from all numbers onto those that are allowed, and its inverse.
+
+    Parameters:
+        forward: from a free number to one that is allowed.
+        inverse: back.
+        name: what error messages call the numbers that are allowed.
+    """
+
+    forward: Callable[[Numbers], Numbers]
+    inverse: Callable[[Numbers], Numbers]
+    name: str
+
+
+def _same(x: Numbers) -> Numbers:
+    return x
+
+
+free = Bijector(_same, _same, "finite")
+"""All numbers, as they are."""
+
+positive = Bijector(jnp.exp, jnp.log, "> 0 and finite")
+"""Positive numbers, e^u: a step of u is a factor."""
+
+
+def interval(low: float, high: float) -> Bijector:
+    """Numbers between two, low + (high - low) / (1 + e^(-u)).
+
+    Raises:
+        ValueError: they are not finite, or not ascending.
+    """
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"interval: low and high must be finite, and low < high, got {low} and {high}.")
+
+    def forward(u: Numbers) -> Numbers:
+        return low + (high - low) * jax.nn.sigmoid(u)
+
+    def inverse(x: Numbers) -> Numbers:
+        return jnp.log((x - low) / (high - x))
+
+    return Bijector(forward, inverse, f"above {low:g} and below {high:g}")
+
+
+def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
+    """The numbers of a tree without their limits, by path, and the function that makes the tree of such numbers.
+
+    What a surrogate declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, all else `free`. Zero
+    cannot be learned as a positive number, and is refused.
+
+        >>> import surgrad
+        >>> numbers, build = unconstrained((surgrad.Sigmoid(4.0), surgrad.S2NN()))
+        >>> {path: round(float(number), 2) for path, number in numbers.items()}
+        {'[0].alpha': 1.39, '[1].alpha': 1.39, '[1].beta': 0.0, '[1].epsilon': -18.42}
+        >>> build(numbers)[0]
+        Sigmoid(alpha=4.0)
+
+    Parameters:
+        tree: of numbers and arrays.
+        bijectors: a `Bijector` for all, or a tree of them that is a prefix of `tree`; None chooses as above.
+
+    Raises:
+        ValueError: a number is not within its limits.
+    """
+    chosen = _declared(tree) if bijectors is None else _spread(bijectors, tree)
+    flat, structure = jax.tree_util.tree_flatten_with_path(tree)
+    paths = [jax.tree_util.keystr(path).lstrip(".") for path, _ in flat]
+    numbers = {p: _inverse(b, p, leaf) for p, b, (_, leaf) in zip(paths, chosen, flat, strict=True)}
+
+    def build(numbers: dict[str, Array]) -> Any:
+        return structure.unflatten([b.forward(numbers[p]) for p, b in zip(paths, chosen, strict=True)])
+
+    return numbers, build
+
+
+def _inverse(bijector: Bijector, path: str, leaf: Any) -> Array:
+    number = jnp.asarray(leaf, jnp.result_type(float, leaf))
+    inverse = bijector.inverse(number)
+    if not isinstance(inverse, Tracer) and not np.all(np.isfinite(inverse)):
+        raise ValueError(
+            f"unconstrained: {path or 'the number'} must be {bijector.name}, got {leaf}; give a number inside."
+        )
+    return inverse
+
+
+def _is_bijector(node: Any) -> bool:
+    return isinstance(node, Bijector)
+
+
+def _spread(bijectors: PyTree, tree: PyTree) -> list[Bijector]:
+    """One bijector a leaf of a tree, from a prefix of it."""
+    spread = jax.tree.map(lambda b, part: [b] * len(jax.tree.leaves(part)), bijectors, tree, is_leaf=_is_bijector)
+    return jax.tree.leaves(spread, is_leaf=_is_bijector)
+
+
+def _declared(tree: PyTree) -> list[Bijector]:
+    """One bijector a leaf, from what surrogates declare of their hyperparameters; a surrogate may hold others."""
+    found: list[Bijector] = []
+    for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Surrogate)):
+        if not isinstance(node, Surrogate):
+            found.append(free)
+            continue
+        limits = {f.name: f.metadata for f in dataclasses.fields(node)}
+        for (key, *inner), child in _children(node):
+            below = limits.get(key, {}).get("above", None), limits.get(key, {}).get("at_least", None)
+            found += [positive] * inner[0] if 0 in below else _declared(child)
+    return found
+
+
+def _children(node: Surrogate) -> list[Any]:
+    """The attributes of a surrogate that hold numbers: name and number of leaves, and value; in the order of leaves."""
+    parts, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node)
+    return [((path[0].name, len(jax.tree.leaves(child))), child) for path, child in parts]
