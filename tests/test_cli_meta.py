@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
+from surgrad.cli import main
+
 for package in ("optax", "sklearn", "rich"):
     pytest.importorskip(package)
-
-from surgrad.cli import main
 
 SMALL = ("--hidden", "16", "--steps", "20", "--candidates", "3")
 
