@@ -25,6 +25,15 @@ def network(spike=None, hidden=16):
     return train.classifier(jax.random.key(0), spike, DATA, hidden=hidden, tau=5.0, gain=3.0)
 
 
+def test_a_deep_network_has_a_layer_for_each_surrogate():
+    spikes = [surgrad.Sigmoid(), surgrad.Arctan()]
+    network = train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=2, recurrent=1.0)
+    assert [type(part).__name__ for part in network.parts] == ["Dense", "Recurrent"] * 2 + ["Dense", "LI"]
+    assert [network.parts[i].cell.spike for i in (1, 3)] == spikes
+    with pytest.raises(ValueError, match="depth must be >= 1, got 0"):
+        train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=0)
+
+
 @pytest.fixture(scope="module")
 def epoch():
     return jax.jit(train.epoch, static_argnums=1)
@@ -36,7 +45,8 @@ def test_the_score_is_that_of_the_highest_voltage_over_time():
     hidden = np.zeros((3, 16, 5))
     hidden[1, :8] = 1
     made = (None, jnp.asarray(hidden), None, jnp.asarray(voltages))
-    score = train.score(SimpleNamespace(outputs=lambda spikes: made), DATA)
+    parts = None, surgrad.Sigmoid(), None, None
+    score = train.score(SimpleNamespace(parts=parts, outputs=lambda spikes: made), DATA)
     labels = np.asarray(DATA.labels)
     right = peaks[np.arange(16), labels]
     wrong = peaks[np.arange(16), 1 - labels]
