@@ -78,6 +78,7 @@ def spiking_loss(weights, b):
     return loss(Sequential(model[0].replace(weights=weights), *model[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [0.5, 3.0, 9.0])
 def test_the_temperature_becomes_the_one_whose_gradient_is_most_alike_finite_differences(b):
     weights, step, spacing = network(Dspike(), hidden=4)[0].weights, 0.1, 0.4
@@ -182,6 +183,7 @@ def test_the_published_schedule_of_the_probability_is_one_of_optax():
     np.testing.assert_allclose(got, [0.5, 0.5, 0.45, 0.45, 0.405, 0.3645], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_hybrid_spikes_train_through_checkpoints():
     model = hybrid(network(Sigmoid(2.0)), 0.5, jax.random.key(0))
 
@@ -290,6 +292,7 @@ def test_spiking_networks_learn_with_each_method(name):
         assert surrogates(after) != surrogates(before)
 
 
+@pytest.mark.slow
 def test_the_width_of_hybrid_spikes_is_learned_with_the_weights():
     optimizer, model = optax.adam(0.03), network(Sigmoid(1.0))
 

@@ -50,6 +50,7 @@ def test_it_ends_at_the_same_scale_wherever_it_begins(start):
     np.testing.assert_allclose(*ends, rtol=0.13)  # a step of the grid, 10^(1/20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(sg.catalogue()))
 def test_every_surrogate_of_finite_width_can_be_calibrated(name):
     surrogate = sg.catalogue()[name]()

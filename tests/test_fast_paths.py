@@ -89,7 +89,7 @@ def derivatives(net, x, all_of_them, **options):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", ["feedforward", "recurrent"])
+@pytest.mark.parametrize("name", ["feedforward", pytest.param("recurrent", marks=pytest.mark.slow)])
 def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_path(name):
     pytest.importorskip("numba", reason="event-driven products are compiled by Numba")
     x, spike = spikes((12, 4, 40), dtype=jnp.float64), surgrad.Sparse(surgrad.Sigmoid(3.0), WINDOW)

@@ -18,6 +18,12 @@ BATCHES, VALIDATION = (SAMPLES[1:], LABELS[1:]), (SAMPLES[0], LABELS[0])
 SHAPES = {"into": (INPUTS, HIDDEN), "between": (HIDDEN, HIDDEN), "out": (HIDDEN, 3)}
 WEIGHTS = {n: (RANDOM.normal(size=s) / s[0] ** 0.5).astype(np.float32) for n, s in SHAPES.items()}
 ADAM = optax.adam(0.05, eps_root=1e-8)
+
+
+def slow(mode):
+    return pytest.param(mode, marks=pytest.mark.slow)
+
+
 OPTIONS = {"truncated": {"window": 2}, "persistent": {"window": 2}}
 
 
@@ -50,7 +56,7 @@ def learned(surrogates, mode, updates):
     return numbers, gradients, build(numbers)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [mode if mode == "forward" else slow(mode) for mode in MODES])
 def test_each_layer_learns_its_own_alpha(mode):
     start = surgrad.Sigmoid(4.0), surgrad.Arctan(1.0)
     numbers, gradients, (first, second) = learned(start, mode, 3)
@@ -62,7 +68,7 @@ def test_each_layer_learns_its_own_alpha(mode):
     assert first.alpha > 0 and first.alpha != 4 and second.alpha > 0 and second.alpha != 1
 
 
-@pytest.mark.parametrize("mode", ["reverse", "evolution"])
+@pytest.mark.parametrize("mode", ["reverse", slow("evolution")])
 def test_the_three_parameters_of_s2nn_stay_positive_and_finite_for_sixty_updates(mode):
     numbers, gradients, layers = learned((surgrad.S2NN(), surgrad.S2NN()), mode, 60)
     assert len(numbers) == 6

@@ -73,6 +73,7 @@ def test_membranes_have_the_mean_and_the_deviation_of_the_paper(kind, xi, mean):
     assert abs(voltages.mean() - 2.0 * mean) < 5 * 2.0 / 300**0.5
 
 
+@pytest.mark.slow
 def test_recurrent_and_convolutional_layers_keep_spiking():
     key = jax.random.key(0)
     cell = LIF(surgrad.Arctan(), 10.0)

@@ -169,7 +169,11 @@ def test_a_constant_slope_is_broadcast():
 
 @pytest.mark.parametrize(
     ("near", "message"),
-    [("sigmod", "the nearest are sigmoid"), ("arctn", "the nearest are arctan"), ("qqq", "there are arctan, dspike, erf")],
+    [
+        ("sigmod", "the nearest are sigmoid"),
+        ("arctn", "the nearest are arctan"),
+        ("qqq", "there are arctan, dspike, erf"),
+    ],
 )
 def test_looking_up_an_unknown_surrogate_names_the_nearest(near, message):
     with pytest.raises(KeyError, match=f"no surrogate '{near}'; {message}"):

@@ -113,7 +113,7 @@ def digits_training(steps):
     return training(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
 
 
-@pytest.mark.parametrize("method", ["halving", "optuna"])
+@pytest.mark.parametrize("method", ["halving", pytest.param("optuna", marks=pytest.mark.slow)])
 def test_a_network_is_tuned_in_shape_scale_and_learning_rate(method):
     if method == "optuna":
         pytest.importorskip("optuna")

@@ -95,13 +95,17 @@ def assert_same(found, expected):
         np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * float(jnp.abs(b).max()))
 
 
+SLOW = {"reverse over reverse"}  # 15 seconds to compile
+OTHERS = [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in DERIVATIVES if n != "gradient"]
+
+
 @pytest.mark.usefixtures("x64")
 class TestDerivatives:
     @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
     def test_the_gradient_is_that_of_one_scan_over_the_steps(self, options):
         assert_same(derivative("gradient", **options), derivative("gradient", chunk=1))
 
-    @pytest.mark.parametrize("name", [n for n in DERIVATIVES if n != "gradient"])
+    @pytest.mark.parametrize("name", OTHERS)
     def test_all_other_derivatives_are_too(self, name):
         assert_same(derivative(name, segment=10, chunk=4), derivative(name, chunk=1))
 

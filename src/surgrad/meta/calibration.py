@@ -57,9 +57,7 @@ def calibrate(model: PyTree, batch: Dataset | Array, *, target: float = TARGET) 
     if not 0 < target < 1:
         raise ValueError(f"calibrate: target must be above 0 and below 1, got {target}.")
     inputs = batch.spikes() if isinstance(batch, Dataset) else jnp.asarray(batch)
-    membranes = record(model, inputs).membranes
-    solved = [_solve(s, x, target) for s, x in zip(surrogates(model).values(), membranes, strict=True)]
-    factors, before, after = (jnp.stack(each) for each in zip(*solved, strict=True))
+    factors, before, after = _solved(model, inputs, target)
     found = iter(factors)
     return Calibration(with_surrogates(model, lambda _, s: steeper(s, next(found))), factors, before, after)
 
@@ -69,7 +67,15 @@ def relative_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
     return jnp.mean(jnp.abs(surrogate.surrogate_grad(x))) / surrogate.peak()
 
 
-def _solve(surrogate: Surrogate, x: Membranes, target: float) -> tuple[Array, Array, Array]:
+@jax.jit
+def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
+    """Factors, and slopes before and after, of all surrogates."""
+    membranes = record(model, inputs).membranes
+    solved = [_solve(s, x, target) for s, x in zip(surrogates(model).values(), membranes, strict=True)]
+    return tuple(jnp.stack(each) for each in zip(*solved, strict=True))
+
+
+def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
     """The factor that brings the mean relative slope nearest to the target, and the slope before and after."""
     x = x.ravel()[:: max(1, x.size // ENTRIES)]
     x = jnp.where(jnp.isfinite(x), x, jnp.inf)  # where there is no slope
