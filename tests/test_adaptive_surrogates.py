@@ -283,6 +283,7 @@ def trained(spike, adapt, steps=60):
     return first, model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_spiking_networks_learn_with_each_method(name):
     spike, adapt = METHODS[name]

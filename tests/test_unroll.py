@@ -95,13 +95,20 @@ def assert_same(found, expected):
         np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * float(jnp.abs(b).max()))
 
 
-SLOW = {"reverse over reverse"}  # 15 seconds to compile
-OTHERS = [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in DERIVATIVES if n != "gradient"]
+# Ten seconds each, to compile: those that others come close to.
+SLOW = {"reverse over reverse", "one chunk", "a chunk longer than time", "a segment longer than time"}
+
+
+def marked(name, value):
+    return pytest.param(value, marks=[pytest.mark.slow] if name in SLOW else [])
+
+
+OTHERS = [marked(name, name) for name in DERIVATIVES if name != "gradient"]
 
 
 @pytest.mark.usefixtures("x64")
 class TestDerivatives:
-    @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+    @pytest.mark.parametrize("options", [marked(name, OPTIONS[name]) for name in OPTIONS], ids=OPTIONS)
     def test_the_gradient_is_that_of_one_scan_over_the_steps(self, options):
         assert_same(derivative("gradient", **options), derivative("gradient", chunk=1))
 
