@@ -14,8 +14,8 @@ from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
 from surgrad.tasks import Dataset
 
-TARGET = 0.06
-"""Of the mean relative slope."""
+TARGET = 0.12
+"""Of the mean relative slope: the one that lost least accuracy over the cases of `benchmarks/calibration`."""
 FACTORS = (1e-3, 1e3)
 POINTS = 121
 """Of the grid of factors, twenty to a decade."""
