@@ -21,7 +21,7 @@ sys.path.insert(0, str(EXAMPLE))
 
 import claims  # noqa: E402
 import experiment  # noqa: E402
-import results  # noqa: E402
+import records  # noqa: E402
 import run  # noqa: E402
 from experiment import DetachedRecurrent, Family  # noqa: E402
 
@@ -93,8 +93,9 @@ def rows_of(accuracy, settings=run.QUICK):
 
 
 def as_published(family, beta, seed):
-    hurt = family.peak == "β" and "through" in (family.reset, family.recurrence)
-    return 90 + seed - (beta == 1) * 10 - hurt * 0.3 * beta - (family.shape == "constant") * 60
+    through = "through" in (family.reset, family.recurrence)
+    hurt = through * (0.3 * beta * (family.peak == "β") + 10 * (beta == 1))
+    return 90 + seed - (beta == 1) * 10 - hurt - (family.shape == "constant") * 60
 
 
 def the_other_way(family, beta, seed):
@@ -121,11 +122,11 @@ def test_a_difference_within_two_standard_errors_does_not_count():
 
 def test_rows_come_back_from_the_file(tmp_path):
     rows = [row | {"train_loss": float("nan")} for row in rows_of(as_published)[:4]]
-    results.append(tmp_path / "runs.jsonl", rows[:2], run.QUICK)
-    results.append(tmp_path / "runs.jsonl", rows[2:], run.QUICK)
-    np.testing.assert_equal(results.read(tmp_path / "runs.jsonl", run.QUICK), rows)
+    records.append(tmp_path / "runs.jsonl", rows[:2], run.QUICK)
+    records.append(tmp_path / "runs.jsonl", rows[2:], run.QUICK)
+    np.testing.assert_equal(records.read(tmp_path / "runs.jsonl", run.QUICK), rows)
     with pytest.raises(ValueError, match="holds runs of other settings"):
-        results.read(tmp_path / "runs.jsonl", experiment.Settings())
+        records.read(tmp_path / "runs.jsonl", experiment.Settings())
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
@@ -133,10 +134,10 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
 
     def stand_in(family, settings):
         asked.append(family)
-        return [row for row in made if results.family_of(row) == family]
+        return [row for row in made if records.family_of(row) == family]
 
     monkeypatch.setattr(run, "run", stand_in)
-    results.append(tmp_path / "runs.jsonl", made[:4], run.QUICK)
+    records.append(tmp_path / "runs.jsonl", made[:4], run.QUICK)
     run.main(["--quick", "--out", str(tmp_path)])
     assert asked == experiment.families(run.QUICK)[1:]
     page = (tmp_path / "README.md").read_text()
@@ -148,6 +149,6 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
 def test_the_quick_run_goes_from_end_to_end(tmp_path):
     command = [sys.executable, str(EXAMPLE / "run.py"), "--quick", "--out", str(tmp_path)]
     subprocess.run(command, check=True, timeout=900)
-    rows = results.read(tmp_path / "runs.jsonl", run.QUICK)
-    assert set(results.curves(rows)) == set(experiment.families(run.QUICK))
+    rows = records.read(tmp_path / "runs.jsonl", run.QUICK)
+    assert set(records.curves(rows)) == set(experiment.families(run.QUICK))
     assert "## What holds" in (tmp_path / "README.md").read_text()

@@ -11,7 +11,7 @@ from experiment import SHAPES, Family, Settings
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from results import Curve, Rows, curves
+from records import Curve, Rows, curves
 
 from surgrad._colours import PALETTE, colour_of
 
@@ -123,5 +123,6 @@ def _frame(figure: Figure, grid: np.ndarray, handles: dict[str, Any], seeds: int
     for axes in grid[:, 0]:
         axes.set_ylabel(f"test accuracy, %\n(mean ± sd of {seeds} seeds)", color=INK)
     figure.suptitle(f"Random manifolds in spike time: {title}", x=0.01, ha="left", fontsize=11, color=INK)
-    handles["chance"] = Line2D([], [], color=GREY, lw=1, ls=":")
+    if bottom == 0:
+        handles["chance"] = Line2D([], [], color=GREY, lw=1, ls=":")
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import figure
 import page
-import results
+import records
 from experiment import Settings, families, run
 
 QUICK = Settings(
@@ -25,12 +25,12 @@ def main(arguments: list[str] | None = None) -> None:
     settings = QUICK if given.quick else Settings()
     given.out.mkdir(parents=True, exist_ok=True)
     path = given.out / "runs.jsonl"
-    rows = results.read(path, settings)
-    done = set(results.curves(rows))
+    rows = records.read(path, settings)
+    done = set(records.curves(rows))
     for family in families(settings):
         if family not in done:
             made = run(family, settings)
-            results.append(path, made, settings)
+            records.append(path, made, settings)
             rows += made
             print(family, f"{sum(row['cpu_seconds'] for row in made):.0f} s of CPU time", file=sys.stderr, flush=True)
     figure.write(rows, settings, given.out)
