@@ -120,6 +120,7 @@ def harmful(table: Table, classes: int, connection: str) -> Claim:
     found = gap_of_best(best, detached)
     named = f"through (β = {best.betas[best.best]:g}, learning rate × {1 if best is through else SLOWER:g})"
     text = f"{named} minus detached (β = {detached.betas[detached.best]:g}), both at their best: {found} points"
+    text += f"; with the first learning rate alone: {gap_of_best(through, detached)}"
     claim = f"The asymptotic slope with gradients through {WORDS[connection]} learns worse"
     return Claim(claim, "figure 5: the curves in orange", text, found.below)
 

@@ -52,6 +52,13 @@ its highest mean, among {betas}. {kept} of {count} claims of the paper hold.
 |-|-|-|-|
 """
 
+CAVEATS = """
+How to read this. "Grows" compares the smallest β with the largest alone; what lies between need not be steady. Where
+all curves are near 100 %, as with few classes, their equality says little. In "learns worse", the second learning
+rate was added after results had been seen; the difference at the first one alone stands beside. What is called "seen
+here" was noticed in these results, and not asked beforehand.
+"""
+
 
 def write(rows: Rows, settings: Settings, folder: Path) -> None:
     """The page, as `README.md`."""
@@ -76,7 +83,7 @@ def _claims(rows: Rows, settings: Settings) -> str:
         kept=sum(c.holds for c in published),
         count=len(published),
     )
-    return head + "\n".join(lines) + "\n"
+    return head + "\n".join(lines) + "\n" + CAVEATS
 
 
 def _tables(rows: Rows, settings: Settings) -> str:
