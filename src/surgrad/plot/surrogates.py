@@ -78,7 +78,7 @@ def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: R
     return figure
 
 
-def gallery(*, columns: int = 6) -> Figure:
+def gallery(*, columns: int = 5) -> Figure:
     """All surrogates of the catalogue at their defaults, to one scale; an x axis of its own has bold numbers."""
     kinds = catalogue()
     rows = -(-len(kinds) // columns)
