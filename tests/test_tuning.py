@@ -40,16 +40,36 @@ def test_cost_is_the_number_of_updates():
     assert [len(rung.runs) for rung in done.rungs] == [8, 4, 1]
 
 
-def test_default_rungs_cost_less_than_half_of_a_run_besides_it():
-    for candidates in (4, 8, 12):
-        done = tune(valley(steps=400), {"scale": Range(0.01, 1000)}, candidates=candidates)
-        assert done.cost.ratio <= 1.5
-    assert rungs(400, 8) == [(10, 3), (30, 1)]
+def test_default_rungs_cost_as_much_as_two_fifths_of_a_run_besides_it():
+    for candidates in (2, 3, 4, 8, 12, 40):
+        plan = rungs(1000, candidates)
+        alive = [candidates, *(left for _, left in plan)]
+        ends = [*(at for at, _ in plan), 1000]
+        updates = sum(runs * (end - begin) for runs, begin, end in zip(alive, [0, *ends], ends, strict=False))
+        assert 1.35 <= updates / 1000 <= 1.4
+    assert rungs(400, 8) == [(11, 2), (91, 1)]
+    assert rungs(400, 1) == rungs(1, 8) == []
+    assert tune(valley(), {"scale": Range(0.01, 1000)}, candidates=8).cost.ratio <= 1.4
 
 
 def test_a_candidate_that_is_given_is_tried():
     done = tune(valley(best=7.25), {"scale": Range(0.01, 1000)}, candidates=5, first=[{"scale": 7.25}])
     assert done.hyper["scale"] == pytest.approx(7.25)
+
+
+def test_only_a_lead_beyond_the_margin_beats_a_candidate_that_is_given():
+    def update(hyper, state, index):
+        return state, hyper["loss"]
+
+    def best(lead, **options):
+        losses = Choice((1.0, 1.0 - lead))
+        done = tune(Training(lambda hyper: jnp.zeros(()), update, 40), {"loss": losses}, first=[{"loss": 0}], **options)
+        return float(done.hyper["loss"])
+
+    assert best(0.1) == 1.0
+    assert best(0.3) == pytest.approx(0.7)
+    assert best(0.3, margin=0.5) == 1.0
+    assert best(0.1, margin=0) == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("mapping", ["map", "vmap"])
@@ -136,6 +156,7 @@ MISTAKES = {
     "has no options": ({"scale": Choice(())}, {}),
     "method must be one of": (SPACE, {"method": "grid"}),
     "mapping must be": (SPACE, {"mapping": "pmap"}),
+    "margin must be >= 0": (SPACE, {"margin": -0.1}),
     "candidates must be at least 1": (SPACE, {"candidates": 0}),
     "must name": (SPACE, {"first": [{"alpha": 1.0}]}),
     r"schedule must be \(updates, runs\)": (SPACE, {"schedule": [(50, 1)]}),

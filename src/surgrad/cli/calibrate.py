@@ -22,7 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     subject.arguments(parser, RETURNS)
     text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
     parser.add_argument("--surrogate", default="sigmoid", metavar="SURROGATE", help=text)
-    parser.add_argument("--target", type=float, metavar="SHARE", help="mean slope over its peak (default: the rule's)")
+    parser.add_argument(
+        "--target", type=float, metavar="SHARE", help="mean root of the slope over its peak (default: the rule's)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,7 +72,7 @@ def _print(done: Any) -> None:
     if not console.is_terminal:
         console.width = 200
     table = Table("surrogate", box=None, pad_edge=False)
-    for head in ("steeper, times", "mean slope before", "after"):
+    for head in ("steeper, times", "mean root slope before", "after"):
         table.add_column(head, justify="right", no_wrap=True)
     found = surrogates(done.model)
     for name, *numbers in zip(found, done.factors, done.before, done.after, strict=True):

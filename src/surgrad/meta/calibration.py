@@ -6,19 +6,25 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
+from surgrad.nn import Recurrent
 from surgrad.tasks import Dataset
 
-TARGET = 0.12
-"""Of the mean relative slope: the one that lost least accuracy over the cases of `benchmarks/calibration`."""
-FACTORS = (1e-3, 1e3)
-POINTS = 121
-"""Of the grid of factors, twenty to a decade."""
+BASE, GROWTH = 0.154, 0.15
+"""Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
+one half of the cases of `benchmarks/calibration`."""
+RANGE, COARSE = 1e6, 49
+"""Factors reach from the inverse of the range to it; four to a decade are tried first."""
+NEAR, FINE = 10**0.25, 21
+"""And then forty to a decade, from one neighbour of the best of those to the other."""
+IDLE = 1e-3
+"""Of equally good factors the one that changes least is taken, by this much of |log factor|."""
 ENTRIES = 20_000
 """Of the membranes that are looked at."""
 
@@ -29,57 +35,83 @@ class Calibration(NamedTuple):
     Parameters:
         model: the model with steeper or flatter surrogates.
         factors: how many times steeper each surrogate became, in the order of `paths`.
-        before: mean relative slope of each surrogate as it was.
-        after: as it is now; off the target where no factor within `FACTORS` reaches that.
+        before: mean root slope of each surrogate as it was, see `root_slope`.
+        after: as it is now; off the target where no factor from 1e-6 to 1e6 reaches that.
+        target: what was aimed at.
     """
 
     model: Any
     factors: Float[Array, " surrogates"]
     before: Float[Array, " surrogates"]
     after: Float[Array, " surrogates"]
+    target: float
 
 
-def calibrate(model: PyTree, batch: Dataset | Array, *, target: float = TARGET) -> Calibration:
-    """A model whose surrogates are as wide as its membranes want: their mean relative slope has a target.
+def calibrate(model: PyTree, batch: Dataset | Array, *, target: float | None = None) -> Calibration:
+    """A model whose surrogates are as wide as its membranes want: their mean root slope has a target.
 
-    The mean relative slope of a surrogate is that of |σ'(x)|/max σ' over all steps, samples and neurons of one forward
-    pass; every surrogate is calibrated alone. The scale changes, shape and normalisation stay (`steeper`). A spike
-    does not depend on its surrogate, so that one pass suffices; nothing is trained.
+    The mean root slope of a surrogate is that of √(|σ'(x)|/max σ') over all steps, samples and neurons of one forward
+    pass. The root lets tails count, of which heavy ones carry gradients far from the threshold. Every surrogate is
+    calibrated alone. The scale changes, shape and normalisation stay (`steeper`). A spike does not depend on its
+    surrogate, so that one pass suffices; nothing is trained.
 
     Parameters:
         model: a cell, a `Sequential` most often.
         batch: typical inputs, `(time, *batch, ...)`, or a `Dataset`.
-        target: the mean relative slope, above 0 and below 1.
+        target: the mean root slope, above 0 and below 1. None: `default_target(model)`, which is higher for deep and
+            recurrent networks.
 
     Raises:
         ValueError: the target is out of range; the model has no surrogates.
     """
+    target = default_target(model) if target is None else target
     if not 0 < target < 1:
         raise ValueError(f"calibrate: target must be above 0 and below 1, got {target}.")
     inputs = batch.spikes() if isinstance(batch, Dataset) else jnp.asarray(batch)
     factors, before, after = _solved(model, inputs, target)
     found = iter(factors)
-    return Calibration(with_surrogates(model, lambda _, s: steeper(s, next(found))), factors, before, after)
+    calibrated = with_surrogates(model, lambda _, s: steeper(s, next(found)))
+    return Calibration(calibrated, factors, before, after, target)
 
 
-def relative_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
-    """The mean of |σ'(x)|/max σ' over all entries."""
-    return jnp.mean(jnp.abs(surrogate.surrogate_grad(x))) / surrogate.peak()
+def default_target(model: PyTree) -> float:
+    """The target for a model: 0.154 (1 + 0.15 (n - 1)), at most 1/2, for n slopes in a row.
+
+    In a step a gradient passes one slope a layer, and those of a `Recurrent` layer once more. A network of parallel
+    branches counts as if they were in a row.
+    """
+    recurrent = [leaf for leaf in jax.tree.leaves(model, is_leaf=_is_recurrent) if _is_recurrent(leaf)]
+    in_a_row = len(surrogates(model)) + sum(len(surrogates(cell)) for cell in recurrent)
+    return min(BASE * (1 + GROWTH * (in_a_row - 1)), 0.5)
+
+
+def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
+    """The mean of √(|σ'(x)|/max σ') over all entries."""
+    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)))) / jnp.sqrt(surrogate.peak())
 
 
 @jax.jit
 def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
-    """Factors, and slopes before and after, of all surrogates."""
+    """Factors, and root slopes before and after, of all surrogates."""
     membranes = record(model, inputs).membranes
     solved = [_solve(s, x, target) for s, x in zip(surrogates(model).values(), membranes, strict=True)]
     return tuple(jnp.stack(each) for each in zip(*solved, strict=True))
 
 
 def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
-    """The factor that brings the mean relative slope nearest to the target, and the slope before and after."""
+    """The factor that brings the mean root slope nearest to the target, and that before and after."""
     x = x.ravel()[:: max(1, x.size // ENTRIES)]
     x = jnp.where(jnp.isfinite(x), x, jnp.inf)  # where there is no slope
-    factors = jnp.geomspace(*FACTORS, POINTS)
-    slopes = jax.lax.map(lambda factor: relative_slope(steeper(surrogate, factor), x), factors)
-    best = jnp.argmin(jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)))
-    return factors[best], relative_slope(surrogate, x), slopes[best]
+    coarse = _best(surrogate, x, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
+    best = _best(surrogate, x, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
+    return best, root_slope(surrogate, x), root_slope(steeper(surrogate, best), x)
+
+
+def _best(surrogate: Surrogate, x: Membranes, target: Array, factors: Any) -> Array:
+    slopes = jax.lax.map(lambda factor: root_slope(steeper(surrogate, factor), x), factors)
+    off = jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)) + IDLE * jnp.abs(jnp.log(factors))
+    return factors[jnp.argmin(off)]
+
+
+def _is_recurrent(leaf: Any) -> bool:
+    return isinstance(leaf, Recurrent)

@@ -15,6 +15,10 @@ from surgrad.meta.population import Population, Training
 from surgrad.meta.space import Candidates, Space, pick, require_space, resolve, sample, stack, unstack
 
 METHODS = ("halving", "optuna")
+MARGIN = 0.2
+"""Relative lead in loss by which a candidate must beat those of `first`; see `benchmarks/calibration`."""
+BESIDE = 0.4
+"""Cost of all other runs, in whole runs."""
 
 
 class Rung(NamedTuple):
@@ -22,7 +26,7 @@ class Rung(NamedTuple):
 
     Parameters:
         steps: updates that each has behind it.
-        runs: numbers of the runs, the best first.
+        runs: numbers of the runs, the best first, those of `first` ahead within the margin.
         losses: their mean losses over the updates since the rung before.
     """
 
@@ -77,6 +81,7 @@ def tune(
     method: str = "halving",
     candidates: int = 8,
     first: Sequence[Mapping[str, Any]] = (),
+    margin: float = MARGIN,
     schedule: Sequence[tuple[int, int]] | None = None,
     seed: int = 0,
     mapping: str | None = None,
@@ -92,7 +97,9 @@ def tune(
         method: `"halving"`, candidates fill the space evenly; or `"optuna"`, all but the first few are proposed by
             Optuna's tree-structured Parzen estimator from the first rung of those before, and halved from there on.
         candidates: number of runs that begin, those of `first` included.
-        first: candidates that are tried in any case, such as a calibrated one.
+        first: candidates that are tried in any case, such as a calibrated one, and that only a clear lead beats.
+        margin: that lead, as a share of the loss, >= 0: what a few updates say of the end is worth less than a good
+            guess.
         schedule: rungs, `(updates, runs)`: after so many updates so many runs go on. None: `rungs(...)`.
         seed: of the candidates.
         mapping: `"map"`, runs one after the other, or `"vmap"`; None: what suits the machine.
@@ -104,12 +111,15 @@ def tune(
     """
     require_space(space)
     known = _require(training, space, method, candidates, first, mapping)
+    if not margin >= 0:
+        raise ValueError(f"tune: margin must be >= 0, got {margin}.")
     begin = time.perf_counter()
     plan = rungs(training.steps, candidates) if schedule is None else _require_schedule(schedule, training.steps)
     tried = stack([*known, *unstack(sample(space, candidates, seed))][:candidates])
     population = Population(training, lambda c: resolve(space, c), tried, mapping)
     losses = search(population, space, len(known), plan[0][0], seed) if method == "optuna" else None
-    history, updates = _halve(population, candidates, plan, training.steps, losses)
+    handicap = np.where(np.arange(candidates) < len(known), 0.0, margin)
+    history, updates = _halve(population, handicap, plan, training.steps, losses)
     best = history[-1].runs[0]
     cost = Cost(updates, training.steps, candidates * training.steps, time.perf_counter() - begin)
     tried = jax.device_get(population.candidates)
@@ -117,28 +127,37 @@ def tune(
 
 
 def rungs(steps: int, candidates: int) -> list[tuple[int, int]]:
-    """A schedule: the first rung after a fortieth of the updates, a third of the runs go on, three times as far."""
-    plan, at, alive = [], max(1, steps // 40), candidates
-    while alive > 1 and at < steps:
-        alive = max(1, round(alive / 3))
-        plan.append((at, alive))
-        at *= 3
-    return plan
+    """A schedule: a quarter of the runs go on at each rung, two until the last, which cost as much as 0.4 runs more.
+
+    All stages cost the same, so that what is left is compared for longer.
+    """
+    if candidates < 2:
+        return []
+    alive = [candidates]
+    while alive[-1] > 2:
+        alive.append(max(2, alive[-1] // 4))
+    plan, at = [], 0.0
+    for runs, left in zip(alive, [*alive[1:], 1], strict=True):
+        at += BESIDE * steps / len(alive) / max(1, runs - 1)
+        plan.append((max(1, int(at)), left))
+    return [(at, left) for (at, left), (after, _) in zip(plan, [*plan[1:], (steps, 1)], strict=True) if at < after]
 
 
 def _halve(
-    population: Population, count: int, plan: Sequence[tuple[int, int]], steps: int, known: np.ndarray | None
+    population: Population, handicap: np.ndarray, plan: Sequence[tuple[int, int]], steps: int, known: np.ndarray | None
 ) -> tuple[list[Rung], int]:
     """All rungs, the last one after the last update of the run that is left, and the updates of all.
 
     Parameters:
+        handicap: share of its loss by which each run counts as worse.
         known: losses of the first rung, where its updates are done.
     """
-    alive, done, updates, history = np.arange(count), 0, 0, []
+    alive, done, updates, history = np.arange(len(handicap)), 0, 0, []
     for at, left in [*plan, (steps, 1)]:
         losses = known if known is not None and not done else np.asarray(population.advance(alive, done, at - done))
         updates, done = updates + len(alive) * (at - done), at
-        order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")
+        judged = np.where(np.isfinite(losses), losses + handicap[alive] * np.abs(losses), np.inf)
+        order = np.argsort(judged, kind="stable")
         if not np.isfinite(losses[order[0]]):
             raise FloatingPointError(f"tune: no run has a finite loss after {at} updates; lower the learning rate.")
         alive, losses = alive[order], losses[order]
