@@ -26,7 +26,8 @@ from surgrad.meta.probe import record
 SCALES = tuple(float(f"{s:.3g}") for s in np.logspace(-1.5, 2, 15))
 """Four to a decade."""
 SEEDS = (0, 1, 2)
-UPDATES, BATCH, LEARNING_RATE = 200, 64, 5e-3
+UPDATES, BATCH = 200, 64
+OPTIMIZER = optax.adam(5e-3)
 QUANTILES = np.linspace(0, 1, 401)
 
 
@@ -39,27 +40,34 @@ def accuracy(network: Any, data: tasks.Dataset) -> jax.Array:
     return (network.outputs(data.spikes())[-1][-1].argmax(-1) == data.labels).mean()
 
 
+def drawn(seed: jax.Array, data: tasks.Split) -> tuple[jax.Array, jax.Array]:
+    """The key of the initial weights, and the samples of each update."""
+    start, order = jax.random.split(jax.random.key(seed))
+    return start, jax.random.randint(order, (UPDATES, BATCH), 0, len(data.train))
+
+
+def update(network: Any, state: Any, batch: tasks.Dataset) -> tuple[Any, jax.Array]:
+    """Weights and state of the optimiser after an update, and the loss before it."""
+    weights, inner = state
+    value, slope = jax.value_and_grad(lambda w: loss(network.with_connections(w), batch))(weights)
+    updates, inner = OPTIMIZER.update(slope, inner, weights)
+    return (optax.apply_updates(weights, updates), inner), value
+
+
+def fitted(network: Any, data: tasks.Split, chosen: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The accuracy on the samples to test after training, and the losses before."""
+    begin = network.connections(), OPTIMIZER.init(network.connections())
+    (weights, _), losses = jax.lax.scan(lambda s, i: update(network, s, data.train[i]), begin, chosen)
+    return accuracy(network.with_connections(weights), data.test), losses
+
+
 def trained(case: Case, data: tasks.Split, scale: jax.Array, seed: jax.Array) -> dict[str, jax.Array]:
     """What a run ends with, and norms of its first gradient."""
-    start, order = jax.random.split(jax.random.key(seed))
+    start, chosen = drawn(seed, data)
     network = case.network(start, data.train, scale)
-    optimizer = optax.adam(LEARNING_RATE)
-    weights = network.connections()
-    state = optimizer.init(weights)
-    chosen = jax.random.randint(order, (UPDATES, BATCH), 0, len(data.train))
-
-    def update(carry: Any, samples: jax.Array) -> tuple[Any, jax.Array]:
-        weights, state = carry
-        value, slope = jax.value_and_grad(lambda w: loss(network.with_connections(w), data.train[samples]))(weights)
-        updates, state = optimizer.update(slope, state, weights)
-        return (optax.apply_updates(weights, updates), state), value
-
-    (weights, _), losses = jax.lax.scan(update, (weights, state), chosen)
-    return {
-        "accuracy": accuracy(network.with_connections(weights), data.test),
-        "losses": losses.reshape(-1, 10).mean(axis=1),
-        **gradients(network, data.train[chosen[0]]),
-    }
+    reached, losses = fitted(network, data, chosen)
+    first = gradients(network, data.train[chosen[0]])
+    return {"accuracy": reached, "losses": losses.reshape(-1, 10).mean(axis=1), **first}
 
 
 def gradients(network: Any, batch: tasks.Dataset) -> dict[str, jax.Array]:
