@@ -114,7 +114,7 @@ def within_half_width(row: Row) -> tuple[np.ndarray, np.ndarray]:
 
 
 def curvature(row: Row) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of |dh/d log scale|, where h is the relative slope."""
+    """The mean change of the relative slope with the logarithm of the scale."""
     step = 0.01
     change = row.relative(FINE * np.exp(step)) - row.relative(FINE * np.exp(-step))
     return FINE, np.abs(change).mean(axis=-1) / (2 * step)
@@ -166,7 +166,7 @@ STATISTICS: dict[str, tuple[Statistic, np.ndarray]] = {
     "mean of its square root over rate^(1/8)": (by_rate(0.5, 0.125), np.geomspace(0.06, 1, 36)),
     "mean of its power 0.4 over rate^(1/4)": (by_rate(0.4, 0.25), np.geomspace(0.06, 1, 36)),
     "share within half width": (within_half_width, np.geomspace(0.03, 0.5, 28)),
-    "mean |dh/d log scale|": (curvature, np.geomspace(0.02, 0.5, 28)),
+    "mean change with log scale": (curvature, np.geomspace(0.02, 0.5, 28)),
     "half width over sd of the membrane": (fluctuation, np.geomspace(0.05, 2, 28)),
     "error, first over last surrogate": (between_layers, np.geomspace(0.1, 30, 28)),
     "error, early over late": (through_time, np.geomspace(0.01, 30, 28)),
