@@ -7,6 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
+from surgrad.meta.adaptive import HybridSpike, hybrid
 from surgrad.meta.calibration import calibrate, default_target
 from surgrad.meta.probe import record, surrogates
 from surgrad.meta.scale import steeper
@@ -98,6 +99,12 @@ def test_scales_multiply():
     twice = steeper(steeper(sg.Sigmoid(), 2.0), 3.0)
     x = jnp.linspace(-2, 2, 9)
     np.testing.assert_allclose(twice.surrogate_fun(x), sg.Sigmoid(24.0).surrogate_fun(x), atol=1e-6)
+
+
+def test_a_hybrid_surrogate_stays_hybrid():
+    (found, _) = surrogates(calibrate(hybrid(network(sg.Sigmoid()), 0.5, KEY), SPIKES).model).values()
+    assert isinstance(found, HybridSpike)
+    assert isinstance(found.surrogate, sg.Temperature)
 
 
 def test_a_data_set_and_a_compiled_call_give_the_same():

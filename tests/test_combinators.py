@@ -124,6 +124,11 @@ def test_weights_of_a_mixture_are_trained_like_any_parameter():
     np.testing.assert_allclose([part.alpha for part in derivative.parts], [0.15, 0.1], rtol=1e-6)
 
 
+def test_weights_that_are_traced_one_by_one_are_weights():
+    slope = jax.jit(lambda a, b: Mixture([Sigmoid(8.0), Sigmoid(2.0)], weights=(a, b)).surrogate_grad(0.0))
+    np.testing.assert_allclose(slope(0.6, 0.4), 0.6 * 2.0 + 0.4 * 0.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

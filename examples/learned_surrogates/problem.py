@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -78,6 +79,40 @@ MANIFOLDS = Problem(
 )
 
 
+LIMITS = (0.01, 1000.0)
+"""Between which every scale stays."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is run.
+
+    Parameters:
+        problems: what is learned.
+        seeds: a seed sets samples, initial weights and batches, the same for all methods.
+        scales: the grid of fixed ones.
+        starts: where every method has to begin, each of the grid.
+        points: of a curve of losses; a divisor of all numbers of updates.
+        candidates: of tuning, the calibrated one included.
+        window: updates between two changes of a scale that is learned, and through which the hypergradient goes; a
+            divisor of all numbers of updates.
+        judges: samples to validate by that a hypergradient sees.
+        outer_rate: of Adam on the logarithm of the scale.
+        clip: largest hypergradient, by the logarithm of the scale.
+    """
+
+    problems: tuple[Problem, ...] = (CLOTHES, MANIFOLDS)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    starts: tuple[float, ...] = (0.1, 1.0, 100.0)
+    points: int = 20
+    candidates: int = 8
+    window: int = 10
+    judges: int = 128
+    outer_rate: float = 0.2
+    clip: float = 0.1
+
+
 class Samples(NamedTuple):
     """Samples to learn weights from, to choose hyperparameters by, and to judge by."""
 
@@ -121,7 +156,7 @@ def network(problem: Problem, seed: Any, scales: Float[Array, " layers"], data: 
 
 def optimizer(problem: Problem) -> optax.GradientTransformation:
     """Adam, differentiable where the gradient of a weight is exactly zero."""
-    return optax.adam(problem.rate, eps_root=1e-12)
+    return optax.adam(problem.rate, eps_root=1e-8)
 
 
 def loss(network: Sequential, batch: Dataset) -> Float[Array, ""]:
@@ -147,3 +182,9 @@ def batch_of(problem: Problem, seed: Any, update: Any) -> Int[Array, " batch"]:
 def accuracies(network: Sequential, data: Samples) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Share of right answers, on the samples to validate by and on those to test by."""
     return _accuracy(network, data.validation), _accuracy(network, data.test)
+
+
+def _accuracy(network: Sequential, data: Dataset) -> Float[Array, ""]:
+    """A few hundred samples at a time, whose rasters would not all fit in the memory."""
+    places = jnp.arange(len(data)).reshape(-1, math.gcd(len(data), 200))
+    return jax.lax.map(lambda some: train.score(network, data[some]).accuracy, places).mean()

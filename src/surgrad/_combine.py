@@ -76,7 +76,8 @@ class Mixture(Surrogate):
             self.weights = (1 / len(self.parts),) * len(self.parts)
         if isinstance(self.weights, list):
             self.weights = tuple(self.weights)
-        if np.shape(unboxed(self.weights))[:1] != (len(self.parts),):
+        count = len(self.weights) if isinstance(self.weights, tuple) else np.shape(unboxed(self.weights))[:1]
+        if count not in (len(self.parts), (len(self.parts),)):
             raise ValueError(f"Mixture: {len(self.parts)} parts need as many weights, got {self.weights!r}.")
         numbers = [w for w in jax.tree.leaves(self.weights) if isinstance(w, (float, np.ndarray, np.generic))]
         if numbers and not all(np.all(np.isfinite(w) & (np.asarray(w) >= 0)) for w in numbers):

@@ -9,7 +9,7 @@ from surgrad.meta.adaptive import (
     predicted_width,
 )
 from surgrad.meta.bijectors import Bijector, free, interval, positive, unconstrained
-from surgrad.meta.calibration import Calibration, calibrate
+from surgrad.meta.calibration import Calibration, calibrate, default_target
 from surgrad.meta.chosen import Chosen
 from surgrad.meta.diagnosis import Diagnosis, Layer, diagnose
 from surgrad.meta.exact import exact

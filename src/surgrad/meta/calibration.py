@@ -34,7 +34,7 @@ class Calibration(NamedTuple):
 
     Parameters:
         model: the model with steeper or flatter surrogates.
-        factors: how many times steeper each surrogate became, in the order of `paths`.
+        factors: how many times steeper each surrogate became, in the order of `surrogates(model)`.
         before: mean root slope of each surrogate as it was, see `root_slope`.
         after: as it is now; off the target where no factor from 1e-6 to 1e6 reaches that.
         target: what was aimed at.
