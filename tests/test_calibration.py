@@ -72,7 +72,7 @@ def test_the_default_target_grows_with_the_slopes_in_a_row():
     by_slopes = {1: layer, 2: (*layer, *layer), 3: (*layer, *back), 4: (*back, Sequential(*back))}
     one = default_target(Sequential(*layer))
     for slopes, parts in by_slopes.items():
-        assert default_target(Sequential(*parts)) == pytest.approx(one * (1 + 0.15 * (slopes - 1)))
+        assert default_target(Sequential(*parts)) == pytest.approx(one * (1 + 0.1 * (slopes - 1)))
     assert default_target(Sequential(*(layer * 40))) == 0.5
 
 
