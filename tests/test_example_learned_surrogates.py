@@ -36,8 +36,9 @@ spec = importlib.util.spec_from_file_location("run_learned_surrogates", EXAMPLE 
 run = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(run)
 
-CLOTHES, MANIFOLDS = run.QUICK.problems
-SMALL = dataclasses.replace(run.QUICK, problems=(MANIFOLDS,))
+QUICK = dataclasses.replace(run.QUICK, seeds=(0, 1))
+CLOTHES, MANIFOLDS = QUICK.problems
+SMALL = dataclasses.replace(QUICK, problems=(MANIFOLDS,))
 
 
 def test_alpha_is_four_times_the_scale_and_the_slope_has_unit_peak():
@@ -87,7 +88,7 @@ def test_hypergradients_are_those_of_central_differences():
     assert all(row["error"] < 1e-6 for row in rows)
 
 
-def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=run.QUICK):
+def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=QUICK):
     """Rows of all jobs, with accuracies in % by method, start and seed."""
     made = []
     for one, method in jobs.jobs(settings):
@@ -96,10 +97,8 @@ def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=run.QUICK):
             cases = itertools.product(settings.horizons, settings.seeds)
             made += [{**shared, "steps": steps, "seed": seed, "error": error} for steps, seed in cases]
             continue
-        starts = {"fixed": settings.scales, **dict.fromkeys(("calibrate", "tune", jobs.BLIND), (None,))}.get(
-            method, (*settings.starts, None)
-        )
-        for start, seed in itertools.product(starts, settings.seeds):
+        starts = {"fixed": settings.scales, "hypergradient": settings.starts, jobs.APART: settings.starts}
+        for start, seed in itertools.product(starts.get(method, (None,)), settings.seeds):
             scales = [start or 1.0] * one.depth
             made.append(
                 shared
@@ -119,25 +118,25 @@ def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=run.QUICK):
 
 def as_hoped(method, start, seed):
     off = {"fixed": 20 * (start != 1), "calibrate": 0, "tune": 0, jobs.BLIND: 0, jobs.APART: -4}
-    return 80 + seed / 2 - off.get(method, -2)
+    return 80 + seed / 2 - off.get(method.removesuffix(jobs.CALIBRATED), -2)
 
 
 def the_other_way(method, start, seed):
     off = {"fixed": 0, "calibrate": 5, "tune": 10, jobs.BLIND: 9, "hypergradient": 15, jobs.APART: 20}
-    return 80 + seed / 2 - off[method]
+    return 80 + seed / 2 - off[method.removesuffix(jobs.CALIBRATED)]
 
 
 def test_claims_hold_where_every_method_does_what_it_should():
-    assert [c.claim for c in findings.claims(rows_of(as_hoped), run.QUICK) if not c.holds] == []
+    assert [c.claim for c in findings.claims(rows_of(as_hoped), QUICK) if not c.holds] == []
 
 
 def test_claims_fall_where_none_does():
-    found = findings.claims(rows_of(the_other_way, error=1.0, end=1.9, spread=0.1), run.QUICK)
+    found = findings.claims(rows_of(the_other_way, error=1.0, end=1.9, spread=0.1), QUICK)
     assert [c.claim for c in found if c.holds] == []
 
 
 def test_a_method_that_loses_is_printed_with_its_loss():
-    text = run.report.summary(rows_of(the_other_way), run.QUICK)
+    text = run.report.summary(rows_of(the_other_way), QUICK)
     assert "Within 1 point of it from every start: leave it (+0.0 ± 0.0)" in text
     assert "tune (−10.0 ± 0.0)" in text
 
@@ -153,16 +152,16 @@ def test_the_grid_is_chosen_by_validation_and_costs_all_of_its_runs():
     for row in made:
         if row["method"] == "fixed":
             row["validation_accuracy"] = {0.1: 0.1, 1.0: 0.2, 100.0: 0.3}[row["start"]]
-    line = next(one for one in endings.lines(made, MANIFOLDS, run.QUICK) if one.method == endings.GRID)
+    line = next(one for one in endings.lines(made, MANIFOLDS, QUICK) if one.method == endings.GRID)
     assert line.scale == pytest.approx(100.0)
-    assert line.updates == len(run.QUICK.scales)
+    assert line.updates == len(QUICK.scales)
 
 
 def test_rows_come_back_from_the_file(tmp_path):
     made = [row | {"growth": float("inf")} for row in rows_of(as_hoped)[:4]]
-    records.append(tmp_path / "runs.jsonl", made[:2], run.QUICK)
-    records.append(tmp_path / "runs.jsonl", made[2:], run.QUICK)
-    assert records.read(tmp_path / "runs.jsonl", run.QUICK) == [row | {"growth": None} for row in made]
+    records.append(tmp_path / "runs.jsonl", made[:2], QUICK)
+    records.append(tmp_path / "runs.jsonl", made[2:], QUICK)
+    assert records.read(tmp_path / "runs.jsonl", QUICK) == [row | {"growth": None} for row in made]
     with pytest.raises(ValueError, match="holds runs of other settings"):
         records.read(tmp_path / "runs.jsonl", problem.Settings())
 
@@ -175,13 +174,14 @@ def test_a_run_that_was_cut_off_goes_on_and_its_page_shows_every_claim(tmp_path,
         return [row for row in made if (row["task"], row["method"]) == (one.task, method)]
 
     monkeypatch.setattr(run, "work", stand_in)
-    first = stand_in(CLOTHES, "fixed", run.QUICK)
+    monkeypatch.setattr(run, "QUICK", QUICK)
+    first = stand_in(CLOTHES, "fixed", QUICK)
     asked.clear()
-    records.append(tmp_path / "runs.jsonl", first, run.QUICK)
+    records.append(tmp_path / "runs.jsonl", first, QUICK)
     run.main(["--quick", "--out", str(tmp_path)])
-    assert asked == list(jobs.jobs(run.QUICK))[1:]
+    assert asked == list(jobs.jobs(QUICK))[1:]
     page = (tmp_path / "README.md").read_text()
-    assert page.count("**yes**") == len(findings.claims(made, run.QUICK))
+    assert page.count("**yes**") == len(findings.claims(made, QUICK))
     pictures = {f"{name}.png" for name in ("accuracy", "losses", "scales")}
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "runs.jsonl", *pictures}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -99,6 +98,7 @@ class Settings:
         judges: samples to validate by that a hypergradient sees.
         outer_rate: of Adam on the logarithm of the scale.
         clip: largest hypergradient, by the logarithm of the scale.
+        horizons: updates through which hypergradients are compared with differences.
     """
 
     problems: tuple[Problem, ...] = (CLOTHES, MANIFOLDS)
@@ -107,10 +107,11 @@ class Settings:
     starts: tuple[float, ...] = (0.1, 1.0, 100.0)
     points: int = 20
     candidates: int = 8
-    window: int = 10
+    window: int = 5
     judges: int = 128
-    outer_rate: float = 0.2
+    outer_rate: float = 0.1
     clip: float = 0.1
+    horizons: tuple[int, ...] = (1, 5, 20)
 
 
 class Samples(NamedTuple):

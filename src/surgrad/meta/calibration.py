@@ -19,13 +19,13 @@ from surgrad.tasks import Dataset
 BASE, GROWTH = 0.167, 0.1
 """Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
 one half of the cases of `benchmarks/calibration`."""
-RANGE, COARSE = 1e6, 49
-"""Factors reach from the inverse of the range to it; four to a decade are tried first."""
-NEAR, FINE = 10**0.25, 21
+RANGE, COARSE = 1e6, 25
+"""Factors reach from the inverse of the range to it; two to a decade are tried first."""
+NEAR, FINE = 10**0.5, 41
 """And then forty to a decade, from one neighbour of the best of those to the other."""
 IDLE = 1e-3
 """Of equally good factors the one that changes least is taken, by this much of |log factor|."""
-ENTRIES = 20_000
+ENTRIES = 8_000
 """Of the membranes that are looked at."""
 
 
