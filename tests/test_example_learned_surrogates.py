@@ -36,9 +36,10 @@ spec = importlib.util.spec_from_file_location("run_learned_surrogates", EXAMPLE 
 run = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(run)
 
-QUICK = dataclasses.replace(run.QUICK, seeds=(0, 1))
-CLOTHES, MANIFOLDS = QUICK.problems
-SMALL = dataclasses.replace(QUICK, problems=(MANIFOLDS,))
+MANIFOLDS = dataclasses.replace(run.QUICK.problems[0], depth=1)
+CLOTHES = dataclasses.replace(problem.CLOTHES, updates=12)
+SMALL = dataclasses.replace(run.QUICK, problems=(MANIFOLDS,), seeds=(0, 1))
+BOTH = dataclasses.replace(SMALL, problems=(CLOTHES, MANIFOLDS))
 
 
 def test_alpha_is_four_times_the_scale_and_the_slope_has_unit_peak():
@@ -54,6 +55,12 @@ def test_samples_to_learn_from_to_validate_and_to_test_by_are_different_ones():
     np.testing.assert_array_equal(found.train.events[0], whole.train.events[:learn])
     np.testing.assert_array_equal(found.validation.events[0], whole.train.events[learn : learn + validate])
     np.testing.assert_array_equal(found.test.events[0], whole.test.events[:judge])
+
+
+@pytest.mark.skipif(not os.path.isdir(DEBIAN), reason="apt-get install dataset-fashion-mnist")
+def test_there_are_enough_clothes_for_the_sizes():
+    found = problem.samples(CLOTHES, (0,))
+    assert [len(part.labels[0]) for part in found] == list(CLOTHES.sizes)
 
 
 def outcome(function, settings=SMALL):
@@ -88,14 +95,15 @@ def test_hypergradients_are_those_of_central_differences():
     assert all(row["error"] < 1e-6 for row in rows)
 
 
-def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=QUICK):
+def rows_of(accuracy, error=1e-8, end=0.2, spread=0.0, settings=BOTH):
     """Rows of all jobs, with accuracies in % by method, start and seed."""
     made = []
     for one, method in jobs.jobs(settings):
         shared = {"task": one.task, "method": method}
         if method == "differences":
             cases = itertools.product(settings.horizons, settings.seeds)
-            made += [{**shared, "steps": steps, "seed": seed, "error": error} for steps, seed in cases]
+            took = {"wall_seconds": 2.0, "cpu_seconds": 1.0}
+            made += [{**shared, **took, "steps": steps, "seed": seed, "error": error} for steps, seed in cases]
             continue
         starts = {"fixed": settings.scales, "hypergradient": settings.starts, jobs.APART: settings.starts}
         for start, seed in itertools.product(starts.get(method, (None,)), settings.seeds):
@@ -127,16 +135,16 @@ def the_other_way(method, start, seed):
 
 
 def test_claims_hold_where_every_method_does_what_it_should():
-    assert [c.claim for c in findings.claims(rows_of(as_hoped), QUICK) if not c.holds] == []
+    assert [c.claim for c in findings.claims(rows_of(as_hoped), BOTH) if not c.holds] == []
 
 
 def test_claims_fall_where_none_does():
-    found = findings.claims(rows_of(the_other_way, error=1.0, end=1.9, spread=0.1), QUICK)
+    found = findings.claims(rows_of(the_other_way, error=1.0, end=1.9, spread=0.1), BOTH)
     assert [c.claim for c in found if c.holds] == []
 
 
 def test_a_method_that_loses_is_printed_with_its_loss():
-    text = run.report.summary(rows_of(the_other_way), QUICK)
+    text = run.report.summary(rows_of(the_other_way), BOTH)
     assert "Within 1 point of it from every start: leave it (+0.0 ± 0.0)" in text
     assert "tune (−10.0 ± 0.0)" in text
 
@@ -152,16 +160,16 @@ def test_the_grid_is_chosen_by_validation_and_costs_all_of_its_runs():
     for row in made:
         if row["method"] == "fixed":
             row["validation_accuracy"] = {0.1: 0.1, 1.0: 0.2, 100.0: 0.3}[row["start"]]
-    line = next(one for one in endings.lines(made, MANIFOLDS, QUICK) if one.method == endings.GRID)
+    line = next(one for one in endings.lines(made, MANIFOLDS, BOTH) if one.method == endings.GRID)
     assert line.scale == pytest.approx(100.0)
-    assert line.updates == len(QUICK.scales)
+    assert line.updates == len(BOTH.scales)
 
 
 def test_rows_come_back_from_the_file(tmp_path):
     made = [row | {"growth": float("inf")} for row in rows_of(as_hoped)[:4]]
-    records.append(tmp_path / "runs.jsonl", made[:2], QUICK)
-    records.append(tmp_path / "runs.jsonl", made[2:], QUICK)
-    assert records.read(tmp_path / "runs.jsonl", QUICK) == [row | {"growth": None} for row in made]
+    records.append(tmp_path / "runs.jsonl", made[:2], BOTH)
+    records.append(tmp_path / "runs.jsonl", made[2:], BOTH)
+    assert records.read(tmp_path / "runs.jsonl", BOTH) == [row | {"growth": None} for row in made]
     with pytest.raises(ValueError, match="holds runs of other settings"):
         records.read(tmp_path / "runs.jsonl", problem.Settings())
 
@@ -174,20 +182,19 @@ def test_a_run_that_was_cut_off_goes_on_and_its_page_shows_every_claim(tmp_path,
         return [row for row in made if (row["task"], row["method"]) == (one.task, method)]
 
     monkeypatch.setattr(run, "work", stand_in)
-    monkeypatch.setattr(run, "QUICK", QUICK)
-    first = stand_in(CLOTHES, "fixed", QUICK)
+    monkeypatch.setattr(run, "QUICK", BOTH)
+    first = stand_in(CLOTHES, "fixed", BOTH)
     asked.clear()
-    records.append(tmp_path / "runs.jsonl", first, QUICK)
+    records.append(tmp_path / "runs.jsonl", first, BOTH)
     run.main(["--quick", "--out", str(tmp_path)])
-    assert asked == list(jobs.jobs(QUICK))[1:]
+    assert asked == list(jobs.jobs(BOTH))[1:]
     page = (tmp_path / "README.md").read_text()
-    assert page.count("**yes**") == len(findings.claims(made, QUICK))
+    assert page.count("**yes**") == len(findings.claims(made, BOTH))
     pictures = {f"{name}.png" for name in ("accuracy", "losses", "scales")}
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "runs.jsonl", *pictures}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.isdir(DEBIAN), reason="apt-get install dataset-fashion-mnist")
 def test_the_quick_run_goes_from_end_to_end(tmp_path):
     command = [sys.executable, str(EXAMPLE / "run.py"), "--quick", "--out", str(tmp_path)]
     subprocess.run(command, check=True, timeout=900)

@@ -87,19 +87,17 @@ def learned(
     at, bounds = _networks(problem, scales, seed, data), _bounds(scales, apart)
     inner, outer = optimizer(problem), optax.chain(optax.clip(settings.clip), optax.adam(settings.outer_rate))
 
-    def inner_loss(weights: PyTree, moved: Array, batch: Array) -> Array:
-        return loss(at(weights, moved), data.train[batch])
-
     def window(now: Any, index: Array) -> Any:
         weights, state, moved, outer_state = now
         judge = data.validation[_validation(problem, seed, index, settings)]
         batches = jax.vmap(lambda i: batch_of(problem, seed, i))(index * settings.window + jnp.arange(settings.window))
         found = meta.hypergradient(
-            inner_loss, lambda w, m: loss(at(w, m), judge), weights, moved, batches, inner,
-            state=state, mode="forward", limit=jnp.inf,
+            lambda w, m, batch: loss(at(w, m), data.train[batch]), lambda w, m: loss(at(w, m), judge),
+            weights, moved, batches, inner, state=state, mode="forward", limit=jnp.inf,
         )  # fmt: skip
-        change, outer_state = outer.update(found.gradient, outer_state, moved)
-        # Without bounds a scale that does not matter any more would drift away.
+        # What is not a number would end the run; it counts as nothing known.
+        known = jnp.where(jnp.isfinite(found.gradient), found.gradient, 0)
+        change, outer_state = outer.update(known, outer_state, moved)
         moved = jnp.clip(moved + change, *bounds)
         now = found.trained.weights, found.trained.optimizer, moved, outer_state
         return now, (found.trained.losses, scales * jnp.exp(moved), found.diagnosis.growth)
@@ -129,7 +127,10 @@ def _networks(problem: Problem, scales: Array, seed: Any, data: Samples) -> Call
 
 
 def _bounds(scales: Array, apart: bool) -> tuple[Array, Array]:
-    """The least and the largest logarithm of a factor that keeps scales within their limits."""
+    """Logarithms of the least and the largest factor that keep scales within their limits.
+
+    A scale that does not matter any more would drift away without them.
+    """
     low, high = (jnp.log(limit / scales) for limit in LIMITS)
     return (low, high) if apart else (low.max(), high.min())
 
