@@ -163,6 +163,7 @@ def test_masks_differ_between_steps_and_keys_and_are_the_same_for_the_same():
         assert 0.4 < np.mean(np.asarray(spike(V) != differing)[1:]) < 0.6
 
 
+@pytest.mark.slow
 def test_hybrid_spikes_keep_all_laws_but_those_waived():
     report = surgrad.check(HybridSpike(Sigmoid(2.0), 0.5, jax.random.key(0)))
     assert report.ok

@@ -64,6 +64,7 @@ def test_a_model_of_the_user_is_calibrated(module, capsys):
     assert "Temperature(surrogate=Arctan(" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_task_is_tuned_in_everything(tmp_path, capsys):
     out = tmp_path / "deep" / "result.json"
     wide = ("--surrogates", "sigmoid,arctan", "--learning-rate", "1e-3:1e-1", "--tune-tau", "5:50", "--per-layer")

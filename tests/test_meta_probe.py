@@ -43,6 +43,7 @@ def test_outputs_are_those_of_the_network():
     np.testing.assert_array_equal(seen.membranes[1] >= 0, net.outputs(SPIKES)[2] == 1)
 
 
+@pytest.mark.slow
 def test_derivatives_by_offsets_are_finite_differences_of_a_smooth_network(x64):
     net = nested(sg.Sigmoid(2.0).smooth(), sg.Arctan().smooth())
     net = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), net)

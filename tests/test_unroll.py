@@ -124,6 +124,7 @@ class TestDerivatives:
             run = jax.jit(lambda x, o=options: [unroll(net, state, x, keep=keep, **o) for keep in ("all", "last")])
             assert_same(run(x), [(last, outputs), (last, outputs[-1])])
 
+    @pytest.mark.slow
     def test_derivatives_of_spikes_that_are_stacked_as_bytes_are_those_of_one_scan(self):
         net, x = jax.tree.map(jnp.asarray, spiking()), inputs()
         state, weights = net.init((BATCH, INPUTS), x.dtype), jnp.arange(1.0, HIDDEN + 1)
@@ -150,6 +151,7 @@ class TestDerivatives:
         last, second = unroll(net, middle, x[9:], chunk=5)
         assert_same((last, jnp.concatenate([first, second])), unroll(net, state, x))
 
+    @pytest.mark.slow
     def test_the_second_derivative_of_a_trained_loss_is_that_of_differences_of_its_gradient(self):
         # A smooth network has no steps, so that differences see what the derivative says.
         first, recurrent, readout = small().parts

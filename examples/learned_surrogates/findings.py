@@ -33,7 +33,8 @@ class Gap(NamedTuple):
         return abs(self.mean) > MARGIN and not abs(self.mean) <= 2 * self.error
 
     def __str__(self) -> str:
-        return f"{self.mean:+.1f} ± {self.error:.1f}".replace(" ± nan", "").replace("-", "−")
+        # Zero has no sign.
+        return f"{round(self.mean, 1) + 0.0:+.1f} ± {self.error:.1f}".replace(" ± nan", "").replace("-", "−")
 
 
 class Claim(NamedTuple):

@@ -160,6 +160,7 @@ def test_block_12_three_parameters_of_s2nn_stay_finite_to_the_end(s2nn_rows):
     assert {f"{epsilon:.2e}" for *_, epsilon in rows} == {"1.00e-08"}
 
 
+@pytest.mark.slow
 def test_block_12_shows_nan_because_an_old_formula_divided_by_zero_in_its_dead_branch(compiled):
     rows = runs.learned_s2nn(lambda x, **parameters: runs.UnguardedS2NN(**parameters)(x), compiled)
     assert_printed(rows[0][:3], "33.388409 2.7373 1.0000")
