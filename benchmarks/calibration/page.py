@@ -103,15 +103,9 @@ def _confirmed(confirmed: list[dict[str, Any]]) -> str:
     limit = GOALS["calibrate"][1]
     head = CONFIRMED.format(count=len(confirmed), seeds=len(SEEDS), low=STARTS[0], high=STARTS[1], limit=limit)
     lines = [_lost(name, lost, limit) for name, lost in (("calibrate", calibrated), ("tune", tuned))]
-    return (
-        head
-        + "\n".join(lines)
-        + "\n"
-        + _spread(confirmed)
-        + _tuning(confirmed)
-        + _costs(confirmed)
-        + _cases(confirmed, calibrated)
-    )
+    table = head + "\n".join(lines) + "\n"
+    parts = _shape(calibrated), _spread(confirmed), _tuning(confirmed), _costs(confirmed), _cases(confirmed, calibrated)
+    return table + "".join(parts)
 
 
 def _best(row: dict[str, Any]) -> float:
