@@ -120,6 +120,27 @@ def test_targets_out_of_range_are_refused(target):
         calibrate(network(at_peak(1.0)), SPIKES, target=target)
 
 
+@pytest.mark.parametrize("batch", [SPIKES[:0], SPIKES[:, :0]])
+def test_empty_batches_are_refused(batch):
+    with pytest.raises(ValueError, match="the inputs are empty"):
+        calibrate(network(at_peak(1.0)), batch)
+
+
+def test_what_is_no_batch_is_refused():
+    with pytest.raises(TypeError, match=r"a whole split; give some of its samples, data.train\[:64\]"):
+        calibrate(network(at_peak(1.0)), tasks.load("digits", steps=3))
+    with pytest.raises(TypeError, match="must be a Dataset or inputs, time first, got NoneType"):
+        calibrate(network(at_peak(1.0)), None)
+
+
+def test_parameters_a_neuron_and_half_precision_are_calibrated():
+    a_neuron = calibrate(network(sg.Sigmoid(jnp.full(40, 4.0))), SPIKES)
+    np.testing.assert_allclose(a_neuron.factors, calibrate(network(sg.Sigmoid(4.0)), SPIKES).factors, rtol=0.07)
+    half = jax.tree.map(lambda x: jnp.asarray(x, jnp.float16), network(sg.Sigmoid(4.0)))
+    found = calibrate(half, SPIKES.astype(jnp.float16))
+    np.testing.assert_allclose(found.after, found.target, rtol=0.1)
+
+
 def test_membranes_that_are_not_finite_count_as_far_away():
     done = calibrate(network(at_peak(1.0)), SPIKES.at[0, 0, 0].set(jnp.nan))
     assert np.all(np.isfinite(done.factors))

@@ -27,6 +27,15 @@ def valley():
     update = lambda hyper, state, index: (state + 1, jnp.abs(jnp.log(hyper["scale"])))
     return Training(lambda hyper: jnp.zeros(()), update, 40), {"scale": Range(0.1, 10)}
 
+def guessed():
+    return *valley(), [{"scale": 1.0}]
+
+def swapped():
+    return valley()[::-1]
+
+def asks(why):
+    return valley()
+
 def nothing():
     return None
 
@@ -85,6 +94,11 @@ def test_a_training_of_the_user_is_tuned(module, method, capsys):
     assert "scale: " in capsys.readouterr().out
 
 
+def test_a_good_guess_of_the_user_is_kept(module, capsys):
+    assert run("tune", f"{module}:guessed") == 0
+    assert "scale: 1\n" in capsys.readouterr().out
+
+
 MISTAKES = {
     "calibrate digts": ["no task 'digts'", "digits"],
     "calibrate --surrogate sigmoid,arctan": ["--surrogate takes one surrogate"],
@@ -94,7 +108,11 @@ MISTAKES = {
     "calibrate theirs:nobody": ["module 'theirs' has no function 'nobody'"],
     "calibrate theirs:number": ["module 'theirs' has no function 'number'"],
     "calibrate theirs:nothing": ["theirs:nothing must return (model, batch), got NoneType"],
-    "tune theirs:nothing": ["theirs:nothing must return (training, space), got NoneType"],
+    "calibrate theirs:valley": ["must return (model, batch), got (Training, dict)"],
+    "tune theirs:nothing": ["theirs:nothing must return (training, space) or (training, space, first), got NoneType"],
+    "tune theirs:swapped": ["or (training, space, first), got (dict, Training)"],
+    "tune theirs:asks": ["theirs:asks must be called without arguments: missing a required argument: 'why'"],
+    "tune --tune-tau 0:5": ["tau is logarithmic, so low must be > 0, got 0"],
     "tune --scale 3": ["scale must be LOW:HIGH, got '3'"],
     "tune --scale x:3": ["scale must be a number, got 'x'"],
     "tune --scale 3:2": ["scale must have low < high"],

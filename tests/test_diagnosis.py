@@ -92,6 +92,21 @@ def test_a_part_that_is_cut_off_has_no_gradient():
     assert ("no gradient", "parts[1].spike") in [(one.kind, one.where) for one in found.findings]
 
 
+def test_a_loss_that_is_cut_off_is_the_cause():
+    net = network()
+    cut = Sequential(*net.parts[:-2], jax.lax.stop_gradient, *net.parts[-2:])
+    found = diagnose(cut, DATA).findings
+    assert [one.kind for one in found] == ["no gradient"]
+    assert found[0].what == "no error arrives from the loss"
+
+
+def test_empty_batches_and_whole_splits_are_refused():
+    with pytest.raises(ValueError, match="the inputs are empty"):
+        diagnose(network(), (DATA.spikes()[:, :0], DATA.labels[:0]))
+    with pytest.raises(TypeError, match="batch is a whole split"):
+        diagnose(network(), tasks.Split(DATA, DATA))
+
+
 def test_nan_is_traced_to_where_it_comes_from():
     net, inputs = network(), DATA.spikes()
     weights = net.parts[2].replace(weights=net.parts[2].weights.at[0, 0].set(jnp.nan))

@@ -49,7 +49,8 @@ def test_default_rungs_cost_as_much_as_two_fifths_of_a_run_besides_it():
         assert 1.35 <= updates / 1000 <= 1.4
     assert rungs(400, 8) == [(11, 2), (91, 1)]
     assert rungs(400, 1) == rungs(1, 8) == []
-    assert tune(valley(), {"scale": Range(0.01, 1000)}, candidates=8).cost.ratio <= 1.4
+    assert rungs(40, 8) == [(2, 2), (9, 1)]  # the loss before the first update is that of the initial weights
+    assert tune(valley(steps=400), {"scale": Range(0.01, 1000)}, candidates=8).cost.ratio <= 1.4
 
 
 def test_a_candidate_that_is_given_is_tried():
@@ -159,6 +160,11 @@ MISTAKES = {
     "margin must be >= 0": (SPACE, {"margin": -0.1}),
     "candidates must be at least 1": (SPACE, {"candidates": 0}),
     "must name": (SPACE, {"first": [{"alpha": 1.0}]}),
+    "scale of a candidate of first must lie from 0.01": (SPACE, {"first": [{"scale": float("nan")}]}),
+    r"in shape \(\), got array": (SPACE, {"first": [{"scale": np.ones(3)}]}),
+    "to 1000, in shape": (SPACE, {"first": [{"scale": 1e9}]}),
+    "must be the number of an option, 0 to 1": ({"scale": Choice((1.0, 2.0))}, {"first": [{"scale": 2}]}),
+    "of an option, 0 to 0, got 0.0": ({"scale": Choice((1.0,))}, {"first": [{"scale": 0.0}]}),
     r"schedule must be \(updates, runs\)": (SPACE, {"schedule": [(50, 1)]}),
 }
 

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
     if subject.is_function(options.subject):
-        return subject.pair(options.subject, RETURNS)
+        model, batch = subject.returned(options.subject, RETURNS, _calls, _holds)
+        return model, batch
     import jax
     import jax.numpy as jnp
 
@@ -60,6 +61,14 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
         spike = Normalized(found[0].surrogates()[0], to="peak")
     model = train.classifier(jax.random.key(options.seed), spike, data, **sizes)
     return model, data[jnp.arange(min(SAMPLES, len(data)))]
+
+
+def _calls(found: Any) -> bool:
+    return hasattr(found, "init") and callable(found)
+
+
+def _holds(found: Any) -> bool:
+    return isinstance(found, Dataset) or hasattr(found, "dtype")
 
 
 def _print(done: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -50,18 +51,31 @@ def call(text: str) -> Any:
     function: Callable[[], Any] | None = getattr(found, name, None)
     if not callable(function):
         raise UsageError(f"module {module!r} has no function {name!r}.")
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise UsageError(f"{text} must be called without arguments: {error}.") from error
     return function()
 
 
-def pair(text: str, returns: str) -> tuple[Any, Any]:
-    """The two things that a function of the user returns.
+def returned(text: str, returns: str, *kinds: Callable[[Any], bool], more: int = 0) -> tuple[Any, ...]:
+    """The things that a function of the user returns.
+
+    Parameters:
+        text: `MODULE:FUNCTION`.
+        returns: what they should be, in words.
+        kinds: whether each is what it should be.
+        more: how many may be missing at the end.
 
     Raises:
         UsageError: it returns something else.
     """
     found = call(text)
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise UsageError(f"{text} must return {returns}, got {type(found).__name__}.")
+    enough = isinstance(found, tuple) and len(kinds) - more <= len(found) <= len(kinds)
+    if not enough or not all(kind(one) for kind, one in zip(kinds, found, strict=False)):
+        names = ", ".join(type(one).__name__ for one in (found if isinstance(found, tuple) else (found,)))
+        got = f"({names})" if isinstance(found, tuple) else names
+        raise UsageError(f"{text} must return {returns}, got {got}.")
     return found
 
 

@@ -1,7 +1,8 @@
 """Choose surrogate, scale, and if asked learning rate and time constant, while a network trains.
 
 Runs with several candidates begin, one of them calibrated; the better ones go on, and the best is trained to the end
-(successive halving). A function of one's own returns a training and a space, see `surgrad.meta.training` and `tune`.
+(successive halving). A function of one's own returns a training and a space, see `surgrad.meta.training` and `tune`,
+and a list of good guesses if there are; options of the network are for tasks alone.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from surgrad.cli import specs, subject
 from surgrad.cli.usage import UsageError, at_least, reported, require, writing
 
-RETURNS = "(training, space)"
+RETURNS = "(training, space) or (training, space, first)"
 BATCH = 64
 SAMPLES = 256
 
@@ -46,9 +48,11 @@ def run(options: argparse.Namespace) -> int:
             Path(options.out).open("a").close()
     task = None if subject.is_function(options.subject) else _Task(options)
     if task is None:
-        (training, space), first = subject.pair(options.subject, RETURNS), []
+        training, space, *given = subject.returned(options.subject, RETURNS, _trains, _maps, _lists, more=1)
+        first = given[0] if given else []
     else:
-        training, space, first = task.training(), task.space, task.calibrated()
+        with reported(ValueError):
+            training, space, first = task.training(), task.space, task.calibrated()
     with reported(FloatingPointError, TypeError, ValueError):
         done = meta.tune(
             training, space, method=options.method, candidates=options.candidates, first=first, seed=options.seed
@@ -62,11 +66,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _trains(found: Any) -> bool:
+    return all(hasattr(found, name) for name in ("start", "update", "steps"))
+
+
+def _maps(found: Any) -> bool:
+    return isinstance(found, Mapping)
+
+
+def _lists(found: Any) -> bool:
+    return isinstance(found, (list, tuple))
+
+
 class _Task:
     """A task with a network of ours: data, space, and the network of hyperparameters."""
 
     def __init__(self, options: argparse.Namespace):
         from surgrad.meta import Choice
+        from surgrad.meta.space import require_space
 
         self.options, self.sizes = options, subject.network_options(options)
         self.shapes = tuple(s for spec in specs.parse(options.surrogates) for s in spec.surrogates())
@@ -77,6 +94,8 @@ class _Task:
         for name, text in (("learning_rate", options.learning_rate), ("tau", options.tune_tau)):
             if text and ":" in text:
                 self.space[name] = _range(name, text)
+        with reported(ValueError):
+            require_space(self.space)
         self.rate = None if "learning_rate" in self.space else _number("learning rate", options.learning_rate)
         self.data = subject.load(options.subject, options.seed)
 

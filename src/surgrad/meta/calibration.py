@@ -14,7 +14,7 @@ from surgrad._types import PyTree
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
 from surgrad.nn import Recurrent
-from surgrad.tasks import Dataset
+from surgrad.tasks import Dataset, Split
 
 BASE, GROWTH = 0.167, 0.1
 """Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
@@ -62,12 +62,13 @@ def calibrate(model: PyTree, batch: Dataset | Array, *, target: float | None = N
             recurrent networks.
 
     Raises:
-        ValueError: the target is out of range; the model has no surrogates.
+        TypeError: the batch is neither of those, a whole `Split` say.
+        ValueError: the target is out of range; the model has no surrogates; the batch is empty.
     """
     target = default_target(model) if target is None else target
     if not 0 < target < 1:
         raise ValueError(f"calibrate: target must be above 0 and below 1, got {target}.")
-    inputs = batch.spikes() if isinstance(batch, Dataset) else jnp.asarray(batch)
+    inputs = _inputs(batch)
     factors, before, after = _solved(model, inputs, target)
     found = iter(factors)
     calibrated = with_surrogates(model, lambda _, s: steeper(s, next(found)))
@@ -87,7 +88,7 @@ def default_target(model: PyTree) -> float:
 
 def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
     """The mean of √(|σ'(x)|/max σ') over all entries."""
-    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)))) / jnp.sqrt(surrogate.peak())
+    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)) / surrogate.peak()))
 
 
 @jax.jit
@@ -100,17 +101,37 @@ def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
 
 def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
     """The factor that brings the mean root slope nearest to the target, and that before and after."""
-    x = x.ravel()[:: max(1, x.size // ENTRIES)]
+    x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     x = jnp.where(jnp.isfinite(x), x, jnp.inf)  # where there is no slope
     coarse = _best(surrogate, x, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
     best = _best(surrogate, x, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
     return best, root_slope(surrogate, x), root_slope(steeper(surrogate, best), x)
 
 
+def _some(x: Membranes) -> Array:
+    """Some steps and samples of the membranes, `(some, neurons)`, where there are too many."""
+    x = x.reshape(-1, *x.shape[2:]) if x.ndim > 2 else x
+    rows = max(1, ENTRIES // max(1, x[0].size))
+    return x if len(x) <= rows else x[np.random.default_rng(0).choice(len(x), rows, replace=False)]
+
+
 def _best(surrogate: Surrogate, x: Membranes, target: Array, factors: Any) -> Array:
     slopes = jax.lax.map(lambda factor: root_slope(steeper(surrogate, factor), x), factors)
     off = jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)) + IDLE * jnp.abs(jnp.log(factors))
     return factors[jnp.argmin(off)]
+
+
+def _inputs(batch: Any) -> Array:
+    """The inputs of a batch."""
+    if isinstance(batch, Split):
+        raise TypeError("calibrate: batch is a whole split; give some of its samples, data.train[:64] say.")
+    if isinstance(batch, Dataset):
+        batch = batch.spikes()
+    if not hasattr(batch, "dtype"):
+        raise TypeError(f"calibrate: batch must be a Dataset or inputs, time first, got {type(batch).__name__}.")
+    if 0 in batch.shape:
+        raise ValueError(f"calibrate: the inputs are empty, of shape {batch.shape}; give a step and a sample at least.")
+    return jnp.asarray(batch)
 
 
 def _is_recurrent(leaf: Any) -> bool:

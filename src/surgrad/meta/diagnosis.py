@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from surgrad._types import PyTree
 from surgrad.meta.findings import Finding, find
 from surgrad.meta.probe import arrays, record, surrogates, with_arrays
-from surgrad.tasks import Dataset
+from surgrad.tasks import Dataset, Split
 
 Loss = Callable[[Any, Any], Float[Array, ""]]
 FLAT = 0.01
@@ -80,13 +80,17 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
 
     Raises:
         TypeError: the batch is neither of those.
-        ValueError: the model has no surrogates, or the inputs do not fit it.
+        ValueError: the model has no surrogates, or the inputs do not fit it or are empty.
     """
     if isinstance(batch, Dataset):
         batch = batch.spikes(), batch.labels
+    if isinstance(batch, Split):
+        raise TypeError("diagnose: batch is a whole split; give some of its samples, data.train[:64] say.")
     if not isinstance(batch, tuple) or len(batch) != 2:
         raise TypeError(f"diagnose: batch must be a Dataset or a pair (inputs, targets), got {type(batch).__name__}.")
     inputs, targets = jnp.asarray(batch[0]), batch[1]
+    if 0 in inputs.shape:
+        raise ValueError(f"diagnose: the inputs are empty, of shape {inputs.shape}; give a step and a sample at least.")
     seen = jax.device_get(_measure(model, inputs, targets, loss or peak_cross_entropy))
     names = list(surrogates(model))
     layers = tuple(_layer(name, values) for name, values in zip(names, seen["layers"], strict=True))

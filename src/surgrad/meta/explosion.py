@@ -97,7 +97,7 @@ def by_horizon(value: Array, gradient: PyTree, norms: Array) -> HypergradientDia
         most = jnp.argmax(ratios)
         growth = ratios[most]
         rate = jnp.log(growth) / jnp.asarray(ends - ends // 2)[most]
-    return HypergradientDiagnosis(finite(value, gradient, norms), jnp.array(False), growth, rate, norms)
+    return HypergradientDiagnosis(finite(value, gradient), jnp.array(False), growth, rate, norms)
 
 
 def last_turn(windows: Float[Array, "steps ..."]) -> Any:

@@ -114,6 +114,8 @@ def _errors(layers: Sequence[Any]) -> Iterator[Finding]:
         if ratio > EXPLODING:
             advice = "calibrate the surrogates; normalise slopes to unit area, or lower the weights after it"
             yield Finding("exploding", layer.where, what, advice)
+    if layers[-1].error == 0 and layers[-1].flat < 1:
+        yield Finding("no gradient", layers[-1].where, "no error arrives from the loss", CUT)
     for layer in layers:
         what = f"its error in the first quarter of the steps is {layer.early:.2g} times that in the last"
         if EXPLODING < layer.early < math.inf:  # where the last quarter has no error, nothing can be said

@@ -68,6 +68,36 @@ def require_space(space: Space) -> None:
             raise ValueError(f"tune: {name} has no options.")
 
 
+def require_candidate(space: Space, candidate: Mapping[str, Any]) -> None:
+    """Check what stands for each dimension of a space.
+
+    Raises:
+        ValueError: a name is missing or too much, or a value is none of its dimension.
+    """
+    if set(candidate) != set(space):
+        raise ValueError(f"tune: a candidate of first must name {sorted(space)}, got {sorted(candidate)}.")
+    for name, value in candidate.items():
+        one = space[name]
+        if isinstance(one, Choice):
+            _require_option(name, one, value)
+        else:
+            _require_inside(name, one, value)
+
+
+def _require_option(name: str, one: Choice, value: Any) -> None:
+    integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not integer or not 0 <= value < len(one.options):
+        numbers = f"the number of an option, 0 to {len(one.options) - 1}"
+        raise ValueError(f"tune: {name} of a candidate of first must be {numbers}, got {value!r}.")
+
+
+def _require_inside(name: str, one: Range, value: Any) -> None:
+    number = np.asarray(value)
+    if number.shape != one.shape or not np.all((number >= one.low) & (number <= one.high)):
+        where = f"{one.low} to {one.high}, in shape {one.shape}"
+        raise ValueError(f"tune: {name} of a candidate of first must lie from {where}, got {value!r}.")
+
+
 def sizes(space: Space) -> dict[str, int]:
     """How many coordinates of the unit cube each dimension takes."""
     return {name: math.prod(one.shape) if isinstance(one, Range) else 1 for name, one in space.items()}

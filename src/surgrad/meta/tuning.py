@@ -12,7 +12,17 @@ import numpy as np
 from surgrad._types import PyTree
 from surgrad.meta.model_based import search
 from surgrad.meta.population import Population, Training
-from surgrad.meta.space import Candidates, Space, pick, require_space, resolve, sample, stack, unstack
+from surgrad.meta.space import (
+    Candidates,
+    Space,
+    pick,
+    require_candidate,
+    require_space,
+    resolve,
+    sample,
+    stack,
+    unstack,
+)
 
 METHODS = ("halving", "optuna")
 MARGIN = 0.2
@@ -97,7 +107,8 @@ def tune(
         method: `"halving"`, candidates fill the space evenly; or `"optuna"`, all but the first few are proposed by
             Optuna's tree-structured Parzen estimator from the first rung of those before, and halved from there on.
         candidates: number of runs that begin, those of `first` included.
-        first: candidates that are tried in any case, such as a calibrated one, and that only a clear lead beats.
+        first: candidates that are tried in any case, such as a calibrated one, and that only a clear lead beats,
+            so give good guesses alone; of a `Choice` the number of the option, from 0.
         margin: that lead, as a share of the loss, >= 0: what a few updates say of the end is worth less than a good
             guess.
         schedule: rungs, `(updates, runs)`: after so many updates so many runs go on. None: `rungs(...)`.
@@ -129,7 +140,8 @@ def tune(
 def rungs(steps: int, candidates: int) -> list[tuple[int, int]]:
     """A schedule: a quarter of the runs go on at each rung, two until the last, which cost as much as 0.4 runs more.
 
-    All stages cost the same, so that what is left is compared for longer.
+    All stages cost the same, so that what is left is compared for longer. The first rung comes after the second update
+    at least, since the loss before the first is that of the initial weights; with few updates that costs more.
     """
     if candidates < 2:
         return []
@@ -139,7 +151,7 @@ def rungs(steps: int, candidates: int) -> list[tuple[int, int]]:
     plan, at = [], 0.0
     for runs, left in zip(alive, [*alive[1:], 1], strict=True):
         at += BESIDE * steps / len(alive) / max(1, runs - 1)
-        plan.append((max(1, int(at)), left))
+        plan.append((max(2, int(at)), left))
     return [(at, left) for (at, left), (after, _) in zip(plan, [*plan[1:], (steps, 1)], strict=True) if at < after]
 
 
@@ -175,11 +187,10 @@ def _require(
         raise ValueError(f"tune: mapping must be 'map', 'vmap' or None, got {mapping!r}.")
     if training.steps < 1:
         raise ValueError(f"tune: a training needs at least one update, got {training.steps}.")
-    if candidates < max(1, len(first)):
+    if not isinstance(candidates, int) or candidates < max(1, len(first)):
         raise ValueError(f"tune: candidates must be at least 1 and hold the {len(first)} of first, got {candidates}.")
     for one in first:
-        if set(one) != set(space):
-            raise ValueError(f"tune: a candidate of first must name {sorted(space)}, got {sorted(one)}.")
+        require_candidate(space, one)
     return [dict(one) for one in first]
 
 
