@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import surgrad
-from surgrad.meta.bijectors import free, interval, positive, unconstrained
+from surgrad._bijectors import free, interval, positive, unconstrained
 from surgrad.meta.hypergradient import MODES, hypergradient
 
 RANDOM = np.random.default_rng(4)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -19,17 +17,13 @@ from jax.core import Tracer
 
 from surgrad._config import decode, encode
 from surgrad._convention import in_force
-from surgrad._frameworks import is_box, unboxed
+from surgrad._fields import check_field, parameter
+from surgrad._frameworks import unboxed
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
 from surgrad._types import Curve, Membrane, Slope, Spikes
 
 _HALF = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
-
-
-def parameter(default: Any = dataclasses.MISSING, *, above: float | None = None, at_least: float | None = None) -> Any:
-    """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number."""
-    return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least})
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
@@ -73,7 +67,7 @@ class Surrogate(Pytree):
     def __setattr__(self, name: str, value: Any) -> None:
         field = type(self).__dataclass_fields__.get(name)  # type: ignore[attr-defined]
         if field is not None:
-            _validate(self, name, value, field.metadata)
+            check_field(type(self).__name__, name, value, field.metadata)
         super().__setattr__(name, value)
 
     def __call__(self, x: Membrane) -> Spikes:
@@ -181,44 +175,11 @@ def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callab
             meant, convert = cls.aliases[name]
             if meant in kwargs or meant in names[: len(args)]:
                 raise TypeError(f"{cls.__name__}: {name!r} is another name for {meant!r}; give only one of the two.")
-            _validate(self, name, kwargs[name], cls.__dataclass_fields__[meant].metadata)  # type: ignore[attr-defined]
+            check_field(cls.__name__, name, kwargs[name], cls.__dataclass_fields__[meant].metadata)  # type: ignore[attr-defined]
             kwargs[meant] = convert(kwargs.pop(name))
         init(self, *args, **kwargs)
 
     return wrapped
-
-
-def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
-    """Refuse what can be seen to be wrong without reading a device: types, and Python and NumPy numbers."""
-    kind = type(owner).__name__
-    choices = limits.get("choices")
-    if choices is not None and value not in choices:
-        raise ValueError(f"{kind}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
-    if "above" not in limits:
-        return
-    if not _is_real(value):
-        raise TypeError(f"{kind}: {name} must be a number or an array, real, got {value!r}.")
-    if not isinstance(value, (float, int, np.ndarray, np.generic)):
-        return
-    above, at_least = limits["above"], limits["at_least"]
-    low, sign = (at_least, ">=") if above is None else (above, ">")
-    if isinstance(value, (float, int)):
-        fits = math.isfinite(value) and (value >= low if above is None else value > low)
-    else:
-        fits = bool(np.all(np.isfinite(value) & (value >= low if above is None else value > low)))
-    if not fits:
-        demand = " and ".join([f"{sign} {low:g}"] * math.isfinite(low) + ["finite"] * (not np.all(np.isfinite(value))))
-        raise ValueError(f"{kind}: {name} must be {demand}, got {value}.")
-
-
-def _is_real(value: Any) -> bool:
-    """Whether a value can be a hyperparameter: a real number, an array of those, or a box of a framework."""
-    if isinstance(value, (float, int)):
-        return not isinstance(value, bool)
-    dtype = getattr(value, "dtype", None)
-    if dtype is None:
-        return is_box(value)
-    return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
 
 
 _CATALOGUE: dict[str, type[Surrogate]] = {}

@@ -8,7 +8,7 @@ from surgrad.meta.adaptive import (
     hybrid,
     predicted_width,
 )
-from surgrad.meta.bijectors import Bijector, free, interval, positive, unconstrained
+from surgrad._bijectors import Bijector, free, interval, positive, unconstrained
 from surgrad.meta.calibration import Calibration, calibrate, default_target
 from surgrad.meta.chosen import Chosen
 from surgrad.meta.diagnosis import Diagnosis, Layer, diagnose

@@ -1,9 +1,9 @@
-"""Hyperparameters with limits as numbers without: what is learned, drawn or perturbed has no limits then."""
+"""Map constrained hyperparameters to unconstrained space, and back."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from surgrad._surrogate import Surrogate
+from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 
 Numbers = Float[Array, "*shape"]
@@ -64,7 +64,7 @@ def interval(low: float, high: float) -> Bijector:
 def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
     """The numbers of a tree without their limits, by path, and the function that makes the tree of such numbers.
 
-    What a surrogate declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, all else `free`. Zero
+    What a class declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, all else `free`. Zero
     cannot be learned as a positive number, and is refused.
 
         >>> import surgrad
@@ -113,20 +113,29 @@ def _spread(bijectors: PyTree, tree: PyTree) -> list[Bijector]:
 
 
 def _declared(tree: PyTree) -> list[Bijector]:
-    """One bijector a leaf, from what surrogates declare of their hyperparameters; a surrogate may hold others."""
+    """One bijector a leaf, from what objects declare of their hyperparameters; they may hold others."""
     found: list[Bijector] = []
-    for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Surrogate)):
-        if not isinstance(node, Surrogate):
+    for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Pytree)):
+        if not isinstance(node, Pytree):
             found.append(free)
             continue
-        limits = {f.name: f.metadata for f in dataclasses.fields(node)}
+        limits = {f.name: f.metadata for f in dataclasses.fields(node)}  # type: ignore[arg-type]
         for (key, *inner), child in _children(node):
-            below = limits.get(key, {}).get("above", None), limits.get(key, {}).get("at_least", None)
-            found += [positive] * inner[0] if 0 in below else _declared(child)
+            declared = for_limits(limits.get(key, {}))
+            found += _declared(child) if declared is free else [declared] * inner[0]
     return found
 
 
-def _children(node: Surrogate) -> list[Any]:
-    """The attributes of a surrogate that hold numbers: name and number of leaves, and value; in the order of leaves."""
+def for_limits(limits: Mapping[str, Any]) -> Bijector:
+    """The bijector of a declared hyperparameter, from the limits that `parameter` notes."""
+    lows = [limits[key] for key in ("above", "at_least") if limits.get(key) is not None]
+    low, high = lows[0] if lows else -np.inf, limits.get("at_most")
+    if high is not None and np.isfinite(low):
+        return interval(low, high)
+    return positive if low == 0 else free
+
+
+def _children(node: Pytree) -> list[Any]:
+    """The attributes of an object that hold numbers: name and number of leaves, and value; in the order of leaves."""
     parts, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node)
     return [((path[0].name, len(jax.tree.leaves(child))), child) for path, child in parts]

@@ -1,0 +1,125 @@
+"""Declared fields of objects: hyperparameters with their ranges, options with their choices, and the checks of both.
+
+A rule stands in the declaration, once: `parameter(10.0, above=0)`, `static(default="mean", choices=(...))`. Values are
+checked when an object is built out of Python or NumPy numbers, never while they are traced, and no device is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from surgrad._frameworks import is_box
+from surgrad._pytree import Pytree
+
+_COMPARED = {"above": (">", np.greater), "at_least": (">=", np.greater_equal), "at_most": ("<=", np.less_equal)}
+_ON_HOST = (float, int, np.ndarray, np.generic)
+
+
+def parameter(
+    default: Any = dataclasses.MISSING,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    finite: bool = True,
+    unit: str = "",
+) -> Any:
+    """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number.
+
+    Parameters:
+        default: value of the field; required if missing.
+        above: lower end of the range, which is not in it.
+        at_least: lower end of the range, which is in it.
+        at_most: upper end of the range, which is in it.
+        finite: whether infinities are out of range.
+        unit: what one is measured in; for the reader.
+    """
+    limits = {"above": above, "at_least": at_least, "at_most": at_most, "finite": finite, "unit": unit}
+    return dataclasses.field(default=default, metadata=limits)
+
+
+def check_fields(tree: Pytree) -> None:
+    """Check all declared fields of an object, see `check_field`."""
+    for field in dataclasses.fields(tree):  # type: ignore[arg-type]
+        check_field(type(tree).__name__, field.name, getattr(tree, field.name), field.metadata)
+
+
+def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
+    """Check one value against the rules of its field.
+
+    Raises:
+        TypeError: it has the wrong type: no real number or array, no flag, nothing that can be called.
+        ValueError: it is out of its range, or none of the choices.
+    """
+    if "above" in rules:
+        _check_parameter(owner, name, value, rules)
+    if rules.get("choices") is not None and value not in rules["choices"]:
+        raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
+    if rules.get("flag") and not isinstance(value, bool):
+        raise TypeError(f"{owner}: {name} must be True or False, got {value!r}.")
+    if "whole" in rules:
+        check_whole(owner, name, value, rules["whole"])
+    if "callable" in rules:
+        check_callable(f"{owner}: {name}", value, rules["callable"])
+
+
+def check_whole(owner: str, name: str, value: Any, least: int) -> None:
+    """Check that a value is a whole number of some size at least.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, Tracer):
+        raise ValueError(
+            f"{owner}: {name} must be a whole number, >= {least}, that is known while the program is traced, got "
+            f"{value}; give a Python integer from outside of jit, grad or vmap."
+        )
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{owner}: {name} must be a whole number, >= {least}, got {value!r}.")
+
+
+def check_callable(what: str, value: Any, expected: str) -> None:
+    """Check that a value can be called, and is not a class in place of an object of it.
+
+    Raises:
+        TypeError: it is a class, or cannot be called.
+    """
+    if isinstance(value, type):
+        raise TypeError(f"{what} is the class {value.__name__}; give an object, {value.__name__}(...).")
+    if not callable(value):
+        raise TypeError(f"{what} must be {expected}, got {value!r}.")
+
+
+def _check_parameter(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
+    if not is_real(value):
+        given = f"an array of {value.dtype}" if isinstance(value, (np.ndarray, jax.Array)) else repr(value)
+        advice = "; convert it with jnp.asarray" if isinstance(value, (list, tuple)) else ""
+        raise TypeError(f"{owner}: {name} must be a real number or array, got {given}{advice}.")
+    if not isinstance(value, _ON_HOST):
+        return
+    array = np.asarray(value)
+    bounds = {key: rules[key] for key in _COMPARED if rules.get(key) is not None and np.isfinite(rules[key])}
+    inside = all(np.all(_COMPARED[key][1](array, bound)) for key, bound in bounds.items())
+    finite = bool(np.all(np.isfinite(array)))
+    if inside and (finite or not (rules.get("finite", True) or np.any(np.isnan(array)))):
+        return
+    demands = [f"{_COMPARED[key][0]} {bound:g}" for key, bound in bounds.items()]
+    demands += [] if finite else ["finite" if rules.get("finite", True) else "a number"]
+    raise ValueError(f"{owner}: {name} must be {' and '.join(demands)}, got {value}.")
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value can be a hyperparameter: a real number, an array of those, or a box of a framework."""
+    if isinstance(value, (float, int)):
+        return not isinstance(value, bool)
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        return is_box(value)
+    return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
