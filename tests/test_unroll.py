@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from surgrad.nn.packed import puts_out_spikes
 
 import surgrad
 from surgrad.nn import ALIF, LI, LIF, AdEx, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import near_divisor
-from surgrad.nn.packed import puts_out_spikes
 
 TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
 ROUNDING = 1e-12  # relative, of sums over 23 steps in float64 in another order, amplified by two derivatives

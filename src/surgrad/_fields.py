@@ -58,8 +58,10 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         TypeError: it has the wrong type: no real number or array, no flag, nothing that can be called.
         ValueError: it is out of its range, or none of the choices.
     """
+    if "above" in rules or "real" in rules:
+        _check_real(owner, name, value)
     if "above" in rules:
-        _check_parameter(owner, name, value, rules)
+        _check_range(owner, name, value, rules)
     if rules.get("choices") is not None and value not in rules["choices"]:
         raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
     if rules.get("flag") and not isinstance(value, bool):
@@ -97,11 +99,14 @@ def check_callable(what: str, value: Any, expected: str) -> None:
         raise TypeError(f"{what} must be {expected}, got {value!r}.")
 
 
-def _check_parameter(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
+def _check_real(owner: str, name: str, value: Any) -> None:
     if not is_real(value):
         given = f"an array of {value.dtype}" if isinstance(value, (np.ndarray, jax.Array)) else repr(value)
         advice = "; convert it with jnp.asarray" if isinstance(value, (list, tuple)) else ""
         raise TypeError(f"{owner}: {name} must be a real number or array, got {given}{advice}.")
+
+
+def _check_range(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
     if not isinstance(value, _ON_HOST):
         return
     array = np.asarray(value)

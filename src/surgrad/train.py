@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn.contract import promises
+from surgrad.nn.sequential import flat
 from surgrad.tasks import Dataset
 
 try:
@@ -80,22 +81,18 @@ def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
 
 
 def score(network: Sequential, data: Dataset) -> Score:
-    """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step."""
-    outputs = network.outputs(data.spikes())
+    """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step.
+
+    The spike rate is the mean over the layers that promise spikes (`spiking`), also of networks inside of the network;
+    NaN where there is none.
+    """
+    parts = [part for _, part in flat(network)]
+    outputs = Sequential(*parts).outputs(data.spikes())
     logits = outputs[-1].max(axis=0)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
-    rates = [spikes.mean() for part, spikes in zip(network.parts, outputs, strict=True) if _spikes(part)]
-    spike_rate = jnp.stack(rates).mean() if rates else jnp.full((), jnp.nan)
+    spikes = [jnp.mean(o, dtype=jnp.float32) for p, o in zip(parts, outputs, strict=True) if promises(p, "spiking")]
+    spike_rate = jnp.stack(spikes).mean() if spikes else jnp.full((), jnp.nan)
     return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, spike_rate)
-
-
-def _spikes(part: Any) -> bool:
-    """Whether a part has a surrogate."""
-    return any(map(_is_surrogate, jax.tree.leaves(part, is_leaf=_is_surrogate)))
-
-
-def _is_surrogate(leaf: Any) -> bool:
-    return isinstance(leaf, Surrogate)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:

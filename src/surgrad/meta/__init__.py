@@ -1,5 +1,6 @@
 """Learning the surrogate: calibration before training, tuning beside it, derivatives through it, and diagnosis."""
 
+from surgrad._bijectors import Bijector, free, interval, positive, unconstrained
 from surgrad.meta.adaptive import (
     HybridSpike,
     adapt_temperature,
@@ -8,7 +9,6 @@ from surgrad.meta.adaptive import (
     hybrid,
     predicted_width,
 )
-from surgrad._bijectors import Bijector, free, interval, positive, unconstrained
 from surgrad.meta.calibration import Calibration, calibrate, default_target
 from surgrad.meta.chosen import Chosen
 from surgrad.meta.diagnosis import Diagnosis, Layer, diagnose

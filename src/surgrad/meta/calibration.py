@@ -13,7 +13,7 @@ from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
-from surgrad.nn import Recurrent
+from surgrad.nn.contract import promises
 from surgrad.tasks import Dataset, Split
 
 BASE, GROWTH = 0.167, 0.1
@@ -135,4 +135,4 @@ def _inputs(batch: Any) -> Array:
 
 
 def _is_recurrent(leaf: Any) -> bool:
-    return isinstance(leaf, Recurrent)
+    return promises(leaf, "feeds_back")

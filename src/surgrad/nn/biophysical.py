@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from surgrad._pytree import Pytree, static
+from surgrad._fields import parameter
 from surgrad._types import Membrane, Parameter, Spikes
-from surgrad.nn.admission import require_above, require_parameters, require_positive
-from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps, like
+from surgrad.nn.checks import check_above, returned
+from surgrad.nn.contract import Cell, flag, spike_function
+from surgrad.nn.dtypes import like, wide
+from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps
 
 
 class AdExState(NamedTuple):
@@ -25,7 +27,7 @@ class AdExState(NamedTuple):
     recovery: Current
 
 
-class AdEx(Pytree):
+class AdEx(Cell):
     """Adaptive exponential integrate-and-fire neurons.
 
     C dV/dt = -g_L (V - E_L) + g_L Δ_T e^((V - V_T)/Δ_T) - w + I, τ_w dw/dt = a (V - E_L) - w; a spike at v_peak
@@ -58,25 +60,27 @@ class AdEx(Pytree):
     neuronal activity.
     """
 
-    spike: Callable[[Membrane], Spikes]
-    capacitance: Parameter = 281.0
-    g_leak: Parameter = 30.0
-    e_leak: Parameter = -70.6
-    v_threshold: Parameter = -50.4
-    slope_factor: Parameter = 2.0
-    tau_w: Parameter = 144.0
-    a: Parameter = 4.0
-    b: Parameter = 80.5
-    v_reset: Parameter = -70.6
-    v_peak: Parameter = 20.0
-    scale: Parameter = 90.6
-    dt: Parameter = 0.1
-    reset_detached: bool = static(default=False, kw_only=True)
+    spiking = elementwise = True
+    linear_response = False
+
+    spike: Callable[[Membrane], Spikes] = spike_function()
+    capacitance: Parameter = parameter(281.0, above=0, unit="pF")
+    g_leak: Parameter = parameter(30.0, above=0, unit="nS")
+    e_leak: Parameter = parameter(-70.6, unit="mV")
+    v_threshold: Parameter = parameter(-50.4, unit="mV")
+    slope_factor: Parameter = parameter(2.0, above=0, unit="mV")
+    tau_w: Parameter = parameter(144.0, above=0, unit="ms")
+    a: Parameter = parameter(4.0)
+    b: Parameter = parameter(80.5)
+    v_reset: Parameter = parameter(-70.6, unit="mV")
+    v_peak: Parameter = parameter(20.0, unit="mV")
+    scale: Parameter = parameter(90.6, above=0, unit="mV")
+    dt: Parameter = parameter(0.1, above=0, unit="ms")
+    reset_detached: bool = flag()
 
     def __post_init__(self) -> None:
-        require_positive(self, "capacitance", "g_leak", "slope_factor", "tau_w", "scale", "dt")
-        require_above(self, "v_peak", "v_reset")
-        require_parameters(self)
+        super().__post_init__()
+        check_above(self, "v_peak", "v_reset")
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> AdExState:
         """The resting state of a shape, `(*batch, neurons)`: V = E_L, w = 0.
@@ -94,22 +98,23 @@ class AdEx(Pytree):
             TypeError: the state is not what `init` makes.
             ValueError: state, current and parameters differ in shape.
         """
-        current = admitted(self, state, AdExState, current)
+        x, current = current, admitted(self, state, AdExState, current)
         v, w = state
         rest, dt = like(v, self.e_leak), like(v, self.dt)
         drift = current - w - like(v, self.g_leak) * (v - rest)
         voltage = v + dt / like(v, self.capacitance) * drift + self._upstroke(v)
         recovery = w + dt / like(v, self.tau_w) * (like(v, self.a) * (v - rest) - w)
         voltage, spikes = _fire_and_fall(self, voltage, self.v_reset)
-        return AdExState(voltage, recovery + like(v, self.b) * spikes), spikes
+        return AdExState(voltage, recovery + like(v, self.b) * spikes), returned(spikes, x)
 
     def _upstroke(self, v: Voltage) -> Voltage:
         """What the exponential adds to the voltage in one step, capped in the exponent."""
-        gain = self.dt * self.g_leak * self.slope_factor / self.capacitance
-        cap = like(v, jnp.log((self.v_peak - self.v_reset) / jnp.asarray(gain)))
-        exponent = (v - like(v, self.v_threshold)) / like(v, self.slope_factor)
+        slope_factor = like(v, self.slope_factor)
+        gain = like(v, self.dt) * like(v, self.g_leak) * slope_factor / like(v, self.capacitance)
+        cap = jnp.log((like(v, self.v_peak) - like(v, self.v_reset)) / gain)
+        exponent = (v - like(v, self.v_threshold)) / slope_factor
         # A `minimum` would keep a float for the derivative where this keeps a bit.
-        return like(v, gain) * jnp.exp(jnp.where(exponent < cap, exponent, cap))
+        return gain * jnp.exp(jnp.where(exponent < cap, exponent, cap))
 
 
 class IzhikevichState(NamedTuple):
@@ -119,7 +124,7 @@ class IzhikevichState(NamedTuple):
     recovery: Voltage
 
 
-class Izhikevich(Pytree):
+class Izhikevich(Cell):
     """Izhikevich's neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I, du/dt = a (b v - u); a spike puts v to c, u to u + d.
 
     The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but for
@@ -140,20 +145,22 @@ class Izhikevich(Pytree):
     Source: Izhikevich (2003), Simple model of spiking neurons, equations 1 to 3.
     """
 
-    spike: Callable[[Membrane], Spikes]
-    a: Parameter = 0.02
-    b: Parameter = 0.2
-    c: Parameter = -65.0
-    d: Parameter = 8.0
-    v_peak: Parameter = 30.0
-    scale: Parameter = 95.0
-    dt: Parameter = 0.5
-    reset_detached: bool = static(default=False, kw_only=True)
+    spiking = elementwise = True
+    linear_response = False
+
+    spike: Callable[[Membrane], Spikes] = spike_function()
+    a: Parameter = parameter(0.02)
+    b: Parameter = parameter(0.2)
+    c: Parameter = parameter(-65.0)
+    d: Parameter = parameter(8.0)
+    v_peak: Parameter = parameter(30.0, unit="mV")
+    scale: Parameter = parameter(95.0, above=0, unit="mV")
+    dt: Parameter = parameter(0.5, above=0, unit="ms")
+    reset_detached: bool = flag()
 
     def __post_init__(self) -> None:
-        require_positive(self, "scale", "dt")
-        require_above(self, "v_peak", "c")
-        require_parameters(self)
+        super().__post_init__()
+        check_above(self, "v_peak", "c")
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> IzhikevichState:
         """The resting state of a shape, `(*batch, neurons)`: the stable zero of 0.04 v² + (5 - b) v + 140, u = b v.
@@ -164,6 +171,7 @@ class Izhikevich(Pytree):
             ValueError: a parameter does not broadcast to the shape.
         """
         b = jnp.asarray(self.b)
+        b = b.astype(wide(b.dtype))
         square = (5 - b) ** 2 - 4 * 0.04 * 140
         root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         voltage = at_rest(self, shape, dtype, (b - 5 - root) / (2 * 0.04))
@@ -171,13 +179,13 @@ class Izhikevich(Pytree):
 
     def __call__(self, state: IzhikevichState, current: Current) -> tuple[IzhikevichState, Spikes]:
         """One step under a current, in mV/ms: the state after the reset, and the spikes. Raises as `AdEx` does."""
-        current = admitted(self, state, IzhikevichState, current)
+        x, current = current, admitted(self, state, IzhikevichState, current)
         v, u = state
         dt = like(v, self.dt)
         voltage = v + dt * (0.04 * jnp.square(v) + 5 * v + 140 - u + current)
         recovery = u + dt * like(v, self.a) * (like(v, self.b) * v - u)
         voltage, spikes = _fire_and_fall(self, voltage, self.c)
-        return IzhikevichState(voltage, recovery + like(v, self.d) * spikes), spikes
+        return IzhikevichState(voltage, recovery + like(v, self.d) * spikes), returned(spikes, x)
 
 
 def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from surgrad._types import PyTree
-
-Keep = Literal["all", "last"]
+from surgrad.nn.contract import promises, runs_over_time
 
 Evaluate = Callable[[Any, PyTree, PyTree], tuple[PyTree, PyTree]]
 """All steps of a cell: `(cell, state, inputs) -> (state, outputs)`."""
+
+_NUMBERS = (float, np.generic, np.ndarray, jax.Array, jax.ShapeDtypeStruct)
 
 SMALL_WEIGHTS = 128 * 1024
 """Bytes of weights that stay in a core's cache from step to step, so that chunks would only cost."""
@@ -27,26 +29,21 @@ MANY_ROWS = 8192
 """The same on an accelerator, which a large product fills. Not measured."""
 
 
-def chunk_length(cell: Any, state: PyTree, inputs: PyTree, time: int) -> int:
+def chunk_length(cell: Any, inputs: PyTree, time: int) -> int:
     """Steps to evaluate at once: about as many as give `ROWS` rows.
 
-    On a CPU there are two exceptions: small weights are best taken step by step, and parts that say so all at once.
+    On a CPU there are two exceptions: small weights are best taken step by step, and layers that promise
+    `whole_sequence` all at once. A time or a batch that is symbolic has no size to choose by.
     """
-    if not hasattr(cell, "over_time") or time <= 1:
+    batch = max((math.prod(jnp.shape(leaf)[1:-1]) for leaf in jax.tree.leaves(inputs)), default=1)
+    if not runs_over_time(cell) or (isinstance(time, int) and time <= 1):
         return 1
     backend = jax.default_backend()
-    if backend == "cpu" and _takes_all_at_once(cell):
+    if backend == "cpu" and promises(cell, "whole_sequence"):
         return time
-    if backend == "cpu" and size_of(cell) <= SMALL_WEIGHTS:
+    if not isinstance(time, int) or not isinstance(batch, int) or (backend == "cpu" and size_of(cell) <= SMALL_WEIGHTS):
         return 1
-    batch = max((math.prod(jnp.shape(leaf)[1:-1]) for leaf in jax.tree.leaves(inputs)), default=1)
     return near_divisor(time, math.ceil(ROWS.get(backend, MANY_ROWS) / max(batch, 1)))
-
-
-def _takes_all_at_once(cell: Any) -> bool:
-    """Whether a part has, and says yes to, `all_at_once`: it is slow inside of XLA's loops on a CPU."""
-    parts = jax.tree.leaves(cell, is_leaf=lambda part: hasattr(part, "all_at_once"))
-    return any(getattr(part, "all_at_once", False) for part in parts)
 
 
 def near_divisor(time: int, length: int) -> int:
@@ -88,7 +85,7 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
 
 def size_of(tree: PyTree) -> int:
     """Bytes of all arrays in a tree."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "dtype") or isinstance(leaf, float)]
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, _NUMBERS)]
     return sum(math.prod(jnp.shape(leaf)) * jnp.result_type(leaf).itemsize for leaf in leaves)
 
 
@@ -120,4 +117,4 @@ def _residuals(function: Callable[..., Any], *arguments: PyTree) -> Any:
 
 def _is_real(leaf: Any) -> bool:
     """Whether a leaf is a floating number; a cell may also be a function, or hold whole numbers."""
-    return isinstance(leaf, float) or (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating))
+    return isinstance(leaf, _NUMBERS) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)

@@ -1,12 +1,13 @@
 """Cells of leaky membranes: one step of a population of neurons, `(state, input) -> (state, output)`, as scan wants it.
 
-Time is counted in steps. A state is a named tuple whose parts have one shape, `(*batch, neurons)`, and whose dtype
-rules: inputs and parameters are cast to it. NaN in an input makes the voltage NaN, which never spikes again: a neuron
-that has met NaN is silent, not an error. An infinite voltage spikes; a soft reset leaves it infinite, and a hard one
-makes it NaN (∞ - ∞), since telling it apart would keep a mask for the derivative at every step.
+Time is counted in steps. A state is a named tuple whose parts have one shape, `(*batch, neurons)`, and one type,
+float32 or wider, to which inputs and parameters are cast; spikes come out in the type of the input. NaN in an input
+makes the voltage NaN, which never spikes again: a neuron that has met NaN is silent, not an error. An infinite voltage
+spikes; a soft reset leaves it infinite, and a hard one makes it NaN (∞ - ∞), since telling it apart would keep a mask
+for the derivative at every step.
 
 Parameters are checked where they are built as numbers, not while they are traced. A time constant that is trained
-stays positive by its logarithm: learn ℓ, and use `cell.replace(tau=jnp.exp(ℓ))` inside of the loss.
+stays positive by its logarithm, see `partition`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from surgrad._pytree import Pytree
+from surgrad._fields import parameter
 from surgrad._types import Parameter, Spikes
-from surgrad.nn.admission import require_parameters, require_positive
-from surgrad.nn.membrane import Current, ThresholdCell, Voltage, Waiting, admitted, at_rest, decayed, like
+from surgrad.nn.checks import returned
+from surgrad.nn.contract import Cell
+from surgrad.nn.dtypes import like
+from surgrad.nn.membrane import Current, ThresholdCell, Voltage, Waiting, admitted, at_rest, decayed
 
 
 class LIState(NamedTuple):
@@ -28,18 +31,17 @@ class LIState(NamedTuple):
     voltage: Voltage
 
 
-class LI(Pytree):
+class LI(Cell):
     """Leaky integrators, v ← e^(-1/τ) v + I; the output is the voltage.
 
     Parameters:
         tau: time constant, in steps, > 0, infinite without leak; one value, or one a neuron (the last axis).
     """
 
-    tau: Parameter = 10.0
+    spiking = False
+    elementwise = True
 
-    def __post_init__(self) -> None:
-        require_positive(self, "tau")
-        require_parameters(self)
+    tau: Parameter = parameter(10.0, above=0, finite=False, unit="steps")
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage.
@@ -85,6 +87,8 @@ class LIF(ThresholdCell):
         refractory: whole steps after a spike in which the neuron cannot spike, >= 0.
     """
 
+    spiking = elementwise = linear_response = True
+
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, ready to spike.
 
@@ -101,9 +105,9 @@ class LIF(ThresholdCell):
             TypeError: the state is not what `init` makes.
             ValueError: state, current and parameters differ in shape.
         """
-        current = admitted(self, state, LIFState, current)
+        x, current = current, admitted(self, state, LIFState, current)
         voltage, waiting, spikes = self._integrate(state, current, like(current, self.threshold))
-        return LIFState(voltage, waiting), spikes
+        return LIFState(voltage, waiting), returned(spikes, x)
 
 
 class CuBaLIFState(NamedTuple):
@@ -124,11 +128,9 @@ class CuBaLIF(ThresholdCell):
         tau_syn: time constant τ_syn of the synaptic current, in steps, > 0; one value, or one a neuron.
     """
 
-    tau_syn: Parameter = 5.0
+    spiking = elementwise = linear_response = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "tau_syn")
+    tau_syn: Parameter = parameter(5.0, above=0, finite=False, unit="steps")
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> CuBaLIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, no current. Raises as `LIF.init`."""
@@ -137,10 +139,10 @@ class CuBaLIF(ThresholdCell):
 
     def __call__(self, state: CuBaLIFState, current: Current) -> tuple[CuBaLIFState, Spikes]:
         """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
-        current = admitted(self, state, CuBaLIFState, current)
+        x, current = current, admitted(self, state, CuBaLIFState, current)
         current = decayed(state.current, self.tau_syn) + current
         voltage, waiting, spikes = self._integrate(state, current, like(current, self.threshold))
-        return CuBaLIFState(voltage, current, waiting), spikes
+        return CuBaLIFState(voltage, current, waiting), returned(spikes, x)
 
 
 class ALIFState(NamedTuple):
@@ -166,12 +168,10 @@ class ALIF(ThresholdCell):
         beta: rise β of the threshold with a spike, in units of the voltage; one value, or one a neuron.
     """
 
-    tau_adaptation: Parameter = 100.0
-    beta: Parameter = 0.1
+    spiking = elementwise = linear_response = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "tau_adaptation")
+    tau_adaptation: Parameter = parameter(100.0, above=0, finite=False, unit="steps")
+    beta: Parameter = parameter(0.1)
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> ALIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, not adapted. Raises as `LIF.init`."""
@@ -180,8 +180,8 @@ class ALIF(ThresholdCell):
 
     def __call__(self, state: ALIFState, current: Current) -> tuple[ALIFState, Spikes]:
         """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
-        current = admitted(self, state, ALIFState, current)
+        x, current = current, admitted(self, state, ALIFState, current)
         threshold = like(current, self.threshold) + like(current, self.beta) * state.adaptation
         voltage, waiting, spikes = self._integrate(state, current, threshold)
         adaptation = decayed(state.adaptation, self.tau_adaptation) + spikes
-        return ALIFState(voltage, adaptation, waiting), spikes
+        return ALIFState(voltage, adaptation, waiting), returned(spikes, x)

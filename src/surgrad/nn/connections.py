@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from surgrad._pytree import Pytree, static
-from surgrad.nn.admission import require_flag, require_real, require_real_input, require_whole
+from surgrad._fields import check_whole
+from surgrad._pytree import static
+from surgrad.nn.checks import real_array
+from surgrad.nn.contract import Connection, flag
+from surgrad.nn.dtypes import like, promoted, wide
+from surgrad.nn.loops import on_explicit_mesh
 
 
-class Dense(Pytree):
+def weight_array() -> Any:
+    """A declared field that holds an array of real numbers."""
+    return dataclasses.field(metadata={"real": True})
+
+
+class Dense(Connection):
     """Weighted sums of all inputs, x W + b, along the last axis.
 
     Booleans and whole numbers (events, frames of bytes) count as numbers of the type of the weights.
@@ -26,13 +36,14 @@ class Dense(Pytree):
             rounding. It pays on a CPU where few inputs are not zero: spikes. Needs `pip install "surgrad[events]"`.
     """
 
-    weights: Float[Array, "inputs outputs"]
-    bias: Float[Array, " outputs"]
-    event_driven: bool = static(default=False, kw_only=True)
+    takes_time = weighted = True
+
+    weights: Float[Array, "inputs outputs"] = weight_array()
+    bias: Float[Array, " outputs"] = weight_array()
+    event_driven: bool = flag()
 
     def __post_init__(self) -> None:
-        require_real(self, "weights", "bias")
-        require_flag(self, "event_driven")
+        super().__post_init__()
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
         if len(weights) != 2 or bias != weights[1:]:
             raise ValueError(
@@ -56,14 +67,17 @@ class Dense(Pytree):
             TypeError: x is complex.
             ValueError: the last axis of x is not as long as the weights are high.
         """
-        x, inputs = jnp.asarray(x), self.weights.shape[0]
-        require_real_input(self, x)
+        x, inputs = real_array(self, x), self.weights.shape[0]
         if x.shape[-1:] != (inputs,):
             raise ValueError(f"Dense: the last axis of the input must be {inputs} long, got shape {x.shape}.")
-        return product(x, self.weights, self.event_driven) + self.bias
+        return with_bias(product(x, self.weights, self.event_driven), self.bias)
+
+    def with_weights(self, weights: Array) -> Dense:
+        """The same layer with other weights, and a bias of zero."""
+        return self.replace(weights=weights, bias=jnp.zeros_like(self.bias))
 
 
-class Conv(Pytree):
+class Conv(Connection):
     """Convolution (cross-correlation, as usual) along one or two axes of space, channels last.
 
     Parameters:
@@ -73,25 +87,22 @@ class Conv(Pytree):
         padding: `"SAME"`, zeros around, so that there are ⌈places / stride⌉ outputs, or `"VALID"`, no zeros.
     """
 
-    weights: Float[Array, "*space inputs outputs"]
-    bias: Float[Array, " outputs"]
-    stride: int = static(default=1, kw_only=True)
-    padding: str = static(default="SAME", kw_only=True)
+    takes_time = weighted = True
+    whole_sequence = True  # XLA runs convolutions ten times slower inside of a loop on a CPU.
 
-    all_at_once: ClassVar[bool] = True
-    """XLA runs convolutions ten times slower inside of a loop on a CPU: `unroll` takes the whole sequence."""
+    weights: Float[Array, "*space inputs outputs"] = weight_array()
+    bias: Float[Array, " outputs"] = weight_array()
+    stride: int = static(default=1, kw_only=True, whole=1)
+    padding: str = static(default="SAME", kw_only=True, choices=("SAME", "VALID"))
 
     def __post_init__(self) -> None:
-        require_real(self, "weights", "bias")
+        super().__post_init__()
         weights, bias = jnp.shape(self.weights), jnp.shape(self.bias)
         if len(weights) not in (3, 4) or bias != weights[-1:]:
             raise ValueError(
                 f"Conv: weights must be (width, inputs, outputs) or (height, width, inputs, outputs) and bias "
                 f"(outputs,), got shapes {weights} and {bias}; Conv.random(key, window, inputs, outputs) draws them."
             )
-        require_whole("Conv", "stride", self.stride)
-        if self.padding not in ("SAME", "VALID"):
-            raise ValueError(f"Conv: padding must be 'SAME' or 'VALID', got {self.padding!r}.")
 
     @classmethod
     def random(
@@ -115,22 +126,28 @@ class Conv(Pytree):
             ValueError: x has no axes of space, or fewer places there than a kernel without padding, or another number
                 of channels than the kernel.
         """
-        x, (*window, _, outputs) = jnp.asarray(x), self.weights.shape
-        require_real_input(self, x)
-        self._require_fit(x.shape)
-        dtype, letters = jnp.result_type(x, self.weights), "HW"[-len(window) :]
+        x, (*window, _, outputs) = real_array(self, x), self.weights.shape
+        self._check_fit(x.shape)
+        dtype, letters = promoted(x, self.weights), "HW"[-len(window) :]
         leading, image = x.shape[: -len(window) - 1], x.shape[-len(window) - 1 :]
-        images = x.reshape(math.prod(leading), *image).astype(dtype)
+        # Of axes that are merged, only the first may be sharded: time, which is not, goes behind the batch.
+        turn = len(leading) > 1 and on_explicit_mesh()
+        turned = jnp.moveaxis(x, 0, len(leading) - 1) if turn else x
         y = jax.lax.conv_general_dilated(
-            images,
-            jnp.asarray(self.weights, dtype),
+            turned.reshape(math.prod(leading), *image).astype(dtype),
+            self.weights.astype(dtype),
             (self.stride,) * len(window),
             self.padding,
             dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
         )
-        return y.reshape(*leading, *y.shape[1:-1], outputs) + self.bias
+        y = y.reshape(*turned.shape[: len(leading)], *y.shape[1:-1], outputs)
+        return with_bias(jnp.moveaxis(y, len(leading) - 1, 0) if turn else y, self.bias)
 
-    def _require_fit(self, given: tuple[int, ...]) -> None:
+    def with_weights(self, weights: Array) -> Conv:
+        """The same layer with other weights, and a bias of zero."""
+        return self.replace(weights=weights, bias=jnp.zeros_like(self.bias))
+
+    def _check_fit(self, given: tuple[int, ...]) -> None:
         *window, inputs, _ = self.weights.shape
         least = window if self.padding == "VALID" else [1] * len(window)
         space = given[-len(window) - 1 : -1]
@@ -141,7 +158,7 @@ class Conv(Pytree):
         raise ValueError(f"Conv: the input must be (..., {expected}, {inputs} channels), got shape {given}.")
 
 
-class Pool(Pytree):
+class Pool(Connection):
     """The mean, sum or maximum of windows that do not overlap, along the axes of space, channels last.
 
     Parameters:
@@ -149,16 +166,18 @@ class Pool(Pytree):
         kind: `"mean"`, `"sum"` or `"max"`, whose derivative equal values share.
     """
 
+    takes_time = True
+
     window: tuple[int, ...] = static()
-    kind: str = static(default="mean", kw_only=True)
+    kind: str = static(default="mean", kw_only=True, choices=("mean", "sum", "max"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.window, (tuple, list)) or not self.window:
             raise ValueError(f"Pool: window must be a tuple, one length an axis of space, got {self.window!r}.")
         self.window = tuple(self.window)
-        require_whole("Pool", "window", *self.window)
-        if self.kind not in ("mean", "sum", "max"):
-            raise ValueError(f"Pool: kind must be 'mean', 'sum' or 'max', got {self.kind!r}.")
+        for length in self.window:
+            check_whole("Pool", "window", length, 1)
 
     def __call__(self, x: Float[Array, "... channels"]) -> Float[Array, "... channels"]:
         """Pooled windows, `(..., *space, channels)`.
@@ -175,20 +194,20 @@ class Pool(Pytree):
         kept = x[(..., *(slice(c * w) for c, w in zip(counts, self.window, strict=True)), slice(None))]
         split = [n for pair in zip(counts, self.window, strict=True) for n in pair]
         windows = kept.reshape(*shape[: -axes - 1], *split, *channels)
-        return getattr(windows, self.kind)(axis=tuple(range(-2 * axes, -1, 2)))
+        reduce = {"mean": jnp.mean, "sum": jnp.sum, "max": jnp.max}[self.kind]
+        return reduce(windows, axis=tuple(range(-2 * axes, -1, 2)))
 
 
-class Flatten(Pytree):
+class Flatten(Connection):
     """The last axes, of space and channels say, as one.
 
     Parameters:
         axes: how many axes, >= 1.
     """
 
-    axes: int = static()
+    takes_time = True
 
-    def __post_init__(self) -> None:
-        require_whole("Flatten", "axes", self.axes)
+    axes: int = static(whole=1)
 
     def __call__(self, x: Float[Array, ...]) -> Float[Array, ...]:
         """The array with its last axes as one.
@@ -207,14 +226,24 @@ def normal(kind: type, key: Array, shape: tuple[int, ...], gain: float) -> Array
     Raises:
         ValueError: a length is not a whole number, >= 1.
     """
-    require_whole(f"{kind.__name__}.random", "lengths", *shape)
+    for length in shape:
+        check_whole(f"{kind.__name__}.random", "lengths", length, 1)
     return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 
 
 def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
-    """The product x W, through the elements of x that are not zero if told so."""
+    """The product x W, through the elements of x that are not zero if told so; events count as floating numbers."""
+    x, weights = jnp.asarray(x), jnp.asarray(weights)
+    dtype = promoted(x, weights)
+    x, weights = x.astype(dtype), weights.astype(dtype)
     if not event_driven:
         return x @ weights
     from surgrad.nn.events import event_product
 
     return event_product(x, weights)
+
+
+def with_bias(y: Float[Array, "... outputs"], bias: Array) -> Float[Array, "... outputs"]:
+    """The sum y + b in the type of y, whose gradient by b is summed in float32 at least."""
+    of_sum = wide(y.dtype)
+    return (y.astype(of_sum) + like(y.astype(of_sum), bias)).astype(y.dtype)

@@ -8,26 +8,34 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from surgrad._pytree import Pytree, static
-from surgrad.nn.admission import floating, require_real_input, require_same, require_state, sizes
+from surgrad._fields import check_whole
+from surgrad._pytree import static
+from surgrad.nn.checks import check_same, check_state, real_array, sizes
+from surgrad.nn.contract import Cell
+from surgrad.nn.dtypes import floating
 
 Buffer = Float[Array, "steps *batch neurons"]
 
 
-class Delay(Pytree):
+class Delay(Cell):
     """A cell that puts out its input of some steps before, y[t] = x[t - d], and zeros until there is one.
 
     Parameters:
         steps: whole steps d of delay, >= 0; one number, or one a neuron (the last axis).
     """
 
+    relays = True
+
     steps: int | tuple[int, ...] = static()
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.steps, object)  # which takes ragged lists too, to be refused in words
-        if given.ndim > 1 or not given.size or not all(map(_is_whole, given.flat)):
-            raise ValueError(f"Delay: steps must be whole, >= 0, one number or one a neuron, got {self.steps!r}.")
-        self.steps = tuple(map(int, given)) if given.ndim else int(given)
+        several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
+        given = list(self.steps) if several else [self.steps]  # type: ignore[arg-type]
+        if not given:
+            raise ValueError("Delay: steps must be one whole number, or one a neuron, got none.")
+        for steps in given:
+            check_whole("Delay", "steps, one number or one a neuron,", steps, 0)
+        self.steps = tuple(map(int, given)) if several else int(given[0])
 
     @property
     def _longest(self) -> int:
@@ -60,20 +68,19 @@ class Delay(Pytree):
         Raises:
             TypeError, ValueError: as of one step.
         """
-        require_state(self, state)
+        check_state(self, state)
         if state.shape[:1] != (self._longest,):
             held = f"{self._longest} steps, (steps, *batch, neurons)"
             raise ValueError(f"Delay: the state must hold {held}, as init makes it, got shape {state.shape}.")
-        inputs = jnp.asarray(inputs)
-        require_real_input(self, inputs)
-        require_same(self, state.shape[1:], inputs.shape[1:])
-        known, time = jnp.concatenate([state, inputs.astype(state.dtype)]), len(inputs)
+        inputs = real_array(self, inputs)
+        check_same(self, state.shape[1:], inputs.shape[1:])
+        time, narrow = inputs.shape[0], floating(inputs.dtype)
+        inputs = inputs.astype(state.dtype)
+        # Over a mesh, the zeros of a new state must vary and be sharded as the inputs.
+        state = state + jnp.zeros_like(inputs, shape=(1, *inputs.shape[1:]))
+        known = jnp.concatenate([state, inputs])
         if isinstance(self.steps, int):
-            return known[time:], known[:time]
-        when = np.arange(time)[:, None] + self._longest - np.array(self.steps)
+            return known[time:], known[:time].astype(narrow)
+        when = jnp.arange(time)[:, None] + (self._longest - np.array(self.steps))[None]
         when = when.reshape(time, *(1,) * (known.ndim - 2), len(self.steps))
-        return known[time:], jnp.take_along_axis(known, when, axis=0)
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and int(number) >= 0
+        return known[time:], jnp.take_along_axis(known, when, axis=0).astype(narrow)

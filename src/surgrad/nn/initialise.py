@@ -15,19 +15,13 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from surgrad.nn.admission import described
-from surgrad.nn.biophysical import AdEx, Izhikevich
-from surgrad.nn.connections import Conv, Dense, Flatten, Pool
-from surgrad.nn.delay import Delay
+from surgrad.nn.contract import denies, described, is_cell, promises
 from surgrad.nn.recurrent import Recurrent
-from surgrad.nn.sequential import Function, Sequential, is_cell
+from surgrad.nn.sequential import Sequential, flat
 from surgrad.nn.unroll import unroll
 
 IMPULSE = 1e-3
 """Of the threshold: an input that no neuron spikes from."""
-
-PASSING = (Delay, Pool, Flatten, Function)
-"""What may stand between a connection and its neurons."""
 
 
 class _Aim(NamedTuple):
@@ -64,13 +58,15 @@ def fluctuation_driven(
     on the inputs and the responses on the cells. Biases become zero. What does not lead to a cell with a threshold
     (a readout) stays as it is.
 
-    Between a connection and its cell there may be `Delay`, `Flatten`, `Pool` and functions. What the last two make of
-    a constant current and of the variance of the currents over time scales ε̄ and ε̂, as it should where they are
-    linear. A cell behind a `Flatten` whose parameters differ from neuron to neuron counts by the mean of its neurons.
+    Between a connection and its cell there may be delays (cells that promise `relays`) and connections without
+    weights: `Pool`, `Flatten`, functions. What they make of a constant current and of the variance of the currents
+    over time scales ε̄ and ε̂, as it should where they are linear. A cell behind a `Flatten` whose parameters differ
+    from neuron to neuron counts by the mean of its neurons.
 
     Parameters:
-        network: its `Dense` and `Conv` that lead to a cell with a threshold get new weights, and a `Recurrent` around
-            such a cell that they lead to; also in networks inside of it.
+        network: its connections that promise `weighted` (`Dense`, `Conv`) and lead to a cell that promises a
+            `linear_response` get new weights, and a `Recurrent` around such a cell that they lead to; also in networks
+            inside of it. What leads to a readout, a cell that says `spiking = False`, stays as it is.
         key: of the random weights.
         inputs: a batch of typical inputs, `(time, *batch, inputs)`, longer than the membranes remember.
         xi: ξ, > 0; the smaller, the more spikes. The paper finds 1 to 3 good.
@@ -80,20 +76,20 @@ def fluctuation_driven(
     Raises:
         TypeError: the network is no `Sequential`.
         ValueError: an argument is out of its range; a layer gets no spikes at all, so that no weights could help, or
-            NaN; a connection leads to neurons without a linear response from rest, AdEx or Izhikevich's, or to a
-            `Recurrent` around more than one cell. The message names the part.
+            NaN; a connection leads to a cell that does not promise a linear response (AdEx, Izhikevich's, one of
+            your own), or to a `Recurrent` around more than one cell. The message names the part.
     """
     _require(xi=(xi, xi > 0, "> 0"), mean=(mean, mean < 1, "< 1"))
     _require(feedforward=(feedforward, 0 < feedforward <= 1, "above 0 to 1"))
     aim, inputs = _Aim(xi, mean, feedforward), _admitted(network, inputs)
-    places, parts = [place for place, _ in _flat(network)], [part for _, part in _flat(network)]
+    places, parts = map(list, zip(*flat(network), strict=True)) if len(network) else ([], [])
     driven = set()  # recurrent cells whose inputs have got their weights
     for index, (place, part) in enumerate(zip(places, parts, strict=True)):
         key, own = jax.random.split(key)
         if index in driven:
             part = _recurrent(own, part, inputs, aim, place)
-        elif isinstance(part, Dense | Conv):
-            between = list(itertools.takewhile(lambda p: isinstance(p, PASSING), parts[index + 1 :]))
+        elif promises(part, "weighted") and not is_cell(part):
+            between = list(itertools.takewhile(_passes, parts[index + 1 :]))
             ahead = index + 1 + len(between)
             if ahead < len(parts) and _neurons(parts[ahead], place) is not None:
                 part = _connected(own, part, between, parts[ahead], inputs, aim, place)
@@ -120,44 +116,45 @@ def _admitted(network: Any, inputs: Any) -> Array:
     return x
 
 
-def _flat(network: Sequential, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All parts, in order, also of networks inside, and their places: `"2"`, or `"2.0"` inside of part 2."""
-    for index, part in enumerate(network):
-        if isinstance(part, Sequential):
-            yield from _flat(part, f"{path}{index}.")
-        else:
-            yield f"{path}{index}", part
+def _passes(part: Any) -> bool:
+    """Whether a part may stand between a connection and its neurons."""
+    return promises(part, "relays") if is_cell(part) else not promises(part, "weighted")
 
 
 def _rebuilt(network: Sequential, parts: Iterator[Any]) -> Sequential:
     """A network of the same form out of other parts."""
-    parts_of_it = [_rebuilt(part, parts) if isinstance(part, Sequential) else next(parts) for part in network]
+    parts_of_it = [_rebuilt(part, parts) if promises(part, "in_order") else next(parts) for part in network]
     return network.replace(parts=tuple(parts_of_it))
 
 
 def _run(part: Any, inputs: Array) -> Array:
     """The outputs of a part over time, from rest."""
-    return unroll(part, part.init(inputs.shape[1:], inputs.dtype), inputs)[1] if is_cell(part) else part(inputs)
+    return Sequential(part).outputs(inputs)[-1]
 
 
 def _neurons(part: Any, place: str) -> Any:
-    """The cell with a threshold that a part is, or has recurrent weights around; None where there is none."""
+    """The cell with a linear response that a part is, or has recurrent weights around; None for a readout."""
     while isinstance(part, Recurrent):
         inside = [part.cell]
-        if isinstance(part.cell, Sequential):
-            inside = [p for _, p in _flat(part.cell) if not isinstance(p, Delay)]
+        if promises(part.cell, "in_order"):
+            inside = [p for _, p in flat(part.cell) if not promises(p, "relays")]
         if len(inside) != 1:
             raise ValueError(
                 f"fluctuation_driven: part {place} leads to a Recurrent around a network; only one cell and "
                 f"delays can stand there. Draw its weights yourself."
             )
         part = inside[0]
-    if isinstance(part, AdEx | Izhikevich):
+    if promises(part, "linear_response"):
+        return part
+    if is_cell(part) and not denies(part, "spiking"):
+        kind = type(part).__name__
         raise ValueError(
-            f"fluctuation_driven: part {place} leads to {type(part).__name__}, whose neurons have no threshold that a "
-            f"linear response from rest could reach. Draw its weights yourself, in the units of its current."
+            f"fluctuation_driven: part {place} leads to {kind}, which does not promise a linear response below a "
+            f"threshold. Draw its weights yourself, in the units of its current; or, if {kind} is yours and has "
+            f"`threshold` and `state.voltage`, set linear_response = True in its class (spiking = False if it is a "
+            f"readout)."
         )
-    return part if hasattr(part, "threshold") else None
+    return None
 
 
 def _rate(x: Array, place: str) -> Array:
@@ -172,14 +169,14 @@ def _rate(x: Array, place: str) -> Array:
 def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Array, aim: _Aim, place: str) -> Any:
     """A connection with weights under which its share of what drives the cell after it is as it shall be."""
     rate, share = _rate(inputs, place), aim.feedforward if isinstance(after, Recurrent) else 1.0
-    shape = jax.eval_shape(lambda x: _passed(between, part(x)), inputs).shape
+    shape = jax.eval_shape(lambda x: _passed(between, _run(part, x)), inputs).shape
     target = _target(_neurons(after, place), shape, aim)
     if shape[-1] != part.weights.shape[-1]:
         target = jax.tree.map(jnp.mean, target)
     drawn = _drawn(key, part, target, rate, share)
-    if not any(isinstance(p, Pool | Function) for p in between):
+    if all(map(is_cell, between)):
         return drawn
-    currents = drawn(inputs)
+    currents = _run(drawn, inputs)
     passed, constant = _passed(between, currents), _passed(between, jnp.ones_like(currents)).mean()
     gain = passed.var(axis=0).mean() / currents.var(axis=0).mean()
     return _drawn(key, part, target._replace(area=target.area * constant, energy=target.energy * gain), rate, share)
@@ -188,7 +185,7 @@ def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Ar
 def _passed(between: list[Any], currents: Array) -> Array:
     """What comes through the parts between a connection and its cell, but for the delays."""
     for part in between:
-        currents = currents if isinstance(part, Delay) else part(currents)
+        currents = currents if is_cell(part) else _run(part, currents)
     return currents
 
 
@@ -225,6 +222,4 @@ def _drawn(key: Array, part: Any, target: _Target, rate: Array, share: float) ->
     variance = share * target.deviation**2 / (inputs * rate * target.energy) - center**2
     deviation = jnp.sqrt(jnp.maximum(variance, 0))
     weights = center + deviation * jax.random.normal(key, part.weights.shape)
-    if isinstance(part, Recurrent):
-        return part.replace(weights=weights)
-    return part.replace(weights=weights, bias=jnp.zeros_like(part.bias))
+    return part.with_weights(weights)

@@ -7,50 +7,40 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
+from surgrad._fields import parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Spikes
-from surgrad.nn.admission import (
-    floating,
-    require_broadcast,
-    require_parameters,
-    require_positive,
-    require_real_input,
-    require_same,
-    require_state,
-)
+from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered
+from surgrad.nn.contract import Cell, flag, spike_function
+from surgrad.nn.dtypes import like, wide
 
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]
 Waiting = Int[Array, "*shape"]
 
-RESETS = ("subtract", "zero")
-
 SHORTEST = 1e-3
 """Steps: a time constant so short that nothing is left after one, e^(-1000), in float64 either."""
 
 
-class ThresholdCell(Pytree):
+class ThresholdCell(Cell):
     """Threshold, reset and refractory period of the LIF family, as `LIF` documents them."""
 
-    spike: Callable[[Membrane], Spikes]
-    tau: Parameter = 10.0
-    threshold: Parameter = 1.0
-    reset: str = static(default="subtract", kw_only=True)
-    reset_detached: bool = static(default=False, kw_only=True)
-    refractory: int = static(default=0, kw_only=True)
+    spike: Callable[[Membrane], Spikes] = spike_function()
+    tau: Parameter = parameter(10.0, above=0, finite=False, unit="steps")
+    threshold: Parameter = parameter(1.0, above=0)
+    reset: str = static(default="subtract", kw_only=True, choices=("subtract", "zero"))
+    reset_detached: bool = flag()
+    refractory: int = static(default=0, kw_only=True, whole=0)
 
-    def __post_init__(self) -> None:
-        require_positive(self, "tau", "threshold")
-        require_parameters(self)
-        kind, steps = type(self).__name__, self.refractory
-        if self.reset not in RESETS:
-            raise ValueError(f"{kind}: reset must be one of {', '.join(map(repr, RESETS))}, got {self.reset!r}.")
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-            raise ValueError(f"{kind}: refractory must be a whole number of steps, >= 0, got {steps!r}.")
+    def _check_waiting(self, waiting: Waiting | None) -> None:
+        """Refuse a state that was made for a cell with, or without, a refractory period."""
+        if (waiting is not None) != bool(self.refractory):
+            raise ValueError(
+                f"{type(self).__name__}: the state was made for another refractory period; start from this cell's init."
+            )
 
     def _ready(self, voltage: Voltage) -> Waiting | None:
         """No steps of waiting; nothing at all where there is no refractory period."""
@@ -58,6 +48,7 @@ class ThresholdCell(Pytree):
 
     def _integrate(self, state: Any, current: Current, threshold: Voltage) -> tuple[Voltage, Waiting | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
+        self._check_waiting(state.waiting)
         voltage = decayed(state.voltage, self.tau) + current
         if not self.refractory:
             spikes = self._fire(voltage, threshold)
@@ -77,16 +68,11 @@ class ThresholdCell(Pytree):
         return voltage - jumps(self, spikes) * lost
 
 
-def like(voltage: Voltage, parameter: Parameter) -> Voltage:
-    """A parameter in the dtype of the voltage, which rules: a scan cannot change it."""
-    return jnp.asarray(parameter).astype(voltage.dtype)
-
-
 def decayed(voltage: Voltage, tau: Parameter) -> Voltage:
     """What a leak of time constant tau leaves of a voltage after one step, e^(-1/τ) v."""
     tau = jnp.asarray(tau)
     # In float16 the τ² of the derivative overflows from 256 on.
-    tau = tau.astype(jnp.promote_types(tau.dtype, jnp.float32))
+    tau = tau.astype(wide(tau.dtype))
     if isinstance(tau, Tracer):  # else there is no derivative, which would be 0 · ∞ for the tiniest τ
         tau = jnp.maximum(tau, SHORTEST)
     return like(voltage, jnp.exp(-1 / tau)) * voltage
@@ -103,34 +89,25 @@ def jumps(cell: Any, spikes: Spikes) -> Spikes:
 
 
 def at_rest(cell: Pytree, shape: tuple[int, ...], dtype: Any, value: Parameter = 0.0) -> Voltage:
-    """A voltage of a shape, `(*batch, neurons)`, in a floating type, see `floating`.
+    """A voltage of a shape, `(*batch, neurons)`, in the wide type for inputs of a type.
 
     Raises:
         ValueError: a parameter does not broadcast to the shape.
     """
-    voltage = jnp.zeros(shape, floating(dtype))
-    require_broadcast(cell, voltage.shape)
+    voltage = jnp.zeros(shape, wide(dtype))
+    check_broadcast(cell, voltage.shape)
     return voltage + like(voltage, value)
 
 
 def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
-    """The input of a step, in the dtype of the state.
+    """The input of a step, in the type of the voltage, which rules.
 
     Raises:
         TypeError: the state is not what the cell's `init` makes, or the input is complex.
         ValueError: state, input and parameters differ in shape.
     """
-    require_state(cell, state, kind)
-    name, current = type(cell).__name__, jnp.asarray(current)
-    dtype, shape = jnp.result_type(state.voltage), jnp.shape(state.voltage)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{name}: the voltage must be floating, got {dtype}; start from init(shape, dtype).")
-    for part, value in zip(state._fields, state, strict=True):
-        if value is not None and jnp.shape(value) != shape:
-            raise ValueError(f"{name}: the voltage has shape {shape} and the {part} {jnp.shape(value)}; use init.")
-    if (getattr(state, "waiting", None) is not None) != bool(getattr(cell, "refractory", 0)):
-        raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
-    require_real_input(cell, current)
-    require_same(cell, shape, current.shape)
-    require_broadcast(cell, shape)
-    return current.astype(dtype)
+    check_state(cell, state, kind)
+    check_membranes(cell, state)
+    current = entered(cell, jnp.asarray(state.voltage), current)
+    check_broadcast(cell, current.shape)
+    return current

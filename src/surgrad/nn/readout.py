@@ -1,7 +1,6 @@
 """Readouts: cells that sum up what came in so far, so that the last output stands for the whole sequence.
 
-With `unroll(..., keep="last")` no output is stacked over time. Sums and counts are kept in float32 at least, since
-bfloat16 cannot count beyond 256.
+With `unroll(..., keep="last")` no output is stacked over time. States and outputs are float32 at least.
 """
 
 from __future__ import annotations
@@ -9,10 +8,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from surgrad._pytree import Pytree
-from surgrad.nn.admission import floating, require_real_input, require_same, require_state
+from surgrad.nn.checks import check_state, entered
+from surgrad.nn.contract import Cell
+from surgrad.nn.dtypes import wide
 
 Moment = Float[Array, "*batch neurons"]
 
@@ -24,12 +24,15 @@ class Running(NamedTuple):
     steps: Int[Array, ""]
 
 
-class Rate(Pytree):
+class Rate(Cell):
     """The mean of the inputs so far: spikes in, spikes per step out."""
+
+    spiking = False
+    elementwise = True
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Running:
         """No steps."""
-        return Running(jnp.zeros(shape, _wide(dtype)), jnp.zeros((), int))
+        return Running(jnp.zeros(shape, wide(dtype)), jnp.zeros((), int))
 
     def __call__(self, state: Running, x: Moment) -> tuple[Running, Moment]:
         """One step: sum and number of steps, and the mean.
@@ -38,34 +41,48 @@ class Rate(Pytree):
             TypeError: the state is not what `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        require_state(self, state, Running)
-        total, steps = state.total + _admitted(self, state.total, x), state.steps + 1
+        check_state(self, state, Running)
+        total, steps = state.total + entered(self, state.total, x), state.steps + 1
         return Running(total, steps), total / steps.astype(total.dtype)
 
 
-class Peak(Pytree):
+class Highest(NamedTuple):
+    """The largest input so far, and whether there was any."""
+
+    value: Moment
+    begun: Bool[Array, ""]
+
+
+class Peak(Cell):
     """The largest input so far: the peak of a membrane voltage. Its derivative is that of the earliest peak alone."""
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Moment:
-        """Minus infinity."""
-        return jnp.full(shape, -jnp.inf, floating(dtype))
+    spiking = False
+    elementwise = True
 
-    def __call__(self, state: Moment, x: Moment) -> tuple[Moment, Moment]:
-        """One step: the peak, twice. NaN stays.
+    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Highest:
+        """No input yet. Zeros stand for it, as minus infinity would look like an error to `jax.debug_infs`."""
+        return Highest(jnp.zeros(shape, wide(dtype)), jnp.zeros((), bool))
+
+    def __call__(self, state: Highest, x: Moment) -> tuple[Highest, Moment]:
+        """One step: the state, and the largest input so far. NaN stays.
 
         Raises:
             TypeError: the state is not what `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        require_state(self, state)
-        x = _admitted(self, state, x)
+        check_state(self, state, Highest)
+        x = entered(self, state.value, x)
         # A comparison, as the maximum would share the derivative among equal values.
-        peak = jnp.where((state >= x) | jnp.isnan(state), state, x)
-        return peak, peak
+        stays = state.begun & ((state.value >= x) | jnp.isnan(state.value))
+        peak = jnp.where(stays, state.value, x)
+        return Highest(peak, state.begun | True), peak
 
 
-class Last(Pytree):
+class Last(Cell):
     """The latest input: the voltage at the end."""
+
+    spiking = False
+    elementwise = relays = True
 
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> None:
         """Nothing."""
@@ -86,16 +103,19 @@ class Wait(NamedTuple):
     waits: Moment
 
 
-class FirstSpike(Pytree):
+class FirstSpike(Cell):
     """The step of the first spike, from 0, of each neuron; the number of steps so far where there was none.
 
     It is the number of steps before the first spike, Σ_t Π_{u <= t} (1 - s[u]), whose derivative it has: a spike moves
     it only where there was none before.
     """
 
+    spiking = False
+    elementwise = True
+
     def init(self, shape: tuple[int, ...], dtype: Any = None) -> Wait:
         """No steps, and no spikes."""
-        return Wait(jnp.zeros(shape, _wide(dtype)), jnp.ones(shape, _wide(dtype)))
+        return Wait(jnp.zeros(shape, wide(dtype)), jnp.ones(shape, wide(dtype)))
 
     def __call__(self, state: Wait, spikes: Moment) -> tuple[Wait, Moment]:
         """One step: the steps waited and who still waits, and the steps waited.
@@ -103,19 +123,7 @@ class FirstSpike(Pytree):
         Raises:
             TypeError, ValueError: as `Rate`.
         """
-        require_state(self, state, Wait)
-        waits = state.waits * (1 - _admitted(self, state.waits, spikes))
+        check_state(self, state, Wait)
+        waits = state.waits * (1 - entered(self, state.waits, spikes))
         steps = state.steps + waits
         return Wait(steps, waits), steps
-
-
-def _admitted(readout: Pytree, held: Moment, x: Moment) -> Moment:
-    """The input of a step, in the dtype of what the state holds."""
-    x = jnp.asarray(x)
-    require_real_input(readout, x)
-    require_same(readout, held.shape, x.shape)
-    return x.astype(held.dtype)
-
-
-def _wide(dtype: Any) -> Any:
-    return jnp.promote_types(floating(dtype), jnp.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -9,20 +10,12 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree
-from surgrad.nn.admission import (
-    floating,
-    require_alike,
-    require_callable,
-    require_flag,
-    require_real,
-    require_same,
-    require_state,
-    sizes,
-)
-from surgrad.nn.connections import normal, product
-from surgrad.nn.unroll import steps
+from surgrad.nn.checks import check_same, check_state, sizes
+from surgrad.nn.connections import normal, product, weight_array
+from surgrad.nn.contract import Cell, check_alike, flag, is_cell, promises, start
+from surgrad.nn.dtypes import floating, promoted
+from surgrad.nn.loops import carried, steps
 
 
 class RecurrentState(NamedTuple):
@@ -32,7 +25,7 @@ class RecurrentState(NamedTuple):
     outputs: Float[Array, "*batch neurons"]
 
 
-class Recurrent(Pytree):
+class Recurrent(Cell):
     """A cell whose outputs come back to it a step later, through weights: its input is I + s W.
 
     Parameters:
@@ -41,21 +34,27 @@ class Recurrent(Pytree):
         event_driven: whether products go through the spikes that there are, see `Dense`.
     """
 
-    cell: Any
-    weights: Float[Array, "neurons neurons"]
-    event_driven: bool = static(default=False, kw_only=True)
+    trainable = ("cell", "weights")
+    feeds_back = weighted = True
+
+    cell: Any = dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
+    weights: Float[Array, "neurons neurons"] = weight_array()
+    event_driven: bool = flag()
 
     @property
-    def all_at_once(self) -> bool:
+    def spiking(self) -> bool:
+        """Whether its neurons are."""
+        return promises(self.cell, "spiking")
+
+    @property
+    def whole_sequence(self) -> bool:
         """Whether chunks of time cost more than they save on a CPU (250 steps of 64 x 256: 1.3 times as much)."""
         return self.event_driven
 
     def __post_init__(self) -> None:
-        require_callable("Recurrent: cell", self.cell, "a cell, (state, input) -> (state, output)")
-        if not hasattr(self.cell, "init"):
+        super().__post_init__()
+        if not is_cell(self.cell):
             raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
-        require_real(self, "weights")
-        require_flag(self, "event_driven")
         shape = jnp.shape(self.weights)
         if len(shape) != 2 or shape[0] != shape[1]:
             raise ValueError(f"Recurrent: weights must be (neurons, neurons), got shape {shape}.")
@@ -78,7 +77,11 @@ class Recurrent(Pytree):
         shape, neurons = sizes(shape), self.weights.shape[0]
         if shape[-1:] != (neurons,):
             raise ValueError(f"Recurrent: the last axis of the input must be {neurons} long, got shape {shape}.")
-        return RecurrentState(self.cell.init(shape, dtype), jnp.zeros(shape, floating(dtype)))
+        state = start(self.cell, shape, dtype)
+        x = jax.ShapeDtypeStruct(shape, promoted(floating(dtype), self.weights))
+        outputs = jax.eval_shape(lambda x: self.cell(state, x)[1], x)
+        self._check_outputs(outputs.shape, shape)
+        return RecurrentState(state, jnp.zeros_like(outputs))
 
     def __call__(self, state: RecurrentState, current: Array) -> tuple[RecurrentState, Array]:
         """One step: the state, and the outputs of the cell.
@@ -88,16 +91,21 @@ class Recurrent(Pytree):
             ValueError: the input does not fit the weights or the state; time leads in sequences, which `unroll` takes.
                 The cell puts out another shape than it takes in.
         """
-        require_state(self, state, RecurrentState)
-        require_same(self, jnp.shape(state.outputs), jnp.shape(current))
+        check_state(self, state, RecurrentState)
+        shape, dtype = jnp.shape(state.outputs), jnp.result_type(state.outputs)
+        check_same(self, shape, jnp.shape(current))
         fed_back = product(state.outputs, self.weights, self.event_driven)
-        cell, outputs = self.cell(state.cell, current + fed_back)
-        if jnp.shape(outputs) != jnp.shape(state.outputs):
+        meeting = promoted(current, fed_back)
+        cell, outputs = self.cell(state.cell, jnp.asarray(current).astype(meeting) + fed_back.astype(meeting))
+        self._check_outputs(jnp.shape(outputs), shape)
+        return RecurrentState(cell, outputs.astype(dtype)), outputs
+
+    def _check_outputs(self, given: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        if given != shape:
             raise ValueError(
-                f"Recurrent: the cell must put out the shape {jnp.shape(state.outputs)} that it takes in, since its "
-                f"outputs come back to it, got {jnp.shape(outputs)}."
+                f"Recurrent: the cell must put out the shape {shape} that it takes in, since its outputs come back to "
+                f"it, got {given}."
             )
-        return RecurrentState(cell, outputs), outputs
 
     def connections(self) -> Array:
         """The weights: what is learned where the cell stays as it is."""
@@ -109,14 +117,19 @@ class Recurrent(Pytree):
         Raises:
             ValueError: they have another shape.
         """
-        require_alike(self, weights, self.weights)
+        check_alike(self, weights, self.weights)
+        return self.replace(weights=weights)
+
+    def with_weights(self, weights: Array) -> Recurrent:
+        """The same cell with other weights."""
         return self.replace(weights=weights)
 
     def over_time(self, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
         """Many steps; the gradient of the weights is one product for all of them."""
         if not jnp.issubdtype(currents.dtype, jnp.inexact):  # the rule below differentiates by the currents
             currents = currents.astype(self.weights.dtype)
-        return _over_time(self, state, currents)
+        # The rule below puts the outputs of the state before those of the steps: they must be of one type over a mesh.
+        return _over_time(self, carried(self, state, currents), currents)
 
 
 @jax.custom_jvp
@@ -145,8 +158,8 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     (last, outputs), linear = jax.linearize(run, [leaves[i] for i in moving])
     change = directions[-1]
     if not isinstance(along_weights, SymbolicZero):
-        before = jnp.concatenate([state.outputs[None], outputs[:-1]])
-        by_weights = product(before, along_weights, recurrent.event_driven)
+        before = jnp.concatenate([state.outputs[None], outputs[:-1].astype(state.outputs.dtype)])
+        by_weights = product(before, along_weights, recurrent.event_driven).astype(currents.dtype)
         change = by_weights if isinstance(change, SymbolicZero) else change + by_weights
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)

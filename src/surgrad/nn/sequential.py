@@ -10,54 +10,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree
-from surgrad.nn.admission import described, floating, require_alike, require_callable, sizes
-from surgrad.nn.unroll import steps
+from surgrad.nn.checks import sizes
+from surgrad.nn.contract import Cell, connections, described, over_time, promises, start, step, with_connections
+from surgrad.nn.dtypes import floating, promoted
+from surgrad.nn.foreign import as_layer
 
 
-class Function(Pytree):
-    """A function without parameters as a connection; it acts on arrays whose leading axes may be time and batch."""
-
-    function: Callable[..., Any] = static()
-
-    def __call__(self, x: Array) -> Array:
-        """The function of x.
-
-        Raises:
-            ValueError: the function refuses x.
-        """
-        try:
-            return self.function(x)
-        except (TypeError, ValueError) as error:  # JAX has either for shapes that do not fit
-            name = getattr(self.function, "__name__", repr(self.function))
-            raise ValueError(f"Function {name}: it failed on an input of shape {jnp.shape(x)}: {error}") from error
-
-
-class PlainCell(Pytree):
-    """A cell of a class that is no pytree: JAX sees structure in it, and no parameters."""
-
-    cell: Any = static()
-
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> PyTree:
-        """What the cell's own gives."""
-        return self.cell.init(shape, dtype)
-
-    def __call__(self, state: PyTree, x: Array) -> tuple[PyTree, Array]:
-        """One step of the cell."""
-        return self.cell(state, x)
-
-    def over_time(self, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
-        """Many steps, at once if the cell can."""
-        return _over_time(self.cell, state, inputs)
-
-
-class Sequential(Pytree):
+class Sequential(Cell):
     """Connections and cells, one after the other; itself a cell, whose state is a tuple of the states of its parts.
 
     A part with a method `init(shape, dtype)` is a cell, `(state, input) -> (state, output)`; any other part is a
-    connection, `(..., inputs) -> (..., outputs)`, whose leading axes may be batch, or time and batch. `unroll`
-    evaluates a network in chunks of time, layer by layer: a connection acts on all steps of a chunk at once.
+    connection, `(*batch, inputs) -> (*batch, outputs)`, that sees one time step. `unroll` evaluates a network in chunks
+    of time, layer by layer; connections that promise so (`surgrad.nn.contract`) act on all steps of a chunk at once.
     `network[i]` is a part, `network[i:j]` a network of some.
 
     Parameters:
@@ -68,13 +33,26 @@ class Sequential(Pytree):
         TypeError: a part is neither, or a class in place of an object of it, or a tree of more than numbers.
     """
 
+    trainable = ("parts",)
+    in_order = True
+
     parts: tuple[Any, ...]
 
     def __init__(self, *parts: Any):
-        self.parts = tuple(_part(index, part) for index, part in enumerate(parts))
+        self.parts = tuple(as_layer(f"Sequential: part {index}", part) for index, part in enumerate(parts))
         if (leaves := jax.tree.leaves(self.parts)) and not jax.tree.leaves(self):
             kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
             raise TypeError(f"Sequential: the leaves of its parts must be numbers, so that JAX sees them, got {kinds}.")
+
+    @property
+    def spiking(self) -> bool:
+        """Whether its last part is."""
+        return bool(self.parts) and promises(self.parts[-1], "spiking")
+
+    @property
+    def whole_sequence(self) -> bool:
+        """Whether one of its parts wants the whole sequence."""
+        return any(promises(part, "whole_sequence") for part in self.parts)
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -96,12 +74,11 @@ class Sequential(Pytree):
             TypeError: the type is complex.
             ValueError: a part does not fit the shape that the parts before it make; the message names it.
         """
-        dtype = floating(dtype)
-        states, now = [], jax.ShapeDtypeStruct(sizes(shape), dtype)
+        states, now = [], jax.ShapeDtypeStruct(sizes(shape), floating(dtype))
         for index, part in enumerate(self.parts):
             with _named(index, part):
-                state = part.init(now.shape, dtype) if is_cell(part) else None
-                now = jax.eval_shape(lambda x, part=part, state=state: _step(part, state, x)[1], now)
+                state = start(part, now.shape, now.dtype)
+                now = jax.eval_shape(lambda x, part=part, state=state: step(part, state, x)[1], now)
             states.append(state)
         return tuple(states)
 
@@ -111,12 +88,12 @@ class Sequential(Pytree):
         Raises:
             ValueError: a part does not fit its input; the message names it.
         """
-        states, outputs = self._through(_step, state, x)
+        states, outputs = self._through(step, state, x)
         return states, outputs[-1] if outputs else x
 
     def over_time(self, state: tuple[PyTree, ...], inputs: Array) -> tuple[tuple[PyTree, ...], Array]:
         """Many steps, layer by layer; time leads."""
-        states, outputs = self._through(_over_time, state, inputs)
+        states, outputs = self._through(over_time, state, inputs)
         return states, outputs[-1] if outputs else inputs
 
     def outputs(self, inputs: Array, state: tuple[PyTree, ...] | None = None) -> tuple[Array, ...]:
@@ -134,8 +111,8 @@ class Sequential(Pytree):
             if not time:
                 raise ValueError("Sequential: there is no axis of time")
             if state is None:
-                state = self.init(shape, jnp.result_type(float, inputs, *jax.tree.leaves(self.connections())))
-            return self._through(_over_time, state, inputs)[1]
+                state = self.init(shape, promoted(inputs, *jax.tree.leaves(self.connections())))
+            return self._through(over_time, state, inputs)[1]
         except ValueError as error:
             read = f"{time[0]} steps of shape {shape}" if time else "one number"
             raise ValueError(f"{error} (outputs read {read}: time leads, (time, *batch, neurons).)") from error
@@ -145,7 +122,7 @@ class Sequential(Pytree):
 
         Where a part has `connections` itself, those stand in its place: of a network, and the weights of a `Recurrent`.
         """
-        return tuple(_connections(part) for part in self.parts)
+        return tuple(connections(part) for part in self.parts)
 
     def with_connections(self, connections: tuple[Any, ...]) -> Sequential:
         """The same cells with other connections, given as `connections` gives them.
@@ -161,7 +138,7 @@ class Sequential(Pytree):
         parts = []
         for index, (part, other) in enumerate(zip(self.parts, connections, strict=True)):
             with _named(index, part):
-                parts.append(_with_connections(part, other))
+                parts.append(with_connections(part, other))
         return self.replace(parts=tuple(parts))
 
     def _through(
@@ -181,44 +158,13 @@ class Sequential(Pytree):
         return tuple(states), tuple(outputs)
 
 
-def is_cell(part: Any) -> bool:
-    """Whether a part of a network has a state."""
-    return hasattr(part, "init")
-
-
-def _part(index: int, part: Any) -> Any:
-    """A part that JAX sees through, or in which it sees structure."""
-    require_callable(f"Sequential: part {index}", part, "a connection or a cell")
-    if not jax.tree_util.all_leaves([part]):
-        return part
-    return PlainCell(part) if is_cell(part) else Function(part)
-
-
-def _connections(part: Any) -> Any:
-    if hasattr(part, "connections"):
-        return part.connections()
-    return None if is_cell(part) else part
-
-
-def _with_connections(part: Any, connections: Any) -> Any:
-    if hasattr(part, "with_connections"):
-        return part.with_connections(connections)
-    if is_cell(part):
-        if connections is not None:
-            raise ValueError(f"{type(part).__name__}: a cell has no connections, None, got {described(connections)}.")
-        return part
-    require_alike(part, connections, part)
-    return connections
-
-
-def _step(part: Any, state: PyTree, x: Array) -> tuple[PyTree, Array]:
-    return part(state, x) if is_cell(part) else (None, part(x))
-
-
-def _over_time(part: Any, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
-    if not is_cell(part):
-        return None, part(inputs)
-    return part.over_time(state, inputs) if hasattr(part, "over_time") else steps(part, state, inputs)
+def flat(network: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All parts, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of part 2."""
+    for index, part in enumerate(network.parts):
+        if promises(part, "in_order"):
+            yield from flat(part, f"{path}{index}.")
+        else:
+            yield f"{path}{index}", part
 
 
 @contextmanager
