@@ -188,7 +188,7 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
         (lambda: Conv(np.ones((3, 3)), np.ones(3)), r"Conv: weights must be .*got shapes \(3, 3\) and \(3,\)"),
         (lambda: conv((3,), stride=0), r"Conv: stride must be a whole number, >= 1, got 0"),
         (lambda: conv((3,), stride=(2, 2)), r"Conv: stride must be a whole number, >= 1, got \(2, 2\)"),
-        (lambda: conv((3,), padding="same"), r"Conv: padding must be 'SAME' or 'VALID', got 'same'"),
+        (lambda: conv((3,), padding="same"), r"Conv: padding must be one of 'SAME', 'VALID', got 'same'"),
         (lambda: Conv.random(None, 3, 1, 2), r"Conv: window must be \(width,\) or \(height, width\), got 3"),
         (
             lambda: conv((3, 3))(np.ones((5, 8, 8, 1))),
@@ -202,7 +202,7 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
         ),
         (lambda: Pool(2), r"Pool: window must be a tuple, one length an axis of space, got 2"),
         (lambda: Pool((2, 1.5)), r"Pool: window must be a whole number, >= 1, got 1\.5"),
-        (lambda: Pool((2,), kind="median"), r"Pool: kind must be 'mean', 'sum' or 'max', got 'median'"),
+        (lambda: Pool((2,), kind="median"), r"Pool: kind must be one of 'mean', 'sum', 'max', got 'median'"),
         (lambda: Pool((2, 3))(np.ones((9, 4, 2, 1))), r"\(\.\.\., >= 2, >= 3, channels\), got shape \(9, 4, 2, 1\)"),
         (lambda: Pool((2, 3))(np.ones((4, 4))), r"channels\), got shape \(4, 4\)"),
         (lambda: Flatten(0), r"Flatten: axes must be a whole number, >= 1, got 0"),

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from surgrad.nn.packed import puts_out_spikes
 
 import surgrad
 from surgrad.nn import ALIF, LI, LIF, AdEx, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll

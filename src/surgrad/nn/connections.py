@@ -185,7 +185,8 @@ class Pool(Connection):
         Raises:
             ValueError: x has no axes of space, or shorter ones than the window.
         """
-        axes, shape = len(self.window), jnp.shape(x)
+        x = jnp.asarray(x)
+        axes, shape = len(self.window), x.shape
         space, channels = shape[-axes - 1 : -1], shape[-1:]
         if len(space) < axes or any(n < w for n, w in zip(space, self.window, strict=True)):
             expected = ", ".join(f">= {w}" for w in self.window)

@@ -32,9 +32,9 @@ class Delay(Cell):
         several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
         given = list(self.steps) if several else [self.steps]  # type: ignore[arg-type]
         if not given:
-            raise ValueError("Delay: steps must be one whole number, or one a neuron, got none.")
+            raise ValueError(f"Delay: steps (one number, or one a neuron) must not be empty, got {self.steps!r}.")
         for steps in given:
-            check_whole("Delay", "steps, one number or one a neuron,", steps, 0)
+            check_whole("Delay", "steps (one number, or one a neuron)", steps, 0)
         self.steps = tuple(map(int, given)) if several else int(given[0])
 
     @property

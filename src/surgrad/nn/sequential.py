@@ -159,12 +159,15 @@ class Sequential(Cell):
 
 
 def flat(network: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All parts, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of part 2."""
+    """The layers of a network, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of 2.
+
+    A network whose class does not promise `in_order` is one layer.
+    """
+    if not promises(network, "in_order"):
+        yield path, network
+        return
     for index, part in enumerate(network.parts):
-        if promises(part, "in_order"):
-            yield from flat(part, f"{path}{index}.")
-        else:
-            yield f"{path}{index}", part
+        yield from flat(part, f"{path}.{index}" if path else str(index))
 
 
 @contextmanager
