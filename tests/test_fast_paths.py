@@ -35,7 +35,7 @@ def spikes(shape, rate=0.05, dtype=jnp.float32):
 def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, steps):
     if jax.default_backend() != "cpu":
         pytest.skip("lengths are those for a CPU")
-    assert chunk_length(Sequential(*parts), None, jax.ShapeDtypeStruct(shape, jnp.float32), shape[0]) == steps
+    assert chunk_length(Sequential(*parts), jax.ShapeDtypeStruct(shape, jnp.float32), shape[0]) == steps
 
 
 def test_the_gradient_of_a_chunk_is_one_product_for_all_its_steps():

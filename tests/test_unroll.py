@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn import ALIF, LI, LIF, AdEx, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import near_divisor
 
 TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
@@ -48,7 +48,7 @@ def small():
 
 
 def spiking():
-    """A network that puts out spikes, whose stack over time is kept as bytes; integers in its states."""
+    """A network that puts out spikes; integers in its states."""
     net = network()
     cell = net.parts[1].cell.replace(refractory=2)
     return Sequential(net.parts[0], net.parts[1].replace(cell=cell))
@@ -124,10 +124,9 @@ class TestDerivatives:
             assert_same(run(x), [(last, outputs), (last, outputs[-1])])
 
     @pytest.mark.slow
-    def test_derivatives_of_spikes_that_are_stacked_as_bytes_are_those_of_one_scan(self):
+    def test_derivatives_of_a_network_that_puts_out_spikes_are_those_of_one_scan(self):
         net, x = jax.tree.map(jnp.asarray, spiking()), inputs()
         state, weights = net.init((BATCH, INPUTS), x.dtype), jnp.arange(1.0, HIDDEN + 1)
-        assert puts_out_spikes(net)
 
         def all_of(run):
             f = lambda n: ((weights * run(n)[1] - 0.3) ** 3).sum()
@@ -180,14 +179,6 @@ def temporary_bytes(time, **options):
         return jax.grad(f)(connections)
 
     return jax.jit(gradient).lower(net.connections(), x).compile().memory_analysis().temp_size_in_bytes
-
-
-def test_bytes_are_kept_only_of_what_is_known_to_be_spikes():
-    spike, key = surgrad.Sigmoid(), jax.random.key(0)
-    spikes = [LIF(spike), Sequential(LIF(spike)), Recurrent.random(key, LIF(spike), 3), AdEx(spike)]
-    others = [LI(), LIF(spike.smooth()), LIF(spike.replace(second_order="surrogate")), LIF(lambda x: x), Sequential()]
-    assert all(map(puts_out_spikes, spikes))
-    assert not any(map(puts_out_spikes, [*others, Sequential(LIF(spike), Rate()), Sequential(LIF(spike), Delay(2))]))
 
 
 def test_memory_grows_like_the_root_of_time_with_segments_and_like_time_without():

@@ -114,9 +114,9 @@ def _admitted(network: Any, inputs: Any) -> Array:
     x = x.astype(jnp.result_type(float, x))
     network.init(x.shape[1:], x.dtype)
     if not promises(network, "in_order"):
-        kind = type(network).__name__
         raise TypeError(
-            f"fluctuation_driven: {kind} must promise in_order = True if its parts run one after the other."
+            f"fluctuation_driven: the class {type(network).__name__} must say in_order = True, that its parts run one "
+            f"after the other."
         )
     return x
 
