@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
 from surgrad._types import PyTree
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
 from surgrad.nn.contract import promises
 from surgrad.nn.sequential import flat
 from surgrad.tasks import Dataset
@@ -76,15 +77,15 @@ def classifier(
 
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
-    """A fit at its beginning. Weights are learned; cells, surrogates among them, stay as they are."""
-    return Fit(network, optimizer.init(network.connections()))
+    """A fit at its beginning. Weights are trained; the numbers of cells and surrogates are not, see `nn.partition`."""
+    return Fit(network, optimizer.init(partition(network)[0]))
 
 
 def score(network: Sequential, data: Dataset) -> Score:
     """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step.
 
     The spike rate is the mean over the layers that promise spikes (`spiking`), also of networks inside of the network;
-    NaN where there is none.
+    NaN where there is none. Inside of `jax.shard_map` all are of the whole batch, if its parts are of equal size.
     """
     parts = [part for _, part in flat(network)]
     outputs = Sequential(*parts).outputs(data.spikes())
@@ -92,20 +93,32 @@ def score(network: Sequential, data: Dataset) -> Score:
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
     spikes = [jnp.mean(o, dtype=jnp.float32) for p, o in zip(parts, outputs, strict=True) if promises(p, "spiking")]
     spike_rate = jnp.stack(spikes).mean() if spikes else jnp.full((), jnp.nan)
-    return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, spike_rate)
+    accuracy = jnp.mean(logits.argmax(axis=-1) == data.labels, dtype=loss.dtype)
+    return Score(*map(_over_devices, (accuracy, loss, spike_rate)))
+
+
+def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
+    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside of it."""
+    mesh = jax.sharding.get_abstract_mesh()
+    axes = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Manual]
+    if not axes:
+        return value
+    # A mean is of what varies; adding a zero that does makes it so, whether it did or not.
+    zero = jax.lax.pcast(jnp.zeros_like(value, shape=()), axes, to="varying")
+    return jax.lax.pmean(value + zero, axes)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
     """One update of the weights, and the loss before it."""
 
-    def loss(connections: PyTree) -> Float[Array, ""]:
-        return score(fit.network.with_connections(connections), batch).loss
+    def loss(trained: PyTree) -> Float[Array, ""]:
+        return score(combine(trained, rest), batch).loss
 
-    connections = fit.network.connections()
-    value, slope = jax.value_and_grad(loss)(connections)
-    updates, state = optimizer.update(slope, fit.optimizer, connections)
-    learned: Any = optax.apply_updates(connections, updates)
-    return Fit(fit.network.with_connections(learned), state), value
+    trained, rest = partition(fit.network)
+    value, gradient = jax.value_and_grad(loss)(trained)
+    updates, state = optimizer.update(gradient, fit.optimizer, trained)
+    learned: Any = optax.apply_updates(trained, updates)
+    return Fit(combine(learned, rest), state), value
 
 
 def batches(key: Array, samples: int, batch: int) -> Int[Array, "batches batch"]:

@@ -15,6 +15,7 @@ from surgrad.nn.checks import sizes
 from surgrad.nn.contract import Cell, connections, described, over_time, promises, start, step, with_connections
 from surgrad.nn.dtypes import floating, promoted
 from surgrad.nn.foreign import as_layer
+from surgrad.nn.partition import warn_of_ties
 
 
 class Sequential(Cell):
@@ -122,6 +123,7 @@ class Sequential(Cell):
 
         Where a part has `connections` itself, those stand in its place: of a network, and the weights of a `Recurrent`.
         """
+        warn_of_ties(self)
         return tuple(connections(part) for part in self.parts)
 
     def with_connections(self, connections: tuple[Any, ...]) -> Sequential:
