@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import functools
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from jax.core import Tracer
 from surgrad._config import decode, encode
 from surgrad._convention import in_force
 from surgrad._frameworks import is_box, unboxed
+from surgrad._numbers import require_real
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
 from surgrad._spike import membrane, spike
 from surgrad._types import Curve, Membrane, Slope, Spikes
@@ -27,9 +27,15 @@ from surgrad._types import Curve, Membrane, Slope, Spikes
 _HALF = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
 
 
-def parameter(default: Any = dataclasses.MISSING, *, above: float | None = None, at_least: float | None = None) -> Any:
+def parameter(
+    default: Any = dataclasses.MISSING,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Any:
     """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number."""
-    return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least})
+    return dataclasses.field(default=default, metadata={"above": above, "at_least": at_least, "at_most": at_most})
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
@@ -198,17 +204,9 @@ def _validate(owner: Surrogate, name: str, value: Any, limits: Any) -> None:
         return
     if not _is_real(value):
         raise TypeError(f"{kind}: {name} must be a number or an array, real, got {value!r}.")
-    if not isinstance(value, (float, int, np.ndarray, np.generic)):
-        return
-    above, at_least = limits["above"], limits["at_least"]
-    low, sign = (at_least, ">=") if above is None else (above, ">")
-    if isinstance(value, (float, int)):
-        fits = math.isfinite(value) and (value >= low if above is None else value > low)
-    else:
-        fits = bool(np.all(np.isfinite(value) & (value >= low if above is None else value > low)))
-    if not fits:
-        demand = " and ".join([f"{sign} {low:g}"] * math.isfinite(low) + ["finite"] * (not np.all(np.isfinite(value))))
-        raise ValueError(f"{kind}: {name} must be {demand}, got {value}.")
+    if isinstance(value, (float, int, np.ndarray, np.generic)):
+        ends = {end: limits.get(end) for end in ("above", "at_least", "at_most")}
+        require_real(kind, name, value, **ends)
 
 
 def _is_real(value: Any) -> bool:
