@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from surgrad import tasks, train
 from surgrad._combine import Normalized, Temperature
+from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.tasks import Dataset
@@ -68,8 +69,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.mapping not in (None, *MAPPINGS):
             raise ValueError(f"Settings: mapping must be one of 'map', 'vmap' or None, got {self.mapping!r}.")
-        if self.epochs < 1 or not self.seeds:
-            raise ValueError(f"Settings: a study needs an epoch and a seed, got {self.epochs} and {self.seeds}.")
+        sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch")}
+        require_whole("Settings", **sizes, **{"the number of seeds": len(self.seeds)})
+        require_whole("Settings", 0, split_seed=self.split_seed)
+        for seed in self.seeds:
+            require_whole("Settings", 0, **{"each of seeds": seed})
+        for name in ("tau", "gain", "learning_rate"):
+            require_real("Settings", name, getattr(self, name), above=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +114,8 @@ class Summary:
 
 
 def at_unit_peak(surrogate: Surrogate, scale: float) -> Surrogate:
-    """A surrogate `scale` times steeper, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    """A surrogate `scale` times steeper, > 0, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    require_real("at_unit_peak", "scale", scale, above=0)
     return Normalized(Temperature(surrogate, 1 / scale), to="peak")
 
 

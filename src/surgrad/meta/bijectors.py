@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -64,8 +64,8 @@ def interval(low: float, high: float) -> Bijector:
 def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
     """The numbers of a tree without their limits, by path, and the function that makes the tree of such numbers.
 
-    What a surrogate declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, all else `free`. Zero
-    cannot be learned as a positive number, and is refused.
+    What a surrogate declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, with two ends an
+    `interval`, all else `free`. Zero cannot be learned as a positive number, and is refused.
 
         >>> import surgrad
         >>> numbers, build = unconstrained((surgrad.Sigmoid(4.0), surgrad.S2NN()))
@@ -121,9 +121,17 @@ def _declared(tree: PyTree) -> list[Bijector]:
             continue
         limits = {f.name: f.metadata for f in dataclasses.fields(node)}
         for (key, *inner), child in _children(node):
-            below = limits.get(key, {}).get("above", None), limits.get(key, {}).get("at_least", None)
-            found += [positive] * inner[0] if 0 in below else _declared(child)
+            own = _of_limits(limits.get(key, {}))
+            found += _declared(child) if own is None else [own] * inner[0]
     return found
+
+
+def _of_limits(limits: Mapping[str, Any]) -> Bijector | None:
+    """The bijector for what `parameter` declares; None where that says nothing."""
+    low, high = limits.get("at_least"), limits.get("at_most")
+    if low is not None and high is not None:
+        return interval(low, high)
+    return positive if 0 in (limits.get("above"), low) else None
 
 
 def _children(node: Surrogate) -> list[Any]:

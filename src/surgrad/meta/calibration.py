@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._numbers import require_real
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
@@ -66,8 +67,7 @@ def calibrate(model: PyTree, batch: Dataset | Array, *, target: float | None = N
         ValueError: the target is out of range; the model has no surrogates; the batch is empty.
     """
     target = default_target(model) if target is None else target
-    if not 0 < target < 1:
-        raise ValueError(f"calibrate: target must be above 0 and below 1, got {target}.")
+    require_real("calibrate", "target", target, above=0, below=1)
     inputs = _inputs(batch)
     factors, before, after = _solved(model, inputs, target)
     found = iter(factors)
