@@ -242,6 +242,12 @@ def test_check_prints_a_report_a_surrogate(capsys):
     ]
 
 
+def test_check_exits_with_success_where_it_only_advises(capsys, monkeypatch):
+    monkeypatch.setattr(surgrad.Sigmoid, "__doc__", None)
+    assert run("check", "sigmoid") == 0
+    assert "\nadvice    documented" in capsys.readouterr().out
+
+
 def test_check_fails_where_a_law_is_broken(capsys):
     # Of area 2, its curve ends at -1/2 and 3/2.
     assert run("check", "inv_square_grad:alpha=1") == 1
