@@ -138,8 +138,8 @@ def adapt_temperature(
         return jnp.where(norms > 0, gradient @ target / jnp.where(norms > 0, norms, 1), 0)
 
     candidates = jnp.stack([b, b + spacing, b - spacing])
-    cosines = jnp.where(candidates > 0, jax.lax.map(cosine, candidates), -jnp.inf)
-    return candidates[jnp.argmax(cosines)]
+    cosines = jax.lax.map(cosine, jnp.where(candidates > 0, candidates, b))
+    return candidates[jnp.argmax(jnp.where(candidates > 0, cosines, -2))]  # less than any cosine
 
 
 def predicted_width(gain: Parameter, decay: Parameter) -> Parameter:

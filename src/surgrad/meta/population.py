@@ -162,7 +162,7 @@ def _one_by_one(training: Any, resolve: Any, candidates: Any, states: Any, order
         state, loss = _run(training, resolve(hyper), state, *steps)
         return _put(states, k, state), losses.at[i].set(loss)
 
-    return jax.lax.fori_loop(0, number, body, (states, jnp.full(order.shape, jnp.inf)))
+    return jax.lax.fori_loop(0, number, body, (states, jnp.zeros(order.shape)))
 
 
 def _all_at_once(training: Any, resolve: Any, candidates: Any, states: Any, order: Any, _: Any, *steps: Any) -> Any:
