@@ -165,7 +165,7 @@ def test_reverse_mode_keeps_the_slope_and_no_more_of_a_step_with_a_soft_reset(na
         (lambda: ALIF(SPIKE, reset="soft"), r"ALIF: reset must be one of 'subtract', 'zero', got 'soft'"),
         (lambda: ALIF(SPIKE, beta=np.nan), r"ALIF: beta must be finite, got nan"),
         (lambda: AdEx(SPIKE, a=np.array([1, np.nan])), r"AdEx: a must be finite, got \[ 1\. nan\]"),
-        (lambda: LIF(SPIKE, refractory=1.5), r"LIF: refractory must be a whole number, >= 0, got 1\.5"),
+        (lambda: LIF(SPIKE, refractory=1.5), r"LIF: refractory must be an integer >= 0, got 1\.5"),
         (lambda: LIF(SPIKE, refractory=-1), r"LIF: refractory must be .* got -1"),
         (
             lambda: LI(jnp.ones(4)).init((2, 3)),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 
 from surgrad._laws import LAWS, Law, NotApplicableError, Probe, brief
 from surgrad._surrogate import Surrogate
 
-Outcome = Literal["ok", "failed", "waived", "unneeded", "skipped"]
+Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
 _WIDTH = 100
 
 
@@ -20,8 +20,9 @@ class Verdict(NamedTuple):
     """What `check` found about one law.
 
     The outcome is `"ok"`, `"failed"`, `"waived"` (fails, as the class says it does), `"unneeded"` (waived, but it
-    holds) or `"skipped"` (has nothing to say of this surrogate). The detail has the number and the x where a law
-    fails, the reason where it is waived or skipped, and what the law says where it holds.
+    holds), `"advice"` (does not hold, and does no harm: it is about readers, not about numbers) or `"skipped"` (has
+    nothing to say of this surrogate). The detail has the number and the x where a law fails, the reason where it is
+    waived or skipped, what could be better where it is advice, and what the law says where it holds.
     """
 
     law: str
@@ -38,13 +39,18 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no law failed. Waivers that are not needed do no harm here."""
+        """Whether no law failed. Advice, and waivers that are not needed, do no harm here."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
         """The names of the laws that failed."""
         return self._laws("failed")
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The names of the laws that do not hold and only advise."""
+        return self._laws("advice")
 
     @property
     def unneeded(self) -> tuple[str, ...]:
@@ -78,7 +84,7 @@ class Report:
         return "\n".join(lines)
 
     def _summary(self) -> str:
-        counts = {o: len(self._laws(o)) for o in ("ok", "failed", "waived", "unneeded", "skipped")}
+        counts = {o: len(self._laws(o)) for o in get_args(Outcome)}
         return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
     def raise_if_failed(self) -> None:
@@ -100,7 +106,8 @@ def check(surrogate: Surrogate, *, laws: Iterable[str] | None = None) -> Report:
     """A report on whether a surrogate keeps the laws that a surrogate gradient should keep.
 
     Each law is tested on points of |x| <= 10⁴, dense around the threshold. A class lists the laws that it breaks on
-    purpose in `waivers`, with the reason; such a law is reported as `"waived"`, and as `"unneeded"` if it holds.
+    purpose in `waivers`, with the reason; such a law is reported as `"waived"`, and as `"unneeded"` if it holds. That
+    there is a docstring that names the hyperparameters is advice: without one a surrogate is as right as before.
 
     Parameters:
         surrogate: the object, a built-in one or of a class of yours.
@@ -125,7 +132,7 @@ def check(surrogate: Surrogate, *, laws: Iterable[str] | None = None) -> Report:
 
 
 def _verdict(law: Law, probe: Probe) -> Verdict:
-    """The outcome of one law; an exception is a failure."""
+    """The outcome of one law; an exception is a failure, or what a law that advises has found."""
     try:
         broken = law.broken(probe)
     except NotApplicableError as reason:
@@ -134,7 +141,9 @@ def _verdict(law: Law, probe: Probe) -> Verdict:
         broken = brief(error)
     waiver = probe.surrogate.waivers.get(law.name)
     if waiver is None:
-        return Verdict(law.name, "ok", law.says) if broken is None else Verdict(law.name, "failed", broken)
+        if broken is None:
+            return Verdict(law.name, "ok", law.says)
+        return Verdict(law.name, "advice" if law.advice else "failed", broken)
     if broken is None:
         return Verdict(law.name, "unneeded", f"holds for these hyperparameters, though the class waives it: {waiver}")
     return Verdict(law.name, "waived", f"{waiver} ({broken})")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
 from surgrad.nn.contract import promises
@@ -54,19 +55,23 @@ def classifier(
         spike: surrogate of the hidden neurons, or a sequence of them, one a layer.
         data: what the network is for; it gives the numbers of inputs and classes.
         hidden: number of neurons of a hidden layer.
-        tau: time constant of all neurons, in steps.
-        gain: standard deviation of the hidden weights times the square root of the number of inputs.
+        tau: time constant of all neurons, in steps, > 0.
+        gain: standard deviation of the hidden weights times the square root of the number of inputs, > 0.
         depth: number of hidden layers, >= 1.
-        recurrent: the same of the weights within a layer; 0 for layers without.
+        recurrent: the same of the weights within a layer, >= 0; 0 for layers without.
 
     Raises:
-        ValueError: depth is below 1, or there are more or fewer surrogates than layers.
+        ValueError: a number is out of range, or there are more or fewer surrogates than layers.
     """
-    if depth < 1:
-        raise ValueError(f"classifier: depth must be >= 1, got {depth}.")
+    require_whole("classifier", hidden=hidden, depth=depth)
+    for name, value in (("tau", tau), ("gain", gain)):
+        require_real("classifier", name, value, above=0)
+    require_real("classifier", "recurrent", recurrent, at_least=0)
+    spikes = spike if isinstance(spike, (list, tuple)) else (spike,) * depth
+    if len(spikes) != depth:
+        raise ValueError(f"classifier: {depth} layers need as many surrogates, or one for all, got {len(spikes)}.")
     first, second = jax.random.split(key)
     parts, channels = [], data.channels
-    spikes = spike if isinstance(spike, (list, tuple)) else (spike,) * depth
     for layer, each in zip(range(depth), spikes, strict=True):
         into, back = (first, key) if not layer else jax.random.split(jax.random.fold_in(first, layer))
         cell = LIF(each, tau)

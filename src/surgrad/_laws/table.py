@@ -21,23 +21,25 @@ class Law(NamedTuple):
     """A property of surrogates: its name, what it says in one line, and how it is tested.
 
     `broken` returns how the law is broken, with the number and the x, or None where it holds. It raises
-    `NotApplicableError` where the law has nothing to say; any other exception is a failure.
+    `NotApplicableError` where the law has nothing to say; any other exception is a failure. A law that is `advice` says
+    what helps readers; a surrogate that breaks it is as right as before, and does not fail.
     """
 
     name: str
     says: str
     broken: Callable[[Probe], str | None]
+    advice: bool = False
 
 
 LAWS: dict[str, Law] = {}
 """All laws by name, in the order of reports."""
 
 
-def law(says: str) -> Callable[[Callable[[Probe], str | None]], Callable[[Probe], str | None]]:
+def law(says: str, *, advice: bool = False) -> Callable[[Callable[[Probe], str | None]], Callable[[Probe], str | None]]:
     """Enter a function in the table of laws under its own name."""
 
     def enter(broken: Callable[[Probe], str | None]) -> Callable[[Probe], str | None]:
-        LAWS[broken.__name__] = Law(broken.__name__, says, broken)
+        LAWS[broken.__name__] = Law(broken.__name__, says, broken, advice)
         return broken
 
     return enter
