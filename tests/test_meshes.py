@@ -134,7 +134,7 @@ def test_with_automatic_sharding(name):
     assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
 
 
-DATA = Dataset(jax.random.bernoulli(KEY, 0.3, (8, 10, 5)), jnp.arange(8) % 2, 10, 2)
+DATA = Dataset(jax.random.bernoulli(KEY, 0.3, (10, 8, 5)), jnp.arange(8) % 2, 10, 2)
 ADAM = optax.adam(0.01)
 
 
@@ -142,21 +142,24 @@ def step(fit, events, labels):
     return train.step(fit, ADAM, Dataset(events, labels, DATA.steps, DATA.classes))
 
 
-def trained(run, put=lambda x: x):
+SPECS = P(None, "device"), P("device")
+
+
+def trained(run, put=lambda x, spec: x):
     net = train.classifier(KEY, SPIKE, DATA, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
-    fit, loss = jax.jit(run)(train.start(net, ADAM), put(DATA.events), put(DATA.labels))
+    fit, loss = jax.jit(run)(train.start(net, ADAM), *map(put, (DATA.events, DATA.labels), SPECS))
     return [loss, *jax.tree.leaves(fit.network.connections())]
 
 
 @pytest.mark.parametrize("kind", ["shard_map", "explicit", "automatic"])
 def test_a_step_of_training(kind):
     if kind == "shard_map":
-        specs = {"in_specs": (P(), P("device"), P("device")), "out_specs": P()}
+        specs = {"in_specs": (P(), *SPECS), "out_specs": P()}
         found = trained(jax.shard_map(step, mesh=MESH, **specs))
     elif kind == "explicit":
         with jax.set_mesh(EXPLICIT):
-            found = trained(step, lambda x: jax.device_put(x, P("device")))
+            found = trained(step, jax.device_put)
     else:
-        found = trained(step, lambda x: jax.device_put(x, NamedSharding(MESH, P("device"))))
+        found = trained(step, lambda x, spec: jax.device_put(x, NamedSharding(MESH, spec)))
     for a, b in zip(found, trained(step), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

@@ -109,8 +109,8 @@ def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
     if not axes:
         return value
     # A mean is of what varies; adding a zero that does makes it so, whether it did or not.
-    zero = jax.lax.pcast(jnp.zeros_like(value, shape=()), axes, to="varying")
-    return jax.lax.pmean(value + zero, axes)
+    zeros = [jnp.zeros_like(jax.lax.axis_index(axis), dtype=value.dtype) for axis in axes]
+    return jax.lax.pmean(sum(zeros, value), axes)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -77,7 +78,7 @@ class Delay(Cell):
         time, narrow = inputs.shape[0], floating(inputs.dtype)
         inputs = inputs.astype(state.dtype)
         # Over a mesh, the zeros of a new state must vary and be sharded as the inputs.
-        state = state + jnp.zeros_like(inputs, shape=(1, *inputs.shape[1:]))
+        state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs))
         known = jnp.concatenate([state, inputs])
         if isinstance(self.steps, int):
             return known[time:], known[:time].astype(narrow)
