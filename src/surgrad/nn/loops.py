@@ -120,6 +120,17 @@ def _first(inputs: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x[0], inputs)
 
 
+def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Callable[..., Any]:
+    """A cell that is a function as a tree, whose leaves are the half-precision numbers that it closes over, if any."""
+    if not jax.tree_util.all_leaves([function]):
+        return function
+    x = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
+    converted, values = jax.closure_convert(function, state, x)
+    if not any(value.dtype in HALF for value in values):
+        return function
+    return jax.tree_util.Partial(lambda values, state, now: converted(state, now, *values), values)
+
+
 def summed_wide(function: Callable[..., Any], tree: PyTree) -> Callable[..., Any]:
     """The function with the tree as its first argument, for use inside of a loop that sums derivatives by the tree.
 

@@ -20,6 +20,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from surgrad.nn.dtypes import promoted
 from surgrad.nn.events.lowering import dense, native
 from surgrad.nn.events.native import require
 from surgrad.nn.loops import varying_alike
@@ -55,7 +56,7 @@ def event_product(
             f"event_product: events must be (..., inputs) and weights (inputs, outputs), got shapes "
             f"{jnp.shape(events)} and {jnp.shape(weights)}."
         )
-    dtype = jnp.result_type(events, weights)
+    dtype = promoted(events, weights)
     events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))
     *rows, inputs = events.shape
     # Not -1: an empty array does not tell how many rows it has.
