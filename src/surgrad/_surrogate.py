@@ -104,6 +104,10 @@ class Surrogate(Pytree):
         x = membrane(x, type(self).__name__)
         return jax.jvp(self.surrogate_fun, (x,), (jnp.ones_like(x),))[1]
 
+    def derivative(self, x: Membrane) -> Slope:
+        """The slope, under the name that the layers of `sparx` call; `jaxpike` calls the surrogate itself."""
+        return self.surrogate_grad(x)
+
     def smooth(self) -> Any:
         """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
         return self.replace(smoothed=True)
