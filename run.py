@@ -108,11 +108,11 @@ def test_adapters(options):
     requirements = ["-e", ".[dev,adapters]"]
     tests = ["-m", "pytest", *ADAPTERS + tuple(options)]
     call(environment(".venv-adapters", requirements), *tests)
+    if sys.version_info >= (3, 12):
+        return
     python = newest_python()
-    if python is None or sys.version_info >= (3, 12):
-        say(
-            "tested on one Python alone: %s" % ("no other >= 3.12 here" if python is None else "this one is new enough")
-        )
+    if python is None:
+        say("no Python >= 3.12 here, which braintools 0.4 needs: tested braintools 0.3 alone")
         return
     call(environment(".venv-adapters-newest", requirements, python), *tests)
 

@@ -147,6 +147,25 @@ def test_their_derivatives_by_parameters_are_not_finite_in_half_precision(name, 
     assert np.isfinite(derivative(surgrad))
 
 
+def test_their_curves_lose_the_left_tail_and_the_digits_near_an_exponent_of_one():
+    for name, x, exact in [("ERF", -7.5, 1.4e-26), ("SoftSign", -1e8, 5e-9), ("Arctan", -1e8, 1 / (np.pi**2 / 2 * 1e8))]:
+        ours, other = (float(getattr(m, name)(1.0).surrogate_fun(jnp.float32(x))) for m in (surgrad, theirs))
+        assert abs(other - exact) > 0.2 * exact
+        assert abs(ours - exact) < 0.02 * exact
+    x, alpha = 1.0, np.float32(1.001)
+    width, rate = (float(alpha) + 1) / 2, float(alpha) - 1
+    exact = 0.5 + width / rate * (1 - (1 + x / width) ** -rate)
+    ours, other = (float(m.QPseudoSpike(alpha).surrogate_fun(jnp.float32(x))) for m in (surgrad, theirs))
+    assert abs(other / exact - 1) > 1e-5 > 1e-6 > abs(ours / exact - 1)
+
+
+@new
+def test_their_equality_is_by_value_but_for_arrays():
+    assert theirs.Sigmoid(4.0) == theirs.Sigmoid(4.0)
+    assert theirs.Sigmoid(jnp.ones(2)) != theirs.Sigmoid(jnp.ones(2))
+    assert surgrad.Sigmoid(jnp.ones(2)) == surgrad.Sigmoid(jnp.ones(2))
+
+
 def test_their_square_wave_loses_its_phase():
     x = jnp.float32(1e6)  # a multiple of the period, 8, so that the slope is 4/T for each term
     slopes = [float(module.SquarewaveFourierSeries(2, 8.0).surrogate_grad(x)) for module in (surgrad, theirs)]
