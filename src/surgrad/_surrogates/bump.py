@@ -11,6 +11,7 @@ from surgrad._surrogate import Surrogate, functional, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
     finite,
+    fraction,
     magnitude,
     near_or_far,
     saturated,
@@ -102,8 +103,7 @@ class InvSquareGrad(Surrogate):
         return 0.5 + side(x) * jnp.where(far, 1 / self.alpha, jnp.where(far, 0, distance)) / (1 + z)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        far, z = near_or_far(self.alpha, jnp.abs(x))
-        return (jnp.where(far, z, 1) / (1 + z)) ** 2
+        return fraction(self.alpha, jnp.abs(x)) ** 2
 
 
 class SlayerGrad(Surrogate):

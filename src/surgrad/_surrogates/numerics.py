@@ -46,6 +46,24 @@ def _inverse_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tup
     return value, -value * relative[0] - value * relative[1]
 
 
+def fraction(rate: Parameter, distance: Real) -> Real:
+    """1 / (1 + rate * distance), for a rate > 0 and a distance >= 0, right up to an infinite distance."""
+    return _fraction(jnp.asarray(rate, distance.dtype), bounded(distance))
+
+
+@jax.custom_jvp
+def _fraction(rate: Real, distance: Real) -> Real:
+    return 1 / (1 + rate * distance)
+
+
+@_fraction.defjvp
+def _fraction_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tuple[Real, Real]:
+    # The rule of a quotient squares the denominator, which overflows; here each factor is at most 1/rate or rate.
+    (rate, distance), value = primals, _fraction(*primals)
+    by_rate, by_distance = -value * (value * distance), -value * (value * rate)
+    return value, by_rate * tangents[0] + by_distance * tangents[1]
+
+
 def near_or_far(rate: Parameter, distance: Real) -> tuple[Array, Real]:
     """Whether z = rate * distance > 1, and 1/z if so, else z: in [0, 1], right for every distance >= 0, and 0 at ∞."""
     far = distance > 1 / rate
@@ -59,7 +77,7 @@ def saturated(z: Real) -> Real:
 
 
 def magnitude(x: Real) -> Real:
-    """|x| with derivative 1 at 0, since a membrane at the threshold spikes; that of `abs` may be any number there."""
+    """|x| with derivative 1 at 0, since a membrane at the threshold spikes; JAX has that for `abs` too, unpromised."""
     return jnp.where(x < 0, -x, x)
 
 

@@ -12,6 +12,7 @@ from surgrad._surrogates.numerics import (
     arctan_tail,
     bounded,
     finite,
+    fraction,
     log1p_ratio,
     logistic,
     logistic_slope,
@@ -56,14 +57,12 @@ class SoftSign(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        far, z = near_or_far(self.alpha, magnitude(x))
-        tail = jnp.where(far, z, 1) / (2 + 2 * z)
+        tail = fraction(self.alpha, magnitude(x)) / 2
         return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        far, z = near_or_far(self.alpha, jnp.abs(x))
-        fraction = jnp.where(far, z, 1) / (1 + z)
-        return self.alpha / 2 * fraction * fraction
+        part = fraction(self.alpha, jnp.abs(x))
+        return self.alpha / 2 * part * part
 
 
 class Arctan(Surrogate):
