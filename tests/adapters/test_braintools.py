@@ -148,7 +148,11 @@ def test_their_derivatives_by_parameters_are_not_finite_in_half_precision(name, 
 
 
 def test_their_curves_lose_the_left_tail_and_the_digits_near_an_exponent_of_one():
-    for name, x, exact in [("ERF", -7.5, 1.4e-26), ("SoftSign", -1e8, 5e-9), ("Arctan", -1e8, 1 / (np.pi**2 / 2 * 1e8))]:
+    for name, x, exact in [
+        ("ERF", -7.5, 1.4e-26),
+        ("SoftSign", -1e8, 5e-9),
+        ("Arctan", -1e8, 1 / (np.pi**2 / 2 * 1e8)),
+    ]:
         ours, other = (float(getattr(m, name)(1.0).surrogate_fun(jnp.float32(x))) for m in (surgrad, theirs))
         assert abs(other - exact) > 0.2 * exact
         assert abs(ours - exact) < 0.02 * exact
