@@ -12,6 +12,8 @@ import pytest
 import surgrad
 from golden_rows import FOLDER, INPUTS, ROUNDINGS, errors, evaluated, rows
 
+pytestmark = pytest.mark.versions
+
 NAMES = sorted(surgrad.catalogue())
 DTYPES = [np.float64, np.float32]
 

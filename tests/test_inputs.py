@@ -11,6 +11,8 @@ import pytest
 import surgrad
 from surgrad import PiecewiseLeakyRelu, Sigmoid
 
+pytestmark = pytest.mark.versions
+
 PAIRS = [(cls, getattr(surgrad, surgrad._surrogate.snake_case(name))) for name, cls in surgrad.catalogue().items()]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from surgrad.meta.loop import train
 
+pytestmark = pytest.mark.versions
+
 STEPS, CURVATURE, START, TARGET, RATE = 12, 0.7, 3.0, -1.0, 0.3
 BATCHES = np.full(STEPS, CURVATURE)
 LEFT = 1 - RATE * CURVATURE

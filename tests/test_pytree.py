@@ -24,6 +24,8 @@ from surgrad import (
     Temperature,
 )
 
+pytestmark = pytest.mark.versions
+
 BUILT_IN = [cls() for cls in surgrad.catalogue().values()]
 COMBINED = [
     Asymmetric(below=Sigmoid(2.0), above=surgrad.Arctan(3.0)),

@@ -11,6 +11,8 @@ import pytest
 import surgrad
 import user_classes as user
 
+pytestmark = pytest.mark.versions
+
 X = jnp.linspace(-2.0, 2.0, 81)
 
 
