@@ -71,6 +71,26 @@ def test_slopes_and_their_derivatives_are_finite_at_infinite_x(name):
         assert np.all(np.isfinite(value[np.isinf(x)])), jax.tree_util.keystr(path)
 
 
+@pytest.mark.parametrize("size", [100.0, -100.0])
+@pytest.mark.parametrize("name", NAMES)
+def test_directions_of_moderate_size_have_finite_derivatives_of_slopes_at_huge_x(name, size):
+    """A derivative by a parameter multiplies by x; the direction of an optimiser's step may be a hundred long."""
+    surrogate, x = surgrad.catalogue()[name](), np.array([s * x for s in (-1, 1) for x in (1e30, 8.5e37, *EDGES[-2:])])
+    x = x[np.isfinite(x)] if name == PERIODIC else x
+    surrogate = jax.tree.map(lambda leaf: np.full(x.shape, leaf, np.float32), surrogate)
+    along = jax.tree.map(lambda leaf: np.full(leaf.shape, size, np.float32), (surrogate, x))
+    first, second = along_twice(surrogate, x.astype(np.float32), along)
+    assert np.all(np.isfinite(first))
+    assert np.all(np.isfinite(second))
+
+
+@jax.jit
+def along_twice(surrogate, x, direction):
+    slope = lambda s, x: s.surrogate_grad(x)
+    first = lambda s, x: jax.jvp(slope, (s, x), direction)[1]
+    return jax.jvp(first, (surrogate, x), direction)
+
+
 def test_published_pseudo_spike_has_no_nan_derivative():
     surrogate = surgrad.QPseudoSpike(np.full(EDGES.shape, 1.5, np.float32), normalized=True)
     for path, value in jax.tree_util.tree_leaves_with_path(derivatives(surrogate, EDGES)):

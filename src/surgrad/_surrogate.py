@@ -162,10 +162,27 @@ def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
         x = membrane(x, type(self).__name__)
-        y = jnp.asarray(method(unboxed(self), x.astype(jnp.float32) if x.dtype in _HALF else x, *args, **kwargs))
+        precise = x.astype(jnp.float32) if x.dtype in _HALF else x
+        y = jnp.asarray(method(_as_precise(unboxed(self), precise), precise, *args, **kwargs))
         return y if y.dtype == x.dtype else y.astype(x.dtype)
 
     return wrapped
+
+
+def _as_precise(surrogate: Surrogate, x: jax.Array) -> Surrogate:
+    """A surrogate whose floating hyperparameters have no fewer digits than x; itself if they have not."""
+    wanted = jnp.finfo(x.dtype).nmant
+
+    def lifted(leaf: Any) -> Any:
+        dtype = getattr(leaf, "dtype", x.dtype)
+        narrow = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).nmant < wanted
+        return jnp.asarray(leaf).astype(x.dtype) if narrow else leaf
+
+    leaves, structure = jax.tree.flatten(surrogate)
+    precise = [lifted(leaf) for leaf in leaves]
+    if all(new is old for new, old in zip(precise, leaves, strict=True)):
+        return surrogate
+    return structure.unflatten(precise)
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
