@@ -12,7 +12,7 @@ import surgrad
 from golden_rows import METHODS, rows
 from marks import parameters
 
-pytestmark = pytest.mark.versions
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
 
 NAMES = sorted(surgrad.catalogue())
 HALVES = [0.0, 2.0**-126, 1e-30, 1e-4, 0.3, 1.0, 100.0, 1e4, 1e30, float(np.finfo(np.float32).max), np.inf]

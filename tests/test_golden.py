@@ -12,7 +12,7 @@ import pytest
 import surgrad
 from golden_rows import FOLDER, HUGE, INPUTS, ROUNDINGS, errors, evaluated, rows
 
-pytestmark = pytest.mark.versions
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
 
 NAMES = sorted(surgrad.catalogue())
 DTYPES = [np.float64, np.float32]

@@ -99,6 +99,7 @@ def test_traced_parameters_are_not_checked():
     assert jax.jit(lambda a: Sigmoid(a)(0.0))(-1.0) == 1.0
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 @pytest.mark.parametrize("use", [lambda x: Sigmoid()(x), Sigmoid().surrogate_fun, Sigmoid().surrogate_grad])
 @pytest.mark.parametrize(
     ("x", "message"),
