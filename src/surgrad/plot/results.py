@@ -37,7 +37,7 @@ def study(summaries: Sequence[Any]) -> Figure:
     return figure
 
 
-def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str, Any]:
+def _draw_results(panels: Sequence[Axes] | np.ndarray, summaries: Sequence[Any]) -> dict[str, Any]:
     """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
     values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})
     positive, handles = values[0] > 0, {}

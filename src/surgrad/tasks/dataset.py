@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Integer
 
 from surgrad._pytree import Pytree, static
 
@@ -25,7 +25,7 @@ class Dataset(Pytree):
         classes: number of classes.
     """
 
-    events: Int[Array, "samples channels"] | Bool[Array, "samples time channels"]
+    events: Integer[Array, "samples channels"] | Bool[Array, "samples time channels"]
     labels: Int[Array, " samples"]
     steps: int = static()
     classes: int = static()
@@ -33,7 +33,7 @@ class Dataset(Pytree):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, samples: Int[Array | np.ndarray, " batch"]) -> Dataset:
+    def __getitem__(self, samples: Integer[Array | np.ndarray, " batch"]) -> Dataset:
         """Some of the samples, in a given order."""
         return Dataset(self.events[samples], self.labels[samples], self.steps, self.classes)
 
