@@ -134,8 +134,9 @@ class Surrogate(Pytree):
 
         Shape: that of the hyperparameters.
         """
-        low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
-        return high - low
+        with jax.debug_infs(False):  # these are meant
+            low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
+            return high - low
 
     def peak(self) -> jax.Array:
         """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.

@@ -70,6 +70,9 @@ def side(x: Real) -> Array:
 
 def with_limits(y: Real, x: Real, left: Parameter, right: Parameter) -> Real:
     """The curve y of x, but its limits at x = -∞ and x = ∞."""
+    # An infinite limit is x itself there: on a constant that is infinite, `jax.debug_infs` would raise.
+    end = jax.lax.stop_gradient(x)
+    left, right = (end if isinstance(limit, float) and math.isinf(limit) else limit for limit in (left, right))
     return jnp.where(jnp.isinf(x), jnp.where(x < 0, left, right), y)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from surgrad._types import PyTree
 from surgrad.meta.derivative import Outer, Rules, Start, begin_pushed, outer_pushed, pushed
-from surgrad.meta.evolution import Estimates, over_runs, paired
+from surgrad.meta.evolution import over_runs, paired
 from surgrad.meta.exact import exact
 from surgrad.meta.loop import Loss, Optimizer, as_array, count_steps, train
 
