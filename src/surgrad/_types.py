@@ -6,7 +6,7 @@ spikes have the shape of the membrane that they were computed from.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float, Real, Shaped
@@ -27,11 +27,14 @@ Input = Shaped[Array | np.ndarray, "*shape"] | np.generic | bool | float | Quant
 """What a surrogate takes for a membrane: arrays and numbers, real; quantities without a unit."""
 
 Spikes = Float[Array, "*shape"]
-Curve = float | Float[Array, "..."]
-Slope = float | Float[Array, "..."]
+Curve = Float[Array, "..."]
+Slope = Float[Array, "..."]
 """Of the shape of the membrane, or narrower, where it varies along a part of the axes alone."""
 
-Parameter = float | np.floating | np.integer | Real[Array | np.ndarray, "..."]
+if TYPE_CHECKING:  # formulas are written for arrays of JAX, and NumPy's do as well
+    Parameter = float | Float[Array, "..."]
+else:
+    Parameter = float | np.floating | np.integer | Real[Array | np.ndarray, "..."]
 """A number, or an array that broadcasts to the shape of the membrane (one value a neuron, say)."""
 
 PyTree = Any

@@ -59,7 +59,7 @@ def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
 
 def worst(excess: np.ndarray | np.floating) -> tuple[int, ...] | None:
     """The index of the largest positive excess; NaN is none."""
-    excess = np.nan_to_num(excess, nan=-1.0)
+    excess = np.asarray(np.nan_to_num(excess, nan=-1.0))
     index = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
     return index if excess[index] > 0 else None
 
