@@ -21,6 +21,8 @@ from benchmarks.compare.peers import plain_scan  # noqa: E402
 
 from marks import parameters  # noqa: E402
 
+pytestmark = pytest.mark.promotes("competitors' code, as their users write it")
+
 QUICK = [case for workload in "abc" for case in cases(workload, quick=True)]
 
 
