@@ -11,14 +11,19 @@ import pytest
 
 import surgrad
 from broken_surrogates import BROKEN, DeadSlope, Line, MexicanHat, QuantizedCurve, RampForTriangle, TwoSidedLogistic
+from marks import parameters
 from surgrad._check import Report, Verdict, check
 from surgrad._laws import LAWS
 
+pytestmark = pytest.mark.versions
+
 NUMBER = r"(-?\d+\.?\d*(?:e[-+]\d+)?)"
+LONG = ("Dspike", "MultiGaussianGrad", "QPseudoSpike", "SquarewaveFourierSeries")
 
 
-@pytest.mark.parametrize("cls", surgrad.catalogue().values(), ids=lambda cls: cls.__name__)
-def test_a_built_in_surrogate_keeps_all_laws_but_those_it_waives(cls):
+@pytest.mark.parametrize("name", parameters(surgrad.catalogue(), slow=LONG))
+def test_a_built_in_surrogate_keeps_all_laws_but_those_it_waives(name):
+    cls = surgrad.catalogue()[name]
     report = check(cls())
     report.raise_if_failed()
     assert not report.unneeded, report
@@ -140,6 +145,7 @@ def test_an_unknown_law_is_an_error_that_names_the_nearest():
         check(DeadSlope(), laws=["monotonic"])
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -207,11 +213,14 @@ def test_a_report_without_failures_does_not_raise():
     Report("Line()", [Verdict("finite", "ok", "is finite")]).raise_if_failed()
 
 
+MIXTURE = surgrad.Mixture([surgrad.Sigmoid(), surgrad.PiecewiseQuadratic(jnp.array([1.0, 3.0]))])
+
+
 @pytest.mark.parametrize(
     "surrogate",
     [
-        surgrad.Asymmetric(surgrad.Sigmoid(2.0), surgrad.SoftSign(1.0)),
-        surgrad.Mixture([surgrad.Sigmoid(), surgrad.PiecewiseQuadratic(jnp.array([1.0, 3.0]))]),
+        pytest.param(surgrad.Asymmetric(surgrad.Sigmoid(2.0), surgrad.SoftSign(1.0)), marks=pytest.mark.slow),
+        pytest.param(MIXTURE, marks=pytest.mark.slow),
         surgrad.Sigmoid().smooth(),
         surgrad.Sigmoid(parameter_tangent="function", second_order="surrogate"),
     ],

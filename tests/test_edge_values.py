@@ -10,6 +10,9 @@ import pytest
 
 import surgrad
 from golden_rows import METHODS, rows
+from marks import parameters
+
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
 
 NAMES = sorted(surgrad.catalogue())
 HALVES = [0.0, 2.0**-126, 1e-30, 1e-4, 0.3, 1.0, 100.0, 1e4, 1e30, float(np.finfo(np.float32).max), np.inf]
@@ -51,7 +54,7 @@ def at_the_edges(name):
     return x, jax.device_get(derivatives(surrogate, x))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", parameters(NAMES, slow=("Dspike", "MultiGaussianGrad", "QPseudoSpike")))
 def test_no_derivative_of_first_or_second_order_is_nan(name):
     x, found = at_the_edges(name)
     allowed = np.isinf(x) if name == PERIODIC else np.zeros(x.shape, bool)

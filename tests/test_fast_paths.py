@@ -11,6 +11,8 @@ import surgrad
 from surgrad.nn import LI, LIF, Conv, Dense, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import chunk_length
 
+pytestmark = pytest.mark.versions
+
 KEY = jax.random.key(0)
 CELL = LIF(surgrad.Arctan(), 10.0)
 WINDOW = 0.3
@@ -88,8 +90,9 @@ def derivatives(net, x, all_of_them, **options):
     return jax.value_and_grad(f, (0, 1))(net, x), jax.jvp(lambda n: f(n, x), (net,), (along,)), second
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", ["feedforward", pytest.param("recurrent", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["feedforward", "recurrent"])
 def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_path(name):
     pytest.importorskip("numba", reason="event-driven products are compiled by Numba")
     x, spike = spikes((12, 4, 40), dtype=jnp.float64), surgrad.Sparse(surgrad.Sigmoid(3.0), WINDOW)

@@ -1,4 +1,4 @@
-"""Every value of every surrogate against 6,266 rows of exact values.
+"""Every value of every surrogate against rows of exact values.
 
 The rows hold curve, slope, second derivative, and the derivatives of curve and slope by each hyperparameter, at
 ordinary points, at kinks and beside them, in the tails and at infinities. `golden_rows` says how large an error may
@@ -12,6 +12,8 @@ import pytest
 import surgrad
 from golden_rows import FOLDER, HUGE, INPUTS, ROUNDINGS, errors, evaluated, rows
 
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
+
 NAMES = sorted(surgrad.catalogue())
 DTYPES = [np.float64, np.float32]
 
@@ -20,8 +22,10 @@ def test_every_surrogate_has_golden_rows():
     assert {path.stem for path in FOLDER.glob("*.csv")} == set(NAMES)
 
 
-def test_there_are_6266_golden_rows():
-    assert sum(len(group.x) for name in NAMES for group in rows(name)) == 6266
+@pytest.mark.parametrize("name", NAMES)
+def test_every_line_of_the_golden_files_is_a_row(name):
+    lines = (FOLDER / f"{name}.csv").read_text().splitlines()
+    assert sum(len(group.x) for group in rows(name)) == len(lines) - 1 >= 100
 
 
 def test_well_conditioned_values_may_be_100_units_off_at_most():

@@ -10,6 +10,8 @@ import pytest
 import surgrad
 from golden_rows import METHODS, bound, rows
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 NAMES = sorted(surgrad.catalogue())
 DTYPES = [jnp.float16, jnp.bfloat16]
 

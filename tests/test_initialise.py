@@ -111,7 +111,7 @@ def deviation(network, inputs):
 @pytest.mark.parametrize(
     "between",
     [
-        (Delay(3), Flatten(3)),
+        pytest.param((Delay(3), Flatten(3)), marks=pytest.mark.slow),
         (Pool((2, 2)),),
         (Pool((2, 2), kind="sum"), Delay(1)),
         (lambda x: x[..., ::2, :, :] / 7.0,),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import surgrad
+from marks import parameters
 from networks import (
     BACK,
     BATCH,
@@ -45,6 +46,8 @@ from surgrad.nn import (
     Sequential,
     unroll,
 )
+
+pytestmark = pytest.mark.versions
 
 
 def by_hand(net, x):
@@ -176,7 +179,11 @@ class TestShapes:
 
     @pytest.mark.parametrize(("time", "batch"), [(0, 2), (0, 0), (STEPS, 0)])
     @pytest.mark.parametrize(
-        "options", [{}, {"chunk": 1}, {"chunk": 4}, {"segment": 2}, {"segment": "auto"}, {"memory": 1e6}], ids=repr
+        "options",
+        parameters(
+            [{}, {"chunk": 1}, {"chunk": 4}, {"segment": 2}, {"segment": "auto"}, {"memory": 1e6}],
+            slow=("{'chunk': 1}", "{'chunk': 4}"),
+        ),
     )
     def test_no_steps_and_no_samples_go_through_every_part(self, time, batch, options):
         cells = [
@@ -194,7 +201,7 @@ class TestShapes:
             assert value == 0
             assert not any(np.any(leaf) for leaf in jax.tree.leaves(slopes))
 
-    @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32])
+    @pytest.mark.parametrize("dtype", [bool, np.uint8, pytest.param(np.int32, marks=pytest.mark.slow)])
     @pytest.mark.parametrize(
         ("net", "shape"),
         [

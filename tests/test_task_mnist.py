@@ -78,6 +78,7 @@ def test_what_is_missing_is_named_with_where_to_get_it(tmp_path):
         tasks.fashion_mnist(tmp_path)
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "all"])
 def test_a_limit_is_a_positive_integer(limit, tmp_path):
     write(tmp_path)

@@ -92,7 +92,7 @@ def test_batches_of_a_scan_hold_what_the_data_set_holds(load):
 def test_latencies_hold_never_in_few_bytes_whatever_the_number_of_steps(steps):
     split = tasks.digits(steps=steps)
     raw, _ = sklearn_datasets.load_digits(return_X_y=True)
-    assert sum(part.spikes().sum() for part in split) == np.count_nonzero(raw)
+    assert sum(int(part.spikes().sum()) for part in split) == np.count_nonzero(raw)
     assert split.train.events.dtype == {255: jnp.uint8, 256: jnp.uint16}[steps]
 
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import surgrad
+from marks import parameters
 from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import near_divisor
+
+pytestmark = pytest.mark.versions
 
 TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
 ROUNDING = 1e-12  # relative, of sums over 23 steps in float64 in another order, amplified by two derivatives
@@ -95,21 +98,21 @@ def assert_same(found, expected):
 
 
 # Ten seconds each, to compile: those that others come close to.
-SLOW = {"reverse over reverse", "one chunk", "a chunk longer than time", "a segment longer than time"}
-
-
-def marked(name, value):
-    return pytest.param(value, marks=[pytest.mark.slow] if name in SLOW else [])
-
-
-OTHERS = [marked(name, name) for name in DERIVATIVES if name != "gradient"]
+LONG_OPTIONS = (
+    "one chunk",
+    "a chunk longer than time",
+    "segments that time does not divide",
+    "a segment longer than time",
+)
+LONG_DERIVATIVES = ("reverse over reverse", "gradient of a population")
+OTHERS = parameters(sorted(DERIVATIVES.keys() - {"gradient"}), slow=LONG_DERIVATIVES)
 
 
 @pytest.mark.usefixtures("x64")
 class TestDerivatives:
-    @pytest.mark.parametrize("options", [marked(name, OPTIONS[name]) for name in OPTIONS], ids=OPTIONS)
-    def test_the_gradient_is_that_of_one_scan_over_the_steps(self, options):
-        assert_same(derivative("gradient", **options), derivative("gradient", chunk=1))
+    @pytest.mark.parametrize("name", parameters(OPTIONS, slow=LONG_OPTIONS))
+    def test_the_gradient_is_that_of_one_scan_over_the_steps(self, name):
+        assert_same(derivative("gradient", **OPTIONS[name]), derivative("gradient", chunk=1))
 
     @pytest.mark.parametrize("name", OTHERS)
     def test_all_other_derivatives_are_too(self, name):

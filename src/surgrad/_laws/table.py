@@ -56,14 +56,14 @@ def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
     places = np.flatnonzero(broken)
     if not places.size:
         return None
-    return np.unravel_index(places[np.argmin(np.abs(x.ravel()[places]))], x.shape)  # type: ignore[return-value]
+    return tuple(map(int, np.unravel_index(places[np.argmin(np.abs(x.ravel()[places]))], x.shape)))
 
 
-def worst(excess: np.ndarray) -> tuple[int, ...] | None:
+def worst(excess: np.ndarray | np.floating) -> tuple[int, ...] | None:
     """The index of the largest positive excess; NaN is none."""
-    excess = np.nan_to_num(excess, nan=-1.0)
-    index = np.unravel_index(np.argmax(excess), excess.shape)
-    return index if excess[index] > 0 else None  # type: ignore[return-value]
+    excess = np.asarray(np.nan_to_num(excess, nan=-1.0))
+    index = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
+    return index if excess[index] > 0 else None
 
 
 def excess(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:

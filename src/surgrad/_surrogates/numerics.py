@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from surgrad._types import Parameter
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "..."]
 
 _TAN_22 = math.sqrt(2) - 1  # tan(π/8)
 
@@ -81,13 +81,16 @@ def magnitude(x: Real) -> Real:
     return jnp.where(x < 0, -x, x)
 
 
-def side(x: Real) -> Real:
+def side(x: Real) -> Array:
     """-1 below the threshold, 1 from it on."""
     return jnp.where(x < 0, -1, 1)
 
 
-def with_limits(y: Real, x: Real, left: float | Real, right: float | Real) -> Real:
+def with_limits(y: Real, x: Real, left: Parameter, right: Parameter) -> Real:
     """The curve y of x, but its limits at x = -∞ and x = ∞."""
+    # An infinite limit is x itself there: on a constant that is infinite, `jax.debug_infs` would raise.
+    end = jax.lax.stop_gradient(x)
+    left, right = (end if isinstance(limit, float) and math.isinf(limit) else limit for limit in (left, right))
     return jnp.where(jnp.isinf(x), jnp.where(x < 0, left, right), y)
 
 

@@ -18,7 +18,7 @@ from surgrad._pytree import static
 from surgrad._spike import membrane
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.relu import PiecewiseLeakyRelu
-from surgrad._types import Curve, Membrane, Parameter, PyTree, Slope, Spikes
+from surgrad._types import Curve, Input, Membrane, Parameter, PyTree, Slope, Spikes
 from surgrad.meta.probe import Membranes, surrogates, with_surrogates
 
 Loss = Callable[[PyTree, Any], Float[Array, ""]]
@@ -65,7 +65,7 @@ class HybridSpike(Surrogate):
     def peak(self) -> jax.Array:
         return self.surrogate.peak()
 
-    def __call__(self, x: Membrane) -> Spikes:
+    def __call__(self, x: Input) -> Spikes:
         """Spikes, or the curve; in the shape and dtype of x. Raises as `Surrogate` does."""
         spikes = super().__call__(x)
         x = membrane(x, type(self).__name__)

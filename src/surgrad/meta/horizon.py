@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.meta.derivative import Outer, Rules, Start, begin_pushed, outer_pushed, pushed
-from surgrad.meta.evolution import Estimates, over_runs, paired
+from surgrad.meta.evolution import over_runs, paired
 from surgrad.meta.exact import exact
 from surgrad.meta.loop import Loss, Optimizer, as_array, count_steps, train
 
@@ -86,7 +86,7 @@ def _compute(rules: Rules, at: tuple[int, ...], samples: int, start: Start, key:
     pieces = [jax.tree.map(lambda x, a=a, b=b: x[a:b], start.batches) for a, b in zip((0, *at), at, strict=False)]
     values, derivative, norms = _derivatives(rules, start, flat, unravel, pieces)
     directions = jax.random.normal(key, (samples, flat.size), flat.dtype)
-    points = jnp.concatenate([flat + sigma * directions, flat - sigma * directions])
+    points = jnp.concatenate([flat[None] + sigma * directions, flat[None] - sigma * directions])
     ends = over_runs(lambda point: _ends(rules, start, unravel(point), pieces), points)
     each = jax.vmap(lambda values: paired(values, directions, sigma), in_axes=1)(ends)
     effect, error = jnp.mean(each, axis=1), _standard_error(each)
@@ -135,7 +135,7 @@ def _ends(rules: Rules, start: Start, hyper: PyTree, pieces: list[PyTree]) -> Fl
     return jnp.stack(values)
 
 
-def _standard_error(each: Float[Array, "horizons samples hyper"]) -> Estimates:
+def _standard_error(each: Float[Array, "horizons samples hyper"]) -> Float[Array, "horizons hyper"]:
     return jnp.std(each, axis=1, ddof=1) / each.shape[1] ** 0.5
 
 

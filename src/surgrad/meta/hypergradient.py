@@ -163,5 +163,6 @@ def differentiable_at_zero(rule: optax.GradientTransformation, weights: PyTree) 
     """Whether the first update of an optimiser has a derivative by the gradient where that is zero."""
     state, zero = rule.init(weights), jax.tree.map(jnp.zeros_like, weights)
     one = jax.tree.map(jnp.ones_like, weights)
-    _, slope = jax.jvp(lambda gradient: rule.update(gradient, state, weights)[0], (zero,), (one,))
+    with jax.numpy_dtype_promotion("standard"):  # as in `training_step`
+        _, slope = jax.jvp(lambda gradient: rule.update(gradient, state, weights)[0], (zero,), (one,))
     return bool(finite(slope))

@@ -83,8 +83,9 @@ def training_step(
     """Weights and state of the optimiser after a step, and the loss before it."""
     weights, state = now
     value, slope = jax.value_and_grad(loss)(weights, hyper, batch)
-    updates, state = rule.update(slope, state, weights)
-    return (optax.apply_updates(weights, updates), state), value
+    with jax.numpy_dtype_promotion("standard"):  # Optax raises decays to counts of steps, floats to integers
+        updates, state = rule.update(slope, state, weights)
+        return (optax.apply_updates(weights, updates), state), value
 
 
 def optimizer_of(optimizer: Optimizer, hyper: PyTree) -> optax.GradientTransformation:

@@ -80,8 +80,9 @@ def training(
         (network, optimizer), (connections, inner) = build(hyper), state
         samples = data[jax.random.randint(jax.random.fold_in(key, index), (batch,), 0, len(data))]
         value, slope = jax.value_and_grad(lambda c: loss(network.with_connections(c), samples))(connections)
-        updates, inner = optimizer.update(slope, inner, connections)
-        return (optax.apply_updates(connections, updates), inner), value
+        with jax.numpy_dtype_promotion("standard"):  # Optax raises decays to counts of steps, floats to integers
+            updates, inner = optimizer.update(slope, inner, connections)
+            return (optax.apply_updates(connections, updates), inner), value
 
     return Training(start, update, steps)
 

@@ -44,7 +44,7 @@ def study(summaries: Sequence[Any]) -> Figure:
 
 
 def _draw_results(
-    panels: Sequence[Axes], summaries: Sequence[Any], looks: dict[str, tuple[str, Any]]
+    panels: Sequence[Axes] | np.ndarray, summaries: Sequence[Any], looks: dict[str, tuple[str, Any]]
 ) -> dict[str, Any]:
     """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
     values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})

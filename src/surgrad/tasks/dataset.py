@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Integer
 
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree, static
@@ -32,7 +32,7 @@ class Dataset(Pytree):
         ValueError: a label is no class, or an event no step; shapes do not fit each other.
     """
 
-    events: Int[Array, "samples channels"] | Bool[Array, "time samples channels"]
+    events: Integer[Array, "samples channels"] | Bool[Array, "time samples channels"]
     labels: Int[Array, " samples"]
     steps: int = static()
     classes: int = static()
@@ -51,7 +51,7 @@ class Dataset(Pytree):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, samples: Int[Array | np.ndarray, " batch"]) -> Dataset:
+    def __getitem__(self, samples: Integer[Array | np.ndarray, " batch"]) -> Dataset:
         """Some of the samples, in a given order."""
         events = self.events[:, samples] if self._is_raster else self.events[samples]
         # What is taken out of a data set fits as the whole does: its numbers are not read again.
