@@ -3,7 +3,9 @@
 import contextlib
 import ctypes
 import gc
+import importlib.util
 import os
+import pathlib
 import tempfile
 
 # Two devices on one CPU, so that what runs over a mesh is tested; JAX reads this when it starts.
@@ -22,7 +24,11 @@ import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
-jaxtyping.install_import_hook("surgrad", "annotations.checked")
+# All modules but one: Numba keeps the kernels by pickling them, and checked functions cannot be pickled.
+SOURCE = pathlib.Path(importlib.util.find_spec("surgrad").origin).parent
+MODULES = [".".join(file.relative_to(SOURCE.parent).with_suffix("").parts) for file in SOURCE.rglob("*.py")]
+KERNELS = "surgrad.nn.events.kernels"
+jaxtyping.install_import_hook([module for module in MODULES if module != KERNELS], "annotations.checked")
 
 # Files that take longest come first, so that no worker is left alone with one of them in the end.
 FIRST = (

@@ -28,7 +28,7 @@ class Gain:
         self.gain = gain
 
     def __call__(self, x):
-        return self.gain * x
+        return self.gain.astype(x.dtype) * x
 
 
 ONE = jnp.ones((1, 1))

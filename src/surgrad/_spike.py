@@ -88,9 +88,9 @@ def _refuse_misfit(surrogate: PyTree, x: Membrane, owner: str) -> None:
             )
 
 
-def _broadcasts(shape: tuple[int, ...], onto: tuple[int, ...]) -> bool:
+def _broadcasts(shape: tuple[Any, ...], onto: tuple[Any, ...]) -> bool:
     try:
-        return jnp.broadcast_shapes(shape, onto) == onto
+        return bool(jnp.broadcast_shapes(shape, onto) == onto)
     except ValueError:
         return False
 

@@ -29,7 +29,7 @@ MANY_ROWS = 8192
 """The same on an accelerator, which a large product fills. Not measured."""
 
 
-def chunk_length(cell: Any, inputs: PyTree, time: int) -> int:
+def chunk_length(cell: Any, inputs: PyTree, time: Any) -> Any:
     """Steps to evaluate at once: about as many as give `ROWS` rows.
 
     On a CPU there are two exceptions: small weights are best taken step by step, and layers that promise

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from surgrad._types import Numbers
 from surgrad.nn.contract import denies, described, is_cell, promises
-from surgrad.nn.dtypes import like
+from surgrad.nn.dtypes import floating, like
 from surgrad.nn.recurrent import Recurrent
 from surgrad.nn.sequential import Sequential, flat
 from surgrad.nn.unroll import unroll
@@ -113,7 +113,7 @@ def _admitted(network: Any, inputs: Any) -> Array:
     x = jnp.asarray(inputs)
     if x.ndim < 2 or not x.size:
         raise ValueError(f"fluctuation_driven: inputs must be (time, *batch, inputs), not empty, got shape {x.shape}.")
-    x = x.astype(jnp.result_type(float, x))
+    x = x.astype(floating(x.dtype))
     network.init(x.shape[1:], x.dtype)
     if not promises(network, "in_order"):
         raise TypeError(

@@ -111,7 +111,7 @@ def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: in
     return blocks(summed_wide(block, cell), keep, chunk, state, inputs)
 
 
-def _time(inputs: PyTree) -> int:
+def _time(inputs: PyTree) -> Any:
     lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(inputs)}
     if len(lengths) != 1 or () in lengths:
         shapes = ", ".join(str(jnp.shape(leaf)) for leaf in jax.tree.leaves(inputs)) or "nothing"
@@ -138,7 +138,7 @@ def _check_cell(cell: Any, state: PyTree, inputs: PyTree) -> None:
         return
 
 
-def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: int) -> None:
+def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: Any) -> None:
     """Try one step on shapes alone, and say how the inputs were read where it does not fit."""
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
     try:
@@ -161,7 +161,7 @@ def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
     return True
 
 
-def _check_options(keep: str, time: int, *, segment: Any, memory: Any, chunk: Any) -> None:
+def _check_options(keep: str, time: Any, *, segment: Any, memory: Any, chunk: Any) -> None:
     if keep not in ("all", "last"):
         raise ValueError(f"unroll: keep must be 'all' or 'last', got {keep!r}.")
     if not isinstance(time, int):
