@@ -1,5 +1,10 @@
 """Shared fixtures. Tests run in JAX's default precision; `x64` switches to double precision for one test."""
 
+import os
+
+# Two devices on one CPU, so that what runs over a mesh is tested; JAX reads this when it starts.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+
 import jax
 import pytest
 

@@ -97,7 +97,9 @@ def derivatives(probe: LayerProbe, mode: Modes, path: str, inputs: np.ndarray | 
 
 
 def _as_scan(probe: LayerProbe, mode: Modes, *paths: str) -> str | None:
-    """The first path whose derivatives are not those of `lax.scan`."""
+    """The first path whose derivatives are not those of `lax.scan`; where values differ, derivatives would too."""
+    probe.require("pure")
+    probe.require("unroll_is_scan")
     wanted = derivatives(probe, mode, SCAN)
     for path in paths:
         try:
@@ -105,10 +107,8 @@ def _as_scan(probe: LayerProbe, mode: Modes, *paths: str) -> str | None:
         except Exception as error:
             return f"{path} fails where lax.scan does not: {brief(error)}"
         if (at := difference(found, wanted, SCAN)) is not None:
-            over_time = f"{probe.name}.over_time" if is_cell(probe.layer) else probe.name
-            return (
-                f"{path}: the derivative {at}; look for stop_gradient, and derivative rules of its own, in {over_time}"
-            )
+            where = f"{probe.name}.over_time" if is_cell(probe.layer) else probe.name
+            return f"{path}: the derivative {at}; look for stop_gradient and for rules of differentiation in {where}"
     return None
 
 
@@ -120,6 +120,11 @@ def reverse_mode(probe: LayerProbe) -> str | None:
 
 @law("forward-mode derivatives are those of lax.scan")
 def forward_mode(probe: LayerProbe) -> str | None:
+    probe.require("pure")
+    try:
+        derivatives(probe, forward, SCAN)
+    except TypeError as error:
+        return f"{brief(error)} Give a jax.custom_jvp, of which JAX makes reverse mode too"
     return _as_scan(probe, forward, probe.chunks if runs_over_time(probe.layer) else probe.whole_segments)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from surgrad._laws.table import NotApplicableError
 from surgrad._types import PyTree
 from surgrad.nn.contract import is_cell, start, step
+from surgrad.nn.laws.table import LAYER_LAWS
 from surgrad.nn.sequential import Sequential
 from surgrad.nn.unroll import unroll
 
@@ -25,7 +26,7 @@ Run = Callable[[Any, PyTree, Any], tuple[PyTree, PyTree]]
 """A layer over time: `(layer, state, inputs) -> (state, outputs)`."""
 SCAN = "lax.scan"
 _LEAST = 4
-_QUICK = {True: {"xla_backend_optimization_level": 0}, False: None}
+_QUICK = {"xla_backend_optimization_level": 0}
 """Programs run once or twice here: on a CPU, not optimising them takes a quarter off their time."""
 
 
@@ -156,6 +157,19 @@ class LayerProbe:
         if self.wide == "float32" and not self._runs("float32"):
             raise NotApplicableError("lax.scan cannot run it: see what failed of init_fits and keeps_state")
 
+    def require(self, name: str) -> None:
+        """Skip a law where another one fails from which it follows, unless that is waived."""
+        if name not in getattr(type(self.layer), "waivers", {}) and self.cached((name, ""), lambda: self._broken(name)):
+            raise NotApplicableError(f"it would follow from {name}, which fails")
+
+    def _broken(self, name: str) -> bool:
+        try:
+            return LAYER_LAWS[name].broken(self) is not None
+        except NotApplicableError:
+            return False
+        except Exception:
+            return True
+
     def require_cell(self) -> None:
         """Skip a law about states where there is none."""
         if not is_cell(self.layer):
@@ -182,9 +196,8 @@ class LayerProbe:
 
     def compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function, compiled once under a name."""
-        return self._programs.setdefault(
-            name, jax.jit(function, compiler_options=_QUICK[jax.default_backend() == "cpu"])
-        )
+        quick = _QUICK if jax.default_backend() == "cpu" else None
+        return self._programs.setdefault(name, jax.jit(function, compiler_options=quick))
 
     def values(self, path: str, inputs: np.ndarray | None = None, state: PyTree = None) -> dict[str, PyTree]:
         """The outputs and the last state along a path, from rest or from another state."""

@@ -41,9 +41,10 @@ def own_promises(probe: LayerProbe) -> str | None:
     if not inherited:
         return None
     listed = "; ".join(f"{', '.join(names)} of {owner}" for owner, names in inherited.items())
+    first = next(iter(inherited.values()))[0]
     raise NotApplicableError(
-        f"not inherited, since {cls.__name__} may do something else: {listed}. It works, more slowly, and its spikes are "
-        f"not counted; repeat in {cls.__name__} what holds of it"
+        f"not inherited, since {cls.__name__} may do something else: {listed}. It works, but more slowly, and its "
+        f"spikes are not counted: repeat in {cls.__name__} what holds of it, as in {first} = True"
     )
 
 
@@ -85,15 +86,13 @@ def elementwise(probe: LayerProbe) -> str | None:
     with probe.precision():
         floats, merged = split(probe.at_rest()[0])
         first = jnp.arange(neurons) == 0
-        moved = merged(
-            [v + first.astype(v.dtype) * (0.3 * abs(v) + 0.1) if _neurons(v, neurons) else v for v in floats]
-        )
+        moved = merged([jnp.where(first, 1.3 * v + 0.1, v) if _neurons(v, neurons) else v for v in floats])
     for what, found in {
         "another input of neuron 0": probe.values(SCAN, other),
         "another state of neuron 0": probe.values(SCAN, None, moved),
     }.items():
-        others = (jax.tree.map(lambda a: a[..., 1:] if _neurons(a, neurons) else a, tree) for tree in (found, wanted))
-        if (at := difference(*others, "the first")) is not None:
+        rest = [jax.tree.map(lambda a: a[..., 1:] if _neurons(a, neurons) else a, tree) for tree in (found, wanted)]
+        if (at := difference(rest[0], rest[1], "the run without")) is not None:
             return f"with {what}, of the neurons from 1 on {at}; {advice}"
     return None
 
@@ -117,11 +116,12 @@ def linear_response(probe: LayerProbe) -> str | None:
     else:
         raise NotApplicableError("its outputs are not zero even for a millionth of the inputs: never below a threshold")
     both, one, other, none = (run["state"].voltage for run in runs)
-    at = difference({"voltage": both - one - other + 2 * none}, {"voltage": none}, "linear voltages")
+    at = difference({"voltage": both - one - other + 2 * none}, {"voltage": none}, "a sum")
     size = np.abs(one - none).max()
     if at is None or np.abs(both - one - other + none).max() <= 1e-6 * size:
         return None
-    return f"the last voltage of a sum of inputs is not that of the sum of voltages: {at}; {_take_back(probe, 'linear_response')}"
+    advice = _take_back(probe, "linear_response")
+    return f"the last voltage under a sum of inputs is not the sum of the voltages under each: {at}; {advice}"
 
 
 @law("promised: outputs are the inputs, at the same or later time steps")
@@ -167,7 +167,7 @@ def takes_time(probe: LayerProbe) -> str | None:
 def weighted(probe: LayerProbe) -> str | None:
     _require(probe, "weighted")
     advice = _take_back(probe, "weighted")
-    weights = getattr(probe.layer, "weights", None)
+    weights: Any = getattr(probe.layer, "weights", ())
     outputs = probe.values(SCAN)["outputs"]
     if not np.ndim(weights) or np.shape(weights)[-1] != outputs.shape[-1]:
         return f"weights are {np.shape(weights)} and outputs end in {outputs.shape[-1]}; {advice}"

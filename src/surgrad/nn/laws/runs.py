@@ -16,10 +16,12 @@ from surgrad.nn.laws.table import difference, law
 
 @law("unroll gives what lax.scan of the steps gives, in every chunk and segment, alone and in a network")
 def unroll_is_scan(probe: LayerProbe) -> str | None:
-    paths = [path for path in probe.paths if path not in (SCAN, probe.whole_segments)]
+    probe.require("pure")
+    others = [] if runs_over_time(probe.layer) else [probe.whole_chunks, probe.chunks]  # the same as in a network
+    paths = [path for path in probe.paths if path not in (SCAN, probe.whole_segments, *others)]
     for inputs in (probe.inputs, probe.drawn):
         wanted = probe.values(SCAN, inputs)
-        for path in paths if runs_over_time(probe.layer) else paths[1:]:
+        for path in paths:
             try:
                 found = probe.values(path, inputs)
             except Exception as error:
@@ -28,7 +30,7 @@ def unroll_is_scan(probe: LayerProbe) -> str | None:
                 return f"{path}: {at}; {_culprit(probe)}"
     found = _last(probe)
     wanted = {"outputs": wanted["outputs"][-1:], "state": wanted["state"]}
-    at = difference(found, wanted, "the last of lax.scan")
+    at = difference(found, wanted, "the last step of lax.scan")
     return None if at is None else f"unroll(keep='last'): {at}; {_culprit(probe)}"
 
 
@@ -37,7 +39,8 @@ def _last(probe: LayerProbe) -> dict[str, PyTree]:
     chunk = probe.lengths[1]
     with probe.precision():
         numbers, merged = split(probe.widened())
-        run = jax.jit(lambda numbers, state, x: unrolled(merged(numbers), state, x, keep="last", chunk=chunk))
+        options = {"keep": "last", "chunk": chunk}
+        run = probe.compiled("last", lambda numbers, state, x: unrolled(merged(numbers), state, x, **options))
         last, output = run(numbers, *probe.at_rest())
         return jax.tree.map(np.asarray, {"outputs": output[None], "state": last})
 
@@ -57,10 +60,10 @@ def _culprit(probe: LayerProbe) -> str:
 @law("the outputs up to a step of a cell do not depend on later inputs")
 def causal(probe: LayerProbe) -> str | None:
     probe.require_cell()
-    path, step = probe.chunks, probe.lengths[1] - 1
+    path, step = list(probe.paths)[-1], probe.lengths[1] - 1
     later = _moved(probe.drawn, slice(step, None))
     found, wanted = (probe.values(path, x)["outputs"][:step] for x in (later, probe.drawn))
-    at = difference({"outputs": found}, {"outputs": wanted}, "the first")
+    at = difference({"outputs": found}, {"outputs": wanted}, "the run without")
     return None if at is None else f"{path}, with other inputs from step {step} on: {at}; {_culprit(probe)}"
 
 
@@ -76,7 +79,7 @@ def no_time(probe: LayerProbe) -> str | None:
         outputs = [np.asarray(run(numbers, probe.at_rest(x)[1])) for x in (other, probe.drawn)]
     rest = np.arange(len(outputs[0])) != middle
     kept = [np.where(rest.reshape(-1, *[1] * (y.ndim - 1)), y, 0) for y in outputs]
-    at = difference({"outputs": kept[0]}, {"outputs": kept[1]}, "the first")
+    at = difference({"outputs": kept[0]}, {"outputs": kept[1]}, "the run without")
     return None if at is None else f"with another input at step {middle} alone: {at}; {_culprit(probe)}"
 
 

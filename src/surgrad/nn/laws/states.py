@@ -1,4 +1,4 @@
-"""Laws of states and shapes, which hold before anything is computed: what `init` makes, and what a step makes of it."""
+"""Laws of single steps: what `init` makes, and what a step makes of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from surgrad._laws.table import brief
 from surgrad._types import PyTree
 from surgrad.nn.contract import is_cell, start, step
 from surgrad.nn.laws.probe import LayerProbe, cast
-from surgrad.nn.laws.table import kinds, law
+from surgrad.nn.laws.table import difference, kinds, law
 
 Shape = tuple[int, ...]
 
@@ -96,7 +97,7 @@ def _changed(before: PyTree, after: PyTree) -> str | None:
     old, new = kinds(before), kinds(after)
     for name, kind in old.items():
         if new[name] != kind:
-            return f"state {name} is {kind} before a step, and {new[name]} after it"
+            return f"{name} of the state is {kind} before a step, and {new[name]} after it"
     return None
 
 
@@ -107,3 +108,33 @@ def _outputs_changed(probe: LayerProbe, output: PyTree, state: PyTree) -> str | 
     if kinds(output) != kinds(second):
         return f"the first output is {kinds(output)}, and the second one {kinds(second)}"
     return None
+
+
+@law("the same input gives the same output, and the object stays as it is")
+def pure(probe: LayerProbe) -> str | None:
+    probe.require_runs()
+    before = _attributes(probe.layer)
+    first, second = (eagerly(probe.layer, probe.drawn) for _ in range(2))
+    if (at := difference(second, first, "the first call")) is not None:
+        advice = "a step must depend on its state and its input alone: put what it counts, or a key, in the state"
+        return f"called twice, {at}; {advice}"
+    if changed := [name for name, value in _attributes(probe.layer).items() if before.get(name) != value]:
+        names = ", ".join(changed)
+        return f"a call changes {names} of the object, which under jit happens once, in tracing: put it in the state"
+    return None
+
+
+def _attributes(layer: Any) -> dict[str, Any]:
+    """What the attributes of an object are, by identity and size; what the library notes on its objects is left out."""
+    sized = (list, dict, set)
+    found = {name: value for name, value in getattr(layer, "__dict__", {}).items() if not name.startswith("_pytree")}
+    return {name: (id(value), len(value) if isinstance(value, sized) else 0) for name, value in found.items()}
+
+
+def eagerly(layer: Any, inputs: np.ndarray, count: int = 2) -> dict[str, PyTree]:
+    """The outputs and the state of some steps outside of `jit`."""
+    state, outputs = start(layer, inputs.shape[1:], jax.dtypes.canonicalize_dtype(inputs.dtype)), []
+    for x in jnp.asarray(inputs[:count]):
+        state, output = step(layer, state, x)
+        outputs.append(np.asarray(output))
+    return {"outputs": np.stack(outputs), "state": jax.tree.map(np.asarray, state)}

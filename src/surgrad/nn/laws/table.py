@@ -20,20 +20,20 @@ _RELATIVE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3
 
 
 def difference(found: PyTree, wanted: PyTree, than: str) -> str | None:
-    """The first place at which two trees differ, with both numbers and whose the second is; None if they agree.
+    """The first place at which two trees differ, with both numbers and what gives the second; None if they agree.
 
     Of what is called `outputs`, the first index is the time step.
     """
     if jax.tree.structure(found) != jax.tree.structure(wanted):
-        return f"the structure is {jax.tree.structure(found)}, and that of {than} {jax.tree.structure(wanted)}"
+        return f"the structure is {jax.tree.structure(found)}, where {than} gives {jax.tree.structure(wanted)}"
     pairs = zip(jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves(wanted), strict=True)
     for (path, leaf), other in pairs:
         here, there = np.asarray(leaf), np.asarray(other)
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         if (here.shape, here.dtype) != (there.shape, there.dtype):
-            return f"{name}: {kind(here)}, and with {than} {kind(there)}"
+            return f"{name}: {kind(here)}, where {than} gives {kind(there)}"
         if (at := _first(_apart(here, there))) is not None:
-            return f"{_place(name, at)}: {here[at]:.6g}, and with {than} {there[at]:.6g}"
+            return f"{_place(name, at)}: {here[at]:.6g}, where {than} gives {there[at]:.6g}"
     return None
 
 
@@ -66,4 +66,4 @@ def kind(array: Any) -> str:
 def kinds(tree: PyTree) -> dict[str, str]:
     """The types and shapes of all arrays of a tree, by their places."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator=".") or "it": kind(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator=".") or "the whole": kind(leaf) for path, leaf in leaves}

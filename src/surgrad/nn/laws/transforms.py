@@ -1,7 +1,8 @@
-"""Laws of use: transformations of JAX, devices, strict settings, debugging aids, and no side effects."""
+"""Laws of use: transformations of JAX, devices, strict settings and debugging aids."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -10,46 +11,22 @@ import numpy as np
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import start, step
+from surgrad.nn.contract import runs_over_time, start, step
 from surgrad.nn.laws.derivatives import derivatives, function_of, reverse, total
 from surgrad.nn.laws.probe import SCAN, LayerProbe, is_floating, split
+from surgrad.nn.laws.states import eagerly
 from surgrad.nn.laws.table import difference, law
 
-
-@law("the same input gives the same output, and the object stays as it is")
-def pure(probe: LayerProbe) -> str | None:
-    probe.require_runs()
-    before = _attributes(probe.layer)
-    first, second = (_eagerly(probe.layer, probe.drawn) for _ in range(2))
-    if (at := difference(second, first, "the first call")) is not None:
-        return f"called twice, {at}; a step must depend on its state and its input alone: put what it counts, or a key, in the state"
-    if (changed := [n for n, v in _attributes(probe.layer).items() if before.get(n) != v]) != []:
-        names = ", ".join(changed)
-        return f"a call changes the attribute {names} of the object, which jit would do once: put it in the state"
-    return None
-
-
-def _attributes(layer: Any) -> dict[str, Any]:
-    """What the attributes of an object are, by identity and size; what the library notes on its objects is left out."""
-    sized = (list, dict, set)
-    found = {name: value for name, value in getattr(layer, "__dict__", {}).items() if not name.startswith("_pytree")}
-    return {name: (id(value), len(value) if isinstance(value, sized) else 0) for name, value in found.items()}
-
-
-def _eagerly(layer: Any, inputs: np.ndarray, count: int = 2) -> dict[str, PyTree]:
-    """The outputs and the state of some steps outside of `jit`."""
-    state, outputs = start(layer, inputs.shape[1:], jax.dtypes.canonicalize_dtype(inputs.dtype)), []
-    for x in jnp.asarray(inputs[:count]):
-        state, output = step(layer, state, x)
-        outputs.append(np.asarray(output))
-    return {"outputs": np.stack(outputs), "state": jax.tree.map(np.asarray, state)}
+_SAFE = "a where() computes and differentiates both branches: make the argument safe, as in log(maximum(x, 1))"
 
 
 @law("jit, vmap, grad and checkpoint give the same")
 def transforms(probe: LayerProbe) -> str | None:
+    probe.require("pure")
+    probe.require("init_fits")
     wanted = probe.values(SCAN)["outputs"]
     with probe.precision():
-        eager = _eagerly(probe.widened(), np.asarray(probe.at_rest()[1]))["outputs"]
+        eager = eagerly(probe.widened(), np.asarray(probe.at_rest()[1]))["outputs"]
     if (at := difference({"outputs": eager}, {"outputs": wanted[:2]}, "jit")) is not None:
         return f"outside of jit: {at}; a step must not depend on what Python knows of a value"
     outputs, gradients = _mapped(probe)
@@ -59,9 +36,9 @@ def transforms(probe: LayerProbe) -> str | None:
     return None if at is None else f"vmap of grad with checkpoints: the derivative {at}"
 
 
-def _of_outputs(probe: LayerProbe) -> PyTree:
-    """The right gradients of the outputs' `total`, by numbers and inputs."""
-    found = derivatives(probe, reverse, SCAN)["of the outputs"]
+def _of_outputs(probe: LayerProbe, path: str = SCAN) -> PyTree:
+    """The gradients of the outputs' `total` along a path, by numbers and inputs."""
+    found = derivatives(probe, reverse, path)["of the outputs"]
     return {name: found[name] for name in ("by its numbers", "by the inputs")}
 
 
@@ -102,7 +79,7 @@ def samples(probe: LayerProbe) -> str | None:
     other = probe.drawn.copy()
     other[:, 1:] = other[::-1, 1:]
     found, wanted = (probe.values(SCAN, x)["outputs"][:, 0] for x in (other, probe.drawn))
-    at = difference({"outputs": found}, {"outputs": wanted}, "the first")
+    at = difference({"outputs": found}, {"outputs": wanted}, "the run without")
     if at is None:
         return None
     return (
@@ -113,7 +90,10 @@ def samples(probe: LayerProbe) -> str | None:
 @law("with the batch over several devices, values and gradients are the same")
 def shard_map(probe: LayerProbe) -> str | None:
     devices = _devices(probe)
-    wanted, gradients = probe.values(SCAN)["outputs"], _of_outputs(probe)
+    probe.require("pure")
+    probe.require("init_fits")
+    path = probe.chunks if runs_over_time(probe.layer) else SCAN
+    wanted, gradients = probe.values(path)["outputs"], _of_outputs(probe, path)
     mesh = jax.sharding.Mesh(np.array(devices), ("devices",))
     split_batch, everywhere = jax.P(None, "devices"), jax.P()
     with probe.precision():
@@ -127,7 +107,13 @@ def shard_map(probe: LayerProbe) -> str | None:
 
         whole = jax.shard_map(share, mesh=mesh, in_specs=(everywhere, split_batch), out_specs=(everywhere, split_batch))
         by = (0, 1) if is_floating(x) else (0,)
-        found, outputs = jax.jit(jax.grad(whole, by, has_aux=True))(numbers, x)
+        try:
+            found, outputs = jax.jit(jax.grad(whole, by, has_aux=True))(numbers, x)
+        except Exception as error:
+            advice = (
+                "make what a loop carries from the inputs, as in 0 * x: zeros of a shape are the same on all devices"
+            )
+            return f"over {len(devices)} devices: {brief(error)}; if that is the carry of a loop, {advice}"
         found, outputs = jax.tree.map(np.asarray, (found, outputs))
     if (at := difference({"outputs": outputs}, {"outputs": wanted}, "one device")) is not None:
         return f"over {len(devices)} devices: {at}; a sample must not see the others of its batch"
@@ -152,29 +138,24 @@ def _devices(probe: LayerProbe) -> list[Any]:
 @law("it runs under strict dtype promotion, and with rank promotion an error")
 def strict(probe: LayerProbe) -> str | None:
     probe.require_runs()
-    run = lambda x: _forwards_and_backwards(probe, x)  # noqa: E731
-    for setting, context in (
-        ("jax.numpy_dtype_promotion('strict')", lambda: jax.numpy_dtype_promotion("strict")),
-        ("jax.numpy_rank_promotion('raise')", lambda: jax.numpy_rank_promotion("raise")),
+    for setting, how, advice in (
+        (jax.numpy_dtype_promotion, "strict", "cast one to the other's dtype"),
+        (jax.numpy_rank_promotion, "raise", "give one the axes that it lacks, as in tau[None]"),
     ):
-        with context():
-            try:
-                jax.eval_shape(run, jnp.asarray(probe.inputs))
-            except Exception as error:
-                advice = (
-                    "cast one to the other's dtype"
-                    if "dtype" in setting
-                    else "give one the other's axes, as in tau[None]"
-                )
-                return f"under {setting}: {brief(error)}; {advice}"
+        for path in (SCAN, probe.chunks):
+            with setting(how):
+                try:
+                    jax.eval_shape(functools.partial(_there_and_back, probe, path), jnp.asarray(probe.inputs))
+                except Exception as error:
+                    return f"under jax.{setting.__name__}({how!r}), by {path}: {brief(error)}; {advice}"
     return None
 
 
-def _forwards_and_backwards(probe: LayerProbe, x: jax.Array) -> Any:
+def _there_and_back(probe: LayerProbe, path: str, x: jax.Array) -> Any:
     """A run and its derivatives by the numbers, by shapes alone."""
     state = start(probe.layer, x.shape[1:], x.dtype)
     numbers, merged = split(probe.layer)
-    function = function_of(probe.paths[probe.chunks], merged, state)
+    function = function_of(probe.paths[path], merged, state)
     outputs, pull = jax.vjp(lambda numbers, floats: function(numbers, floats, x), numbers, split(state)[0])
     return pull(outputs)
 
@@ -189,10 +170,10 @@ def finite(probe: LayerProbe) -> str | None:
         for path, leaf in jax.tree_util.tree_leaves_with_path(found):
             if not np.isfinite(leaf.astype(float)).all():
                 name = jax.tree_util.keystr(path, simple=True, separator=".")
-                return f"{what}{name} is not finite; a where() differentiates both branches: make the argument safe, as in log(maximum(x, 1))"
+                return f"{what}{name} is not finite; {_SAFE}"
         with jax.debug_nans(True), jax.debug_infs(True):
             try:
-                _eagerly(probe.layer, inputs, 1)
+                eagerly(probe.layer, inputs, 1)
             except FloatingPointError as error:
-                return f"{what}under jax.debug_nans and jax.debug_infs: {brief(error)}; make no NaN or infinity, not even one that is dropped"
+                return f"{what}under jax.debug_nans and jax.debug_infs: {brief(error)}; {_SAFE}"
     return None
