@@ -15,6 +15,7 @@ from surgrad.nn.contract import is_cell, runs_over_time
 from surgrad.nn.laws.probe import SCAN, LayerProbe, is_floating, split
 from surgrad.nn.laws.table import difference, law
 
+NUMBERS, INPUTS = "by its numbers", "by the inputs"
 Modes = Callable[[Callable[..., Any], Any], Any]
 
 
@@ -69,11 +70,18 @@ def reverse_over_reverse(function: Callable[..., Any], at: Any) -> PyTree:
 
 
 def _named(derivatives: Any) -> dict[str, Any]:
-    return dict(zip(("by its numbers", "by the state", "by the inputs"), derivatives, strict=True))
+    return dict(zip((NUMBERS, "by the state", INPUTS), derivatives, strict=True))
 
 
 def _direction(at: Any) -> Any:
     return jax.tree.map(lambda a: jnp.sin(1.0 + jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape), at)
+
+
+def _by_name(probe: LayerProbe, found: PyTree) -> PyTree:
+    """The same with the names of numbers, wherever there are derivatives by them."""
+    if not isinstance(found, dict):
+        return found
+    return {key: probe.by_name(value) if key == NUMBERS else _by_name(probe, value) for key, value in found.items()}
 
 
 def derivatives(probe: LayerProbe, mode: Modes, path: str, inputs: np.ndarray | None = None) -> PyTree:
@@ -91,7 +99,7 @@ def derivatives(probe: LayerProbe, mode: Modes, path: str, inputs: np.ndarray | 
                 return mode(lambda *at: function(*at[:2], x), (numbers, split(state)[0], jnp.zeros(())))
 
             run = probe.compiled(f"{mode.__name__}, {path}", all_of)
-            return jax.tree.map(np.asarray, run(numbers, state, x))
+            return _by_name(probe, jax.tree.map(np.asarray, run(numbers, state, x)))
 
     return probe.cached((mode.__name__, f"{path} {inputs is None}"), compute)
 

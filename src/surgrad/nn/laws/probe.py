@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import keystr
 
 from surgrad._laws.table import NotApplicableError
 from surgrad._types import PyTree
@@ -47,6 +48,11 @@ def in_network(layer: Any, state: PyTree, inputs: Any, **options: Any) -> tuple[
     """The layer by `unroll`, as a part of a network."""
     (state,), outputs = unroll(Sequential(layer), (state,), inputs, **options)
     return state, outputs
+
+
+def at_rest(layer: Any, inputs: Any) -> PyTree:
+    """The state before the first step of inputs, as a constant for derivatives by numbers that it is made of."""
+    return jax.lax.stop_gradient(start(layer, inputs.shape[1:], inputs.dtype))
 
 
 def split(tree: PyTree) -> tuple[list[jax.Array], Callable[[list[Any]], PyTree]]:
@@ -87,6 +93,12 @@ class LayerProbe:
     def name(self) -> str:
         """The name of the layer's class, or of a function."""
         return getattr(self.layer, "__name__", type(self.layer).__name__)
+
+    def by_name(self, values: list[Any]) -> dict[str, Any]:
+        """What belongs to the layer's floating numbers, by their names: `"spike.alpha"`."""
+        leaves = jax.tree_util.tree_leaves_with_path(self.layer)
+        names = [keystr(path, simple=True, separator=".") or "it" for path, leaf in leaves if is_floating(leaf)]
+        return dict(zip(names, values, strict=True))
 
     @functools.cached_property
     def drawn(self) -> np.ndarray:

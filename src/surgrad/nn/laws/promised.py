@@ -15,9 +15,9 @@ from surgrad.nn.contract import over_time, promises, start
 from surgrad.nn.laws.probe import SCAN, LayerProbe, cast, split
 from surgrad.nn.laws.table import difference, kind, law
 
-OF_CELLS = ("spiking", "elementwise", "linear_response", "relays", "feeds_back", "over_time", "in_order")
-OF_BOTH = ("whole_sequence", "weighted")
-PROMISES = (*OF_CELLS, "takes_time", *OF_BOTH)
+_OF_CELLS = ("spiking", "elementwise", "linear_response", "relays", "feeds_back", "over_time", "in_order")
+PROMISES = (*_OF_CELLS, "takes_time", "whole_sequence", "weighted")
+"""All that a class may promise, as the contract lists it."""
 
 
 def _require(probe: LayerProbe, promise: str) -> None:

@@ -97,8 +97,12 @@ def _changed(before: PyTree, after: PyTree) -> str | None:
     old, new = kinds(before), kinds(after)
     for name, kind in old.items():
         if new[name] != kind:
-            return f"{name} of the state is {kind} before a step, and {new[name]} after it"
+            return f"{_part(name)} is {kind} before a step, and {new[name]} after it"
     return None
+
+
+def _part(name: str) -> str:
+    return "the state" if name == "it" else f"{name} of the state"
 
 
 def _outputs_changed(probe: LayerProbe, output: PyTree, state: PyTree) -> str | None:

@@ -66,4 +66,4 @@ def kind(array: Any) -> str:
 def kinds(tree: PyTree) -> dict[str, str]:
     """The types and shapes of all arrays of a tree, by their places."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator=".") or "the whole": kind(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator=".") or "it": kind(leaf) for path, leaf in leaves}

@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec as P
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
 from surgrad.nn.contract import runs_over_time, start, step
-from surgrad.nn.laws.derivatives import derivatives, function_of, reverse, total
-from surgrad.nn.laws.probe import SCAN, LayerProbe, is_floating, split
+from surgrad.nn.laws.derivatives import INPUTS, NUMBERS, derivatives, function_of, reverse, total
+from surgrad.nn.laws.probe import SCAN, LayerProbe, at_rest, is_floating, split
 from surgrad.nn.laws.states import eagerly
 from surgrad.nn.laws.table import difference, law
 
@@ -39,7 +40,7 @@ def transforms(probe: LayerProbe) -> str | None:
 def _of_outputs(probe: LayerProbe, path: str = SCAN) -> PyTree:
     """The gradients of the outputs' `total` along a path, by numbers and inputs."""
     found = derivatives(probe, reverse, path)["of the outputs"]
-    return {name: found[name] for name in ("by its numbers", "by the inputs")}
+    return {name: found[name] for name in (NUMBERS, INPUTS)}
 
 
 def _mapped(probe: LayerProbe) -> tuple[np.ndarray, PyTree]:
@@ -52,7 +53,7 @@ def _mapped(probe: LayerProbe) -> tuple[np.ndarray, PyTree]:
         def one(numbers: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
             layer = merged(numbers)
             again = jax.checkpoint(lambda state, now: step(layer, state, now))
-            outputs = jax.lax.scan(again, start(layer, x.shape[1:], x.dtype), x)[1]
+            outputs = jax.lax.scan(again, at_rest(layer, x), x)[1]
             return total(split(outputs)[0]), outputs
 
         def every(numbers: Any, x: jax.Array) -> Any:
@@ -69,7 +70,7 @@ def _mapped(probe: LayerProbe) -> tuple[np.ndarray, PyTree]:
         )
     if not batched:
         outputs, by_inputs = outputs[:, 0], by_inputs[:, 0]
-    return outputs, {"by its numbers": by_numbers, "by the inputs": by_inputs}
+    return outputs, {NUMBERS: probe.by_name(by_numbers), INPUTS: by_inputs}
 
 
 @law("a sample does not see the others of its batch")
@@ -95,14 +96,14 @@ def shard_map(probe: LayerProbe) -> str | None:
     path = probe.chunks if runs_over_time(probe.layer) else SCAN
     wanted, gradients = probe.values(path)["outputs"], _of_outputs(probe, path)
     mesh = jax.sharding.Mesh(np.array(devices), ("devices",))
-    split_batch, everywhere = jax.P(None, "devices"), jax.P()
+    split_batch, everywhere = P(None, "devices"), P()
     with probe.precision():
         numbers, merged = split(probe.widened())
         x = probe.at_rest()[1]
 
         def share(numbers: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
             layer = merged(numbers)
-            outputs = probe.paths[probe.chunks](layer, start(layer, x.shape[1:], x.dtype), x)[1]
+            outputs = probe.paths[probe.chunks](layer, at_rest(layer, x), x)[1]
             return jax.lax.psum(total(split(outputs)[0]), "devices"), outputs
 
         whole = jax.shard_map(share, mesh=mesh, in_specs=(everywhere, split_batch), out_specs=(everywhere, split_batch))
@@ -117,7 +118,7 @@ def shard_map(probe: LayerProbe) -> str | None:
         found, outputs = jax.tree.map(np.asarray, (found, outputs))
     if (at := difference({"outputs": outputs}, {"outputs": wanted}, "one device")) is not None:
         return f"over {len(devices)} devices: {at}; a sample must not see the others of its batch"
-    named = dict(zip(("by its numbers", "by the inputs"), found, strict=False))
+    named = dict(zip((NUMBERS, INPUTS), (probe.by_name(found[0]), *found[1:]), strict=False))
     at = difference(named, {name: gradients[name] for name in named}, "one device")
     return None if at is None else f"over {len(devices)} devices: the derivative {at}"
 
