@@ -23,8 +23,9 @@ from surgrad.nn.loops import summed_wide
 
 _STEPS = 2000
 """So many that a bfloat16 sum of ones, which stops at 256, and a bfloat16 decay of a long time constant show."""
-_OFF, _CHAOS = 0.05, 4.0
-"""The relative error that is allowed, and how many times that of rounded inputs is allowed besides."""
+_OFF, _CHAOS = 0.15, 4.0
+"""The relative error that is allowed, and how many times that of rounded inputs besides. Products of bfloat16
+are off by some percent after 2000 steps, sums and decays of it by a third and more."""
 _ROUNDING = 2.0**-8
 _CHUNK = 500
 
