@@ -19,13 +19,14 @@ COMMANDS = {
     "test": "run the tests (`slow` ones excepted)",
     "test-slow": "run the slow tests",
     "test-versions": "run the core's tests on the oldest and on the newest JAX that this machine can install",
-    "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku",
-    "test-peers": "run the tests beside other libraries, PyTorch's among them (2 GB; a CPU build of torch suffices)",
+    "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku, on the newest Python too",
+    "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
     "lint": "run ruff, pyright and import-linter",
     "setup": "only create the environment",
 }
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
+SPARX = ("tests/peers/test_surrogates_in_peers.py",)
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat")
 
 
@@ -102,6 +103,30 @@ def test_versions():
     call(environment(".venv-newest", ["-e", ".[dev]", "--upgrade"], python, pinned=False), *tests)
 
 
+def test_adapters(options):
+    """On this Python, and on the newest, which other releases of the frameworks want: braintools 0.4 needs 3.12."""
+    requirements = ["-e", ".[dev,adapters]"]
+    tests = ["-m", "pytest", *ADAPTERS + tuple(options)]
+    call(environment(".venv-adapters", requirements), *tests)
+    if sys.version_info >= (3, 12):
+        return
+    python = newest_python()
+    if python is None:
+        say("no Python >= 3.12 here, which braintools 0.4 needs: tested braintools 0.3 alone")
+        return
+    call(environment(".venv-adapters-newest", requirements, python), *tests)
+
+
+def test_peers(options):
+    """Beside all peers but sparx on this Python, and beside sparx on the newest: it needs 3.12, and pins JAX."""
+    call(environment(".venv-peers", ["-e", ".[dev,peers]"]), "-m", "pytest", *PEERS + tuple(options))
+    python = newest_python()
+    if python is None:
+        say("no Python >= 3.12 here, which sparx needs: its tests were skipped")
+        return
+    call(environment(".venv-sparx", ["-e", ".[dev,sparx]"], python, False), "-m", "pytest", *SPARX + tuple(options))
+
+
 def main(arguments):
     if sys.version_info < OLDEST:
         have, need = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
@@ -116,12 +141,11 @@ def main(arguments):
     if command == "test-versions":
         return test_versions()
     if command == "test-adapters":
-        return call(environment(".venv-adapters", ["-e", ".[dev,adapters]"]), "-m", "pytest", *ADAPTERS + tuple(rest))
-    if command in ("test-peers", "bench"):
-        python = environment(".venv-peers", ["-e", ".[dev,peers]"])
-        if command == "bench":
-            return call(python, "-m", "benchmarks.compare", *rest)
-        return call(python, "-m", "pytest", *PEERS + tuple(rest))
+        return test_adapters(rest)
+    if command == "test-peers":
+        return test_peers(rest)
+    if command == "bench":
+        return call(environment(".venv-peers", ["-e", ".[dev,peers]"]), "-m", "benchmarks.compare", *rest)
     python = environment(".venv", ["-e", ".[dev]"])
     if command == "demo":
         say("training; the table below is also in results/compare")

@@ -72,7 +72,7 @@ def main() -> None:
         x = jax.ShapeDtypeStruct(shape, jnp.float32)
         found = timed(dict(steps(network, shape)), rounds)
         cells = ["{:.0f} / {:.0f}".format(*found[n]) if n in found else "" for n in LENGTHS]
-        chosen = chunk_length(network, network.init(shape[1:]), x, shape[0])
+        chosen = chunk_length(network, x, shape[0])
         print(f"| {name} |", " | ".join(cells), f"| {chosen} |", flush=True)
 
 

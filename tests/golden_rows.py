@@ -22,6 +22,7 @@ import numpy as np
 import surgrad
 
 FOLDER = Path(__file__).parent / "golden"
+HUGE = Path(__file__).parent / "golden_huge"
 METHODS = {"sigma": "surrogate_fun", "grad": "surrogate_grad"}
 ROUNDINGS, INPUTS = 8.0, 4.0
 RESOLUTION = 1e-57
@@ -47,9 +48,9 @@ class Rows(NamedTuple):
 
 
 @functools.cache
-def rows(name: str) -> list[Rows]:
+def rows(name: str, folder: Path = FOLDER) -> list[Rows]:
     """The golden rows of a surrogate, with hyperparameters stacked row by row."""
-    with (FOLDER / f"{name}.csv").open() as file:
+    with (folder / f"{name}.csv").open() as file:
         lines = list(csv.DictReader(file))
     surrogates = [surgrad.catalogue()[name](**json.loads(line["params"])) for line in lines]
     structures = [jax.tree.structure(s) for s in surrogates]
@@ -129,7 +130,8 @@ def in_dtype(rows: Rows, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
     Subnormal numbers are 0 here, since XLA flushes them in some threads and not in others.
     """
-    x = rows.x.astype(dtype)
+    with np.errstate(over="ignore"):  # rows beyond the largest number of the dtype are at infinity, and left out
+        x = rows.x.astype(dtype)
     x = np.where(np.abs(x) < np.finfo(dtype).tiny, np.zeros_like(x), x)
     index = np.arange(len(x))
     for kink in np.flatnonzero(rows.columns["kink"]):
@@ -151,10 +153,10 @@ class Errors(NamedTuple):
     sensitivity: np.ndarray
 
 
-def errors(name: str, dtype: Any) -> dict[tuple[str, str], list[Errors]]:
+def errors(name: str, dtype: Any, folder: Path = FOLDER) -> dict[tuple[str, str], list[Errors]]:
     """Errors of all values of a surrogate in a dtype, by the value's name and the mode of differentiation."""
     found: dict[tuple[str, str], list[Errors]] = {}
-    for group in rows(name):
+    for group in rows(name, folder):
         by = jacobian(group)
         x, row = in_dtype(group, dtype)
         with jax.enable_x64(dtype == np.float64):
@@ -167,12 +169,13 @@ def errors(name: str, dtype: Any) -> dict[tuple[str, str], list[Errors]]:
 
 
 def _errors(name: str, f: str, rows: Rows, by: Values, value: np.ndarray, row: np.ndarray) -> Errors:
-    finite = np.isfinite(rows.x)
+    finite = np.isfinite(rows.x) & (np.abs(rows.x) <= float(np.finfo(value.dtype).max))
     x, row, value = rows.x[finite], row[finite], value[finite]
     p, by = ({t: a[row] for t, a in values.items()} for values in (rows.inputs(), by))
     exact = rows.columns[f][row]
     allowed = bound(name, f, exact, p, by, value.dtype) + np.where(np.abs(x) < RESOLUTION, RESOLUTION, 0)
-    sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
+    with np.errstate(over="ignore"):
+        sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
     error, size = np.abs(value.astype(float) - exact), np.abs(exact) + terms(name, f, p)
     defined = rows.columns["kink"][row] == 0 if f == "dgrad_d_x" else ~np.isnan(exact)
     return Errors(*(a[defined] for a in (x, error, allowed, size, sensitivity)))
@@ -181,8 +184,8 @@ def _errors(name: str, f: str, rows: Rows, by: Values, value: np.ndarray, row: n
 def bound(name: str, f: str, exact: np.ndarray, p: Values, by: Values, dtype: Any) -> np.ndarray:
     """How much the value f of inputs p may be off, given its derivatives by them."""
     eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
-    sensitivity = sum(np.abs(p[t] * by[t]) for t in p)
-    allowed = eps * (ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity)
+    sensitivity = sum(np.abs(eps * p[t] * by[t]) for t in p)
+    allowed = eps * ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity
     # What is below the smallest normal number is flushed to 0, in results and in inputs.
     allowed += tiny * (1 + sum(np.abs(by[t]) for t in p))
     if (name, f) == ("S2NN", "dsigma_d_x"):

@@ -19,6 +19,10 @@ from benchmarks.compare.cases import WORKLOADS, Case, cases  # noqa: E402
 from benchmarks.compare.competitors import COMPETITORS, entered  # noqa: E402
 from benchmarks.compare.peers import plain_scan  # noqa: E402
 
+from marks import parameters  # noqa: E402
+
+pytestmark = pytest.mark.promotes("competitors' code, as their users write it")
+
 QUICK = [case for workload in "abc" for case in cases(workload, quick=True)]
 
 
@@ -65,7 +69,10 @@ def test_the_reference_is_backpropagation_through_time():
         np.testing.assert_allclose(found.gradients[name], exact, rtol=1e-12)
 
 
-@pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
+LONG = [case.name for case in cases("c", quick=True)]
+
+
+@pytest.mark.parametrize("case", parameters(QUICK, slow=LONG, name=lambda case: case.name))
 def test_single_precision_passes_parity(case, tmp_path):
     exact = reference(case)
     found = parity.compare(outputs(tmp_path / "found", built(case)), exact)

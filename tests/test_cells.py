@@ -11,6 +11,8 @@ import pytest
 import surgrad
 from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF
 
+pytestmark = pytest.mark.versions
+
 TAU, THRESHOLD, CURRENT, STEPS = 10.0, 0.8, 0.2, 60
 BETA = math.exp(-1 / TAU)
 LIMIT = CURRENT / (1 - BETA)  # of the voltage under a constant current

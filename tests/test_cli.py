@@ -65,6 +65,11 @@ MISTAKES = {
     "compare --surrogates squarewave_fourier_series:n=2.5": ["n must be an integer, got 2.5"],
     "compare --data digts": ["no task 'digts'", "digits"],
     "compare --scales 1,x": ["a scale must be a number, got 'x'"],
+    "compare --scales -1,1": ["a scale must be 1e-06 to 1e+06, got -1"],
+    "compare --scales -.5": ["a scale must be 1e-06 to 1e+06, got -0.5"],
+    "compare --scales=-1,1": ["a scale must be 1e-06 to 1e+06, got -1"],
+    "compare --seeds -1,2": ["--seeds: must be an integer >= 1, got '-1,2'"],
+    "check sigmoid -1,1": ["unrecognized arguments: -1,1"],
     "compare --scales 0": ["a scale must be 1e-06 to 1e+06, got 0"],
     "compare --scales nan": ["a scale must be 1e-06 to 1e+06, got nan"],
     "compare --seeds 0": ["--seeds: must be an integer >= 1, got '0'"],
@@ -105,6 +110,16 @@ def test_a_missing_package_is_said_before_any_training(monkeypatch, capsys, tmp_
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("rich", "optax") else name)
     assert run("compare", "--out", str(tmp_path)) == 2
     assert capsys.readouterr().err == 'surgrad compare: this needs optax, rich: pip install "surgrad[demo]"\n'
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"surgrad {surgrad.__version__}\n"
+
+
+def test_a_negative_value_is_a_value_in_a_list_of_surrogates():
+    parsed = specs.parse("sigmoid:alpha=-1,-.5,2,arctan")
+    assert [(s.name, s.values) for s in parsed] == [("sigmoid", (-1, -0.5, 2)), ("arctan", ())]
 
 
 def test_a_list_of_surrogates_is_split_at_names_and_not_at_values():
@@ -225,6 +240,12 @@ def test_check_prints_a_report_a_surrogate(capsys):
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("Sigmoid(alpha=")] == [
         f"Sigmoid(alpha={alpha}): 13 ok" for alpha in (1.0, 4.0)
     ]
+
+
+def test_check_exits_with_success_where_it_only_advises(capsys, monkeypatch):
+    monkeypatch.setattr(surgrad.Sigmoid, "__doc__", None)
+    assert run("check", "sigmoid") == 0
+    assert "\nadvice    documented" in capsys.readouterr().out
 
 
 def test_check_fails_where_a_law_is_broken(capsys):

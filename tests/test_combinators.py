@@ -7,7 +7,10 @@ import pytest
 
 import surgrad
 import user_classes as user
+from marks import parameters
 from surgrad import Asymmetric, Mixture, Normalized, Shift, Sigmoid, Sparse, Temperature
+
+pytestmark = pytest.mark.versions
 
 TWINS = [
     (user.AsymmetricSurrogate(5.0, 2.0), Asymmetric(below=Sigmoid(2.0), above=Sigmoid(5.0))),
@@ -46,7 +49,7 @@ def test_a_hand_written_class_equals_its_twin_to_the_last_digits(x64, by_hand, t
         np.testing.assert_allclose(by_hand.surrogate_fun(x), twin.surrogate_fun(x), rtol=2e-14, atol=3e-16)
 
 
-@pytest.mark.parametrize("sg", WRAPPED, ids=lambda sg: type(sg).__name__)
+@pytest.mark.parametrize("sg", parameters(WRAPPED, slow=("Normalized",), name=lambda sg: type(sg).__name__))
 def test_the_slope_of_a_combinator_is_the_derivative_of_its_curve(x64, sg):
     x = jnp.linspace(-3.0, 3.0, 500)  # an even number of points leaves the kink at 0 out
     derivative = jax.vmap(jax.grad(sg.surrogate_fun))(x)

@@ -10,6 +10,8 @@ import pytest
 import surgrad
 from surgrad._surrogate import snake_case
 
+pytestmark = pytest.mark.versions
+
 X = np.linspace(-1.0, 1.0, 7, dtype=np.float32)
 COMPILED = "/jax/core/compile/backend_compile_duration"
 TRACED = "/jax/core/compile/jaxpr_trace_duration"

@@ -186,9 +186,9 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
         (lambda: dense(2)(np.ones((5, 3))), r"Dense: the last axis of the input must be 2 long, got shape \(5, 3\)"),
         (lambda: dense(2)(1.0), r"must be 2 long, got shape \(\)"),
         (lambda: Conv(np.ones((3, 3)), np.ones(3)), r"Conv: weights must be .*got shapes \(3, 3\) and \(3,\)"),
-        (lambda: conv((3,), stride=0), r"Conv: stride must be a whole number, >= 1, got 0"),
-        (lambda: conv((3,), stride=(2, 2)), r"Conv: stride must be a whole number, >= 1, got \(2, 2\)"),
-        (lambda: conv((3,), padding="same"), r"Conv: padding must be 'SAME' or 'VALID', got 'same'"),
+        (lambda: conv((3,), stride=0), r"Conv: stride must be an integer >= 1, got 0"),
+        (lambda: conv((3,), stride=(2, 2)), r"Conv: stride must be an integer >= 1, got \(2, 2\)"),
+        (lambda: conv((3,), padding="same"), r"Conv: padding must be one of 'SAME', 'VALID', got 'same'"),
         (lambda: Conv.random(None, 3, 1, 2), r"Conv: window must be \(width,\) or \(height, width\), got 3"),
         (
             lambda: conv((3, 3))(np.ones((5, 8, 8, 1))),
@@ -201,12 +201,12 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
             r"height >= 3, width >= 5, 2 channels\), got shape \(9, 4, 4, 2\)",
         ),
         (lambda: Pool(2), r"Pool: window must be a tuple, one length an axis of space, got 2"),
-        (lambda: Pool((2, 1.5)), r"Pool: window must be a whole number, >= 1, got 1\.5"),
-        (lambda: Pool((2,), kind="median"), r"Pool: kind must be 'mean', 'sum' or 'max', got 'median'"),
+        (lambda: Pool((2, 1.5)), r"Pool: window must be an integer >= 1, got 1\.5"),
+        (lambda: Pool((2,), kind="median"), r"Pool: kind must be one of 'mean', 'sum', 'max', got 'median'"),
         (lambda: Pool((2, 3))(np.ones((9, 4, 2, 1))), r"\(\.\.\., >= 2, >= 3, channels\), got shape \(9, 4, 2, 1\)"),
         (lambda: Pool((2, 3))(np.ones((4, 4))), r"channels\), got shape \(4, 4\)"),
-        (lambda: Flatten(0), r"Flatten: axes must be a whole number, >= 1, got 0"),
-        (lambda: Flatten(True), r"Flatten: axes must be a whole number, >= 1, got True"),
+        (lambda: Flatten(0), r"Flatten: axes must be an integer >= 1, got 0"),
+        (lambda: Flatten(True), r"Flatten: axes must be an integer >= 1, got True"),
         (lambda: Flatten(3)(np.ones((4, 2))), r"Flatten: the input must have 3 axes or more, got shape \(4, 2\)"),
     ],
 )
@@ -243,5 +243,5 @@ def test_what_is_of_another_type_is_refused_in_words(mistake, message):
     ],
 )
 def test_sizes_are_whole_numbers_from_one_on(draw, size):
-    with pytest.raises(ValueError, match=rf"\.random: lengths must be a whole number, >= 1, got {size}"):
+    with pytest.raises(ValueError, match=rf"\.random: lengths must be an integer >= 1, got {size}"):
         draw(size)

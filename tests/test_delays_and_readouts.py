@@ -190,13 +190,20 @@ def test_counts_are_exact_whatever_the_type_of_the_spikes(cell, dtype):
     assert float(last[0]) == {"Rate": np.float32(100 / 600), "FirstSpike": 500}[type(cell).__name__]
 
 
-@pytest.mark.parametrize("cell", [Delay(2), Peak()], ids=repr)
-def test_the_type_of_the_state_rules(cell):
-    state = cell.init((3,), jnp.float16)
-    for dtype in (bool, np.float32, np.float16):
-        now = jax.ShapeDtypeStruct((3,), dtype)
-        new, output = jax.eval_shape(cell, state, now)
-        assert new.dtype == output.dtype == jnp.float16
+@pytest.mark.parametrize("dtype", [bool, np.float32, np.float16])
+def test_a_delay_keeps_the_type_of_its_state_and_puts_out_that_of_its_input(dtype):
+    cell = Delay(2)
+    new, output = jax.eval_shape(cell, cell.init((3,), jnp.float16), jax.ShapeDtypeStruct((3,), dtype))
+    assert (new.dtype, output.dtype) == (jnp.float16, jnp.float32 if dtype is bool else dtype)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32, np.float16])
+@pytest.mark.parametrize("cell", [cell for cell, _, _ in READOUTS.values() if not isinstance(cell, Last)], ids=repr)
+def test_readouts_are_of_single_precision_at_least(cell, dtype):
+    state = cell.init((3,), dtype)
+    new, output = jax.eval_shape(cell, state, jax.ShapeDtypeStruct((3,), dtype))
+    assert output.dtype == jnp.float32
+    assert jax.tree.map(jnp.result_type, new) == jax.tree.map(jnp.result_type, state)
 
 
 @pytest.mark.parametrize("cell", [Delay(2), Delay((1, 0, 2)), *(cell for cell, _, _ in READOUTS.values())], ids=repr)
@@ -213,7 +220,7 @@ def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
     ("mistake", "message"),
     [
         *[
-            (lambda steps=steps: Delay(steps), r"Delay: steps must be whole, >= 0, one number or one a neuron, got ")
+            (lambda steps=steps: Delay(steps), r"Delay: steps \(one number, or one a neuron\) must .*, got ")
             for steps in (-1, 1.0, True, (1, -2), (1.5, 2), (), [[1], [2, 3]], np.ones((2, 2), int), None, "2")
         ],
         (lambda: Delay((1, 2)).init((4, 3)), r"Delay: 2 delays do not fit the input of shape \(4, 3\)"),

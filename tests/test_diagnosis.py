@@ -7,6 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
+from surgrad.meta.calibration import calibrate
 from surgrad.meta.diagnosis import diagnose
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
 
@@ -127,6 +128,34 @@ def test_a_regression_has_a_loss_of_its_own():
     targets = jnp.ones((25, 64, 10))
     found = diagnose(network(), (DATA.spikes(), targets), loss=lambda outputs, y: ((outputs - y) ** 2).mean())
     assert found.loss > 0
+
+
+SWAPPED = (
+    r"64 targets go with 64 samples, but inputs of shape \(64, 25, 64\) have 64 steps and 25 samples: time leads, "
+)
+
+
+@pytest.mark.parametrize("as_labels", [jnp.asarray, np.asarray, list], ids=["JAX", "NumPy", "a list"])
+def test_inputs_whose_time_does_not_lead_are_refused(as_labels):
+    swapped = jnp.swapaxes(DATA.spikes(), 0, 1), as_labels(np.asarray(DATA.labels))
+    with pytest.raises(ValueError, match=rf"diagnose: {SWAPPED}\(time, \*batch, features\); give jnp.swapaxes"):
+        diagnose(network(), swapped)
+    with pytest.raises(ValueError, match=f"calibrate: {SWAPPED}"):
+        calibrate(network(), swapped)
+
+
+def test_as_many_steps_as_samples_and_targets_with_a_time_axis_are_no_swap():
+    square = DATA[jnp.arange(25)]
+    assert diagnose(network(), (square.spikes(), square.labels)).loss > 0
+    courses = jnp.arange(25.0)[:, None, None] * jnp.ones((64, 10)), jnp.arange(25.0)
+    for targets in courses:  # one for each sample, and one for all of them
+        found = diagnose(network(), (DATA.spikes(), targets), loss=lambda outputs, y: (outputs.sum() - y.sum()) ** 2)
+        assert found.loss > 0
+
+
+def test_a_pair_is_calibrated_as_its_inputs_are():
+    pair, alone = (calibrate(network(), batch) for batch in ((DATA.spikes(), DATA.labels), DATA.spikes()))
+    np.testing.assert_array_equal(pair.factors, alone.factors)
 
 
 def test_what_is_no_batch_is_refused():

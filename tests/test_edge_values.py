@@ -10,6 +10,9 @@ import pytest
 
 import surgrad
 from golden_rows import METHODS, rows
+from marks import parameters
+
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
 
 NAMES = sorted(surgrad.catalogue())
 HALVES = [0.0, 2.0**-126, 1e-30, 1e-4, 0.3, 1.0, 100.0, 1e4, 1e30, float(np.finfo(np.float32).max), np.inf]
@@ -51,7 +54,7 @@ def at_the_edges(name):
     return x, jax.device_get(derivatives(surrogate, x))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", parameters(NAMES, slow=("Dspike", "MultiGaussianGrad", "QPseudoSpike")))
 def test_no_derivative_of_first_or_second_order_is_nan(name):
     x, found = at_the_edges(name)
     allowed = np.isinf(x) if name == PERIODIC else np.zeros(x.shape, bool)
@@ -66,6 +69,26 @@ def test_slopes_and_their_derivatives_are_finite_at_infinite_x(name):
     x, found = at_the_edges(name)
     for path, value in jax.tree_util.tree_leaves_with_path(found["surrogate_grad"]):
         assert np.all(np.isfinite(value[np.isinf(x)])), jax.tree_util.keystr(path)
+
+
+@pytest.mark.parametrize("size", [100.0, -100.0])
+@pytest.mark.parametrize("name", NAMES)
+def test_directions_of_moderate_size_have_finite_derivatives_of_slopes_at_huge_x(name, size):
+    """A derivative by a parameter multiplies by x; the direction of an optimiser's step may be a hundred long."""
+    surrogate, x = surgrad.catalogue()[name](), np.array([s * x for s in (-1, 1) for x in (1e30, 8.5e37, *EDGES[-2:])])
+    x = x[np.isfinite(x)] if name == PERIODIC else x
+    surrogate = jax.tree.map(lambda leaf: np.full(x.shape, leaf, np.float32), surrogate)
+    along = jax.tree.map(lambda leaf: np.full(leaf.shape, size, np.float32), (surrogate, x))
+    first, second = along_twice(surrogate, x.astype(np.float32), along)
+    assert np.all(np.isfinite(first))
+    assert np.all(np.isfinite(second))
+
+
+@jax.jit
+def along_twice(surrogate, x, direction):
+    slope = lambda s, x: s.surrogate_grad(x)
+    first = lambda s, x: jax.jvp(slope, (s, x), direction)[1]
+    return jax.jvp(first, (surrogate, x), direction)
 
 
 def test_published_pseudo_spike_has_no_nan_derivative():

@@ -11,13 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from marks import parameters
 from surgrad.nn import events
 from surgrad.nn.events import event_product, lowering, native
 from surgrad.nn.events.product import _product
 
-pytestmark = pytest.mark.skipif(
-    not events.available(), reason="event-driven products are compiled by Numba (surgrad[events])"
-)
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.skipif(not events.available(), reason="event-driven products are compiled by Numba (surgrad[events])"),
+]
 
 SHAPES = {  # rows, inputs, outputs; blocks of rows and groups of non-zeros are met in whole and in part
     "one": (1, 1, 1),
@@ -142,8 +144,9 @@ FUNCTIONS = {
 
 
 @pytest.mark.usefixtures("x64", "kernel_at_any_density")
-@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_transformations_see_the_matrix_product(function):
+@pytest.mark.parametrize("name", parameters(FUNCTIONS, slow=("third order", "jacrev", "vmap of vmap")))
+def test_transformations_see_the_matrix_product(name):
+    function = FUNCTIONS[name]
     x, w = sparse(3, 6, 11, density=0.3), sparse(4, 11, 7, density=1.0)
     expected = jax.jit(function(jnp.matmul))(x, w)
     for actual in (function(event_product)(x, w), jax.jit(function(event_product))(x, w)):

@@ -11,6 +11,8 @@ import surgrad
 from surgrad.nn import LI, LIF, Conv, Dense, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import chunk_length
 
+pytestmark = pytest.mark.versions
+
 KEY = jax.random.key(0)
 CELL = LIF(surgrad.Arctan(), 10.0)
 WINDOW = 0.3
@@ -35,7 +37,7 @@ def spikes(shape, rate=0.05, dtype=jnp.float32):
 def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, steps):
     if jax.default_backend() != "cpu":
         pytest.skip("lengths are those for a CPU")
-    assert chunk_length(Sequential(*parts), None, jax.ShapeDtypeStruct(shape, jnp.float32), shape[0]) == steps
+    assert chunk_length(Sequential(*parts), jax.ShapeDtypeStruct(shape, jnp.float32), shape[0]) == steps
 
 
 def test_the_gradient_of_a_chunk_is_one_product_for_all_its_steps():
@@ -88,8 +90,9 @@ def derivatives(net, x, all_of_them, **options):
     return jax.value_and_grad(f, (0, 1))(net, x), jax.jvp(lambda n: f(n, x), (net,), (along,)), second
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", ["feedforward", pytest.param("recurrent", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["feedforward", "recurrent"])
 def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_path(name):
     pytest.importorskip("numba", reason="event-driven products are compiled by Numba")
     x, spike = spikes((12, 4, 40), dtype=jnp.float64), surgrad.Sparse(surgrad.Sigmoid(3.0), WINDOW)

@@ -10,6 +10,8 @@ import pytest
 import surgrad
 from golden_rows import METHODS, bound, rows
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 NAMES = sorted(surgrad.catalogue())
 DTYPES = [jnp.float16, jnp.bfloat16]
 
@@ -99,3 +101,38 @@ def test_epsilon_of_the_logarithm_does_not_underflow(dtype):
     below, above = (curve_gradients(surgrad.S2NN(), jnp.asarray(x, dtype)) for x in (-1.0, 1.0))
     assert [below.beta, below.epsilon] == [0.0, 0.0]
     np.testing.assert_allclose([above.beta, above.epsilon], [np.log(2), 0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("x_dtype", [*DTYPES, jnp.float32])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_hyperparameters_in_half_precision_are_the_numbers_that_they_are(name, dtype, x_dtype):
+    x = jnp.array([-20.0, -1.25, -0.3, 0.0, 0.3, 1.25, 20.0], x_dtype)
+    halves = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), surgrad.catalogue()[name]())
+    singles = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), halves)
+    for f, expected in values(singles, x).items():
+        np.testing.assert_array_equal(values(halves, x)[f], expected)
+    by_half, by_single = (jax.tree.leaves(gradients_of_sums(s, x)) for s in (halves, singles))
+    for half, single in zip(by_half, by_single, strict=True):
+        assert half.dtype == dtype
+        np.testing.assert_array_equal(half, single.astype(dtype))
+
+
+gradients_of_sums = jax.jit(jax.grad(lambda surrogate, x: surrogate(x).sum()))
+
+
+def test_single_precision_hyperparameters_are_computed_with_in_the_precision_of_x(x64):
+    alpha = np.float32(0.1)
+    slope = surgrad.Arctan(jnp.asarray(alpha)).surrogate_grad(20.0)
+    np.testing.assert_allclose(slope, float(alpha) / 2 / (1 + (np.pi * float(alpha) * 10) ** 2), rtol=1e-15)
+
+
+def test_side_lobes_of_brain_floats_are_right():
+    """Four per cent off, where intermediate results such as the width of the lobes were rounded to 8 bits."""
+    x, parameters = -20.0, {"h": 0.15, "s": 6.0, "sigma": 0.5, "scale": 0.5}
+    halves = surgrad.MultiGaussianGrad(**{n: jnp.bfloat16(v) for n, v in parameters.items()})
+    h, s, sigma, scale = (float(v) for v in jax.tree.leaves(halves))
+    normal = lambda mean, deviation: np.exp(-(((x - mean) / deviation) ** 2) / 2) / (deviation * np.sqrt(2 * np.pi))
+    lobes = normal(sigma, s * sigma) + normal(-sigma, s * sigma)
+    exact = scale * ((1 + h) * normal(0, sigma) - h * lobes)
+    np.testing.assert_allclose(float(halves.surrogate_grad(jnp.bfloat16(x))), exact, rtol=2.0**-8)

@@ -185,7 +185,10 @@ MISTAKES = {
     "mode 'persistent' needs window": {"mode": "persistent", "key": KEY},
     "window must be 1 to 12": {"mode": "truncated", "window": 13},
     "window must divide the 12 steps": {"mode": "persistent", "key": KEY, "window": 5},
-    "samples must be at least 2": {"mode": "evolution", "key": KEY, "samples": 1},
+    "window must be an integer >= 1, got 2.5": {"mode": "truncated", "window": 2.5},
+    "samples must be an integer >= 2, got 1": {"mode": "evolution", "key": KEY, "samples": 1},
+    "samples must be an integer >= 2, got 2.5": {"mode": "evolution", "key": KEY, "samples": 2.5},
+    "sigma must be > 0 and finite, got inf": {"mode": "evolution", "key": KEY, "sigma": float("inf")},
     "sigma must be > 0": {"mode": "evolution", "key": KEY, "sigma": 0.0},
     "limit must be > 1": {"mode": "reverse", "limit": 1.0},
 }

@@ -16,6 +16,8 @@ from surgrad.meta.hypergradient import hypergradient
 from surgrad.meta.loop import train
 from surgrad.nn import LIF, Recurrent, Sequential, unroll
 
+pytestmark = pytest.mark.versions
+
 CURRENTS = np.random.default_rng(2).uniform(-0.5, 1.5, size=(5, 4)).astype(np.float32)
 TARGETS = np.arange(5.0, dtype=np.float32)
 OPTIONS = {

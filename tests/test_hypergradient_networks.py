@@ -13,10 +13,7 @@ import training
 from surgrad.meta.hypergradient import hypergradient
 
 TOLERANCE = 1e-6
-QUICK = {
-    ("recurrent", "adam", 20, "reverse"),
-    ("feed-forward", "momentum", 5, "forward"),
-}
+QUICK = {("recurrent", "adam", 20, "reverse")}
 CASES = [
     pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
     for kind in training.GAINS

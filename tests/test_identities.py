@@ -11,6 +11,8 @@ import pytest
 import surgrad
 from golden_rows import leaf_names, rows
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 NAMES = sorted(surgrad.catalogue())
 X = np.concatenate([-np.logspace(-12, 0.7, 60), [0.0], np.logspace(-12, 0.7, 60)])
 ROUNDING = 1e-13  # 500 units: exponents of up to 100 and their roundings

@@ -8,6 +8,8 @@ import pytest
 
 from surgrad.meta.loop import train
 
+pytestmark = pytest.mark.versions
+
 STEPS, CURVATURE, START, TARGET, RATE = 12, 0.7, 3.0, -1.0, 0.3
 BATCHES = np.full(STEPS, CURVATURE)
 LEFT = 1 - RATE * CURVATURE
@@ -76,6 +78,7 @@ def test_batches_without_a_common_axis_of_steps_are_refused(batches):
         train(parabola, START_AT, TARGET, batches, optax.sgd(RATE))
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 @pytest.mark.parametrize("optimizer", [0.1, lambda hyper: hyper])
 def test_what_is_no_optimizer_is_refused(optimizer):
     with pytest.raises(TypeError, match=r"optimizer must be an optimiser of Optax"):

@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_refused_in_words(mistake, message):
     [
         (Recurrent(LI(), np.eye(3)), "a RecurrentState"),
         (Rate(), "a Running"),
-        (Peak(), "an array"),
+        (Peak(), "a Highest"),
         (FirstSpike(), "a Wait"),
         (Delay(1), "an array"),
         (LIF(SPIKE), "a LIFState"),
@@ -187,7 +187,7 @@ def test_a_part_that_fails_in_another_way_is_named_in_a_note():
 
     with pytest.raises(TypeError, match="positional arguments") as caught:
         Sequential(LI(), Odd()).init((3,))
-    assert "It was part 1 of Sequential, PlainCell(cell=" in caught.value.__notes__[0]
+    assert "It was part 1 of Sequential, ForeignCell(cell=" in caught.value.__notes__[0]
 
 
 NET = Sequential(Dense(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0), Peak())

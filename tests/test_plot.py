@@ -279,6 +279,7 @@ def test_nothing_to_show_is_refused(draw):
         draw()
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 @pytest.mark.parametrize("wrong", ["Sigmoid", int, 3.0, None])
 def test_what_is_no_surrogate_is_refused(wrong):
     with pytest.raises(TypeError, match="expected a surrogate or its class"):

@@ -72,6 +72,8 @@ def blocks(page):
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.promotes("the page's code, as its readers run it")
+@pytest.mark.unchecked("the page's code, as its readers run it")
 @pytest.mark.parametrize("page", ["README.md"])
 def test_the_python_of_a_page_runs_and_prints_what_it_says(page, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

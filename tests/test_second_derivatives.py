@@ -10,6 +10,8 @@ import pytest
 import logistic
 from transformations import MODES, TRANSFORMATIONS, UNJITTED
 
+pytestmark = pytest.mark.versions
+
 X = np.array([-2.0, -1.1, -0.4, -0.05, 0.0, 0.1, 0.6, 1.7])
 ALPHA = np.linspace(3.0, 1.0, X.size)
 TWICE_X, TWICE_ALPHA = np.tile(X, 2), np.tile(ALPHA, 2)

@@ -10,7 +10,10 @@ import pytest
 import logistic
 import surgrad
 from golden_rows import rows
+from marks import parameters
 from transformations import MODES, TRANSFORMATIONS
+
+pytestmark = pytest.mark.versions
 
 X = np.array([-1.3, -0.2, 0.0, 0.3, 1.1])
 ALPHA = 2.5
@@ -128,7 +131,10 @@ def second_by_x(surrogate, x):
     }
 
 
-@pytest.mark.parametrize("name", surgrad.catalogue())
+LONG = ("Dspike", "MultiGaussianGrad", "S2NN", "SquarewaveFourierSeries")
+
+
+@pytest.mark.parametrize("name", parameters(surgrad.catalogue(), slow=LONG))
 def test_second_derivative_by_x_is_golden(x64, name):
     """(2H + 1) σ'' for the loss (S + 1/2)², which weighs both sides of the threshold."""
     for group in rows(name):

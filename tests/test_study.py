@@ -5,10 +5,12 @@ import itertools
 import statistics
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import surgrad
+from surgrad._colours import colour_of
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")
@@ -133,6 +135,69 @@ def test_values_of_different_parameters_have_a_panel_each():
     figure = plot.study(lines)
     assert [axes.get_xlabel() for axes in figure.axes[2:]][1] == "alpha (dimensionless)"
     assert [axes.get_xscale() for axes in figure.axes[:2]] == ["log", "linear"]
+
+
+class Cosine(surgrad.Surrogate):
+    """A user's own: the slope is a raised cosine of some width."""
+
+    width: float = surgrad.parameter(1.0, above=0)
+
+    def surrogate_grad(self, x):
+        inside = jnp.abs(x) < self.width
+        return jnp.where(inside, (1 + jnp.cos(jnp.pi * jnp.where(inside, x, 0) / self.width)) / 2, 0)
+
+
+@surgrad.from_grad
+def tent(x, width=1.0):
+    """A user's own, out of a function."""
+    return jnp.maximum(1 - jnp.abs(x) / width, 0)
+
+
+@pytest.fixture(scope="module")
+def of_the_user():
+    """A study of surrogates of the user beside one of ours, under names of the user's."""
+    named = {"my cosine": Cosine(), "tent": tent, "sigmoid": surgrad.Sigmoid(), "sigmoid, wide": surgrad.Sigmoid(1.0)}
+    variants = [
+        study.Variant(name, "scale", scale, study.at_unit_peak(one, scale))
+        for name, one in named.items()
+        for scale in (0.3, 1.0, 3.0)
+    ]
+    settings = dataclasses.replace(TINY, epochs=1)
+    return study.summarise(itertools.chain.from_iterable(study.run(variants, settings)))
+
+
+def test_rows_name_the_class_of_a_surrogate_of_the_user(of_the_user):
+    kinds = {line.surrogate: line.kind for line in of_the_user}
+    assert kinds == {
+        "my cosine": f"{__name__}.Cosine",
+        "tent": "surgrad._from_function.FromGrad",
+        "sigmoid": "Sigmoid",
+        "sigmoid, wide": "Sigmoid",
+    }
+
+
+def test_a_surrogate_of_the_user_is_drawn_in_a_study_as_in_every_other_picture(of_the_user):
+    plot = pytest.importorskip("surgrad.plot")
+    figure = plot.study(of_the_user)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["my cosine", "sigmoid", "sigmoid, wide", "tent"]
+    looks = [(line.get_color(), line.get_linestyle(), line._dash_pattern) for line in figure.axes[1].get_lines()]
+    assert len(set(map(str, looks))) == 4
+    alone = [plot.surrogate(one).axes[-1].get_lines() for one in (Cosine(), surgrad.Sigmoid(), surgrad.Sigmoid(), tent)]
+    colours = [next(line for line in lines if line.get_label().startswith("slope")).get_color() for lines in alone]
+    assert [colour for colour, *_ in looks] == colours
+
+
+def test_rows_without_a_class_are_drawn_by_their_names():
+    plot = pytest.importorskip("surgrad.plot")
+    figure = plot.study(study.summarise([row("nobody's", 1.0, 0, 0.9), row("arctan", 1.0, 0, 0.8)]))
+    assert figure.axes[1].get_lines()[0].get_color() == colour_of(surgrad.Arctan)
+
+
+def test_a_study_without_results_is_refused():
+    plot = pytest.importorskip("surgrad.plot")
+    with pytest.raises(ValueError, match=r"study: nothing to show; give lines of surgrad\.study\.summarise"):
+        plot.study([])
 
 
 @pytest.mark.parametrize("wrong", [{"mapping": "pmap"}, {"epochs": 0}, {"seeds": ()}])

@@ -1,6 +1,7 @@
 """All tasks: what a seed fixes, what data sets look like, and how they are named."""
 
 import gzip
+import inspect
 import struct
 import sys
 
@@ -91,7 +92,7 @@ def test_batches_of_a_scan_hold_what_the_data_set_holds(load):
 def test_latencies_hold_never_in_few_bytes_whatever_the_number_of_steps(steps):
     split = tasks.digits(steps=steps)
     raw, _ = sklearn_datasets.load_digits(return_X_y=True)
-    assert sum(part.spikes().sum() for part in split) == np.count_nonzero(raw)
+    assert sum(int(part.spikes().sum()) for part in split) == np.count_nonzero(raw)
     assert split.train.events.dtype == {255: jnp.uint8, 256: jnp.uint16}[steps]
 
 
@@ -102,16 +103,62 @@ def test_classes_of_what_is_made_up_have_the_same_number_of_samples(name, sample
     assert set(np.bincount(labels).tolist()) == {samples}
 
 
-@pytest.mark.parametrize("share", [0.25, 0.0, 1.0])
+@pytest.mark.parametrize("share", [0.25, 0.0, 0.75])
 def test_a_share_of_the_samples_is_held_out(share):
     train, test = tasks.digits(test_share=share)
     assert (len(train), len(test)) == (1797 - round(share * 1797), round(share * 1797))
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, np.nan])
-def test_there_are_no_other_shares(share):
-    with pytest.raises(ValueError, match="test_share must be 0 to 1, got"):
-        tasks.digits(test_share=share)
+@pytest.mark.parametrize("name", ["digits", "manifolds", "delayed_memory", "temporal_xor"])
+@pytest.mark.parametrize("share", [-0.1, 1.0, 1.1, np.nan])
+def test_there_are_no_other_shares(name, share):
+    with pytest.raises(ValueError, match=f"{name}: test_share must be 0 to below 1, got"):
+        tasks.load(name, test_share=share)
+
+
+def test_a_share_that_leaves_nothing_to_learn_from_is_refused():
+    with pytest.raises(ValueError, match=r"test_share=0.9 of 4 samples leaves none to learn from; make it smaller"):
+        tasks.temporal_xor(samples=2, test_share=0.9)
+
+
+WRONG = {"steps": ["a", 0, 2.5, True], "seed": [-1, "a", 0.5], "test_share": [1, -0.5], "code": ["phase", 3]}
+
+
+@pytest.mark.parametrize(("option", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=str)
+def test_an_option_out_of_range_is_refused_by_each_task_that_has_it(option, value, folder):
+    for name in tasks.names():
+        if option in inspect.signature(tasks.lookup(name)).parameters:
+            given = {"path": folder, option: value} if "mnist" in name else {option: value}
+            with pytest.raises(ValueError, match=f"{name.replace('fashion_', '')}: {option} must be .*, got {value!r}"):
+                tasks.load(name, **given)
+
+
+LATENCIES, LABELS = jnp.array([[0, 3], [2, 1], [3, 3]]), jnp.array([0, 1, 0])
+RASTER = np.zeros((3, 4, 2), bool)
+MISFITS = {
+    "labels must be 0 to 1, for 2 classes, got 0 to 2": (LATENCIES, jnp.array([0, 2, 1]), 3, 2),
+    "labels must be 0 to 1, for 2 classes, got -1 to 1": (LATENCIES, np.array([0, -1, 1]), 3, 2),
+    "labels must be integers, got float": (LATENCIES, jnp.array([0.0, 1.0, 0.0]), 3, 2),
+    "events must be steps 0 to 1, or 2 for never, got 0 to 3": (LATENCIES, LABELS, 2, 2),
+    "events must be steps 0 to 2, or 3 for never, got -1 to 2": (LATENCIES - 1, LABELS, 3, 2),
+    r"events must be integers \(latencies\) or booleans": (LATENCIES.astype(float), LABELS, 3, 2),
+    r"\(samples, channels\), and labels \(samples,\), got \(2, 2\)": (LATENCIES[:2], LABELS, 3, 2),
+    r"\(time, samples, channels\), with 3 steps, .* got \(3, 4, 2\)": (RASTER, LABELS, 3, 2),
+    r"\(time, samples, channels\), with 4 steps, .* got \(3, 4, 2\)": (RASTER, LABELS, 4, 2),
+    "steps must be an integer >= 1, got 2.5": (LATENCIES, LABELS, 2.5, 2),
+    "classes must be an integer >= 1, got 0": (LATENCIES, LABELS, 3, 0),
+}
+
+
+@pytest.mark.parametrize("said", MISFITS)
+def test_what_does_not_fit_is_no_data_set(said):
+    with pytest.raises((TypeError, ValueError), match=f"Dataset: .*{said}"):
+        tasks.Dataset(*MISFITS[said])
+
+
+def test_a_data_set_is_made_and_taken_apart_inside_of_a_compiled_function():
+    data = jax.jit(lambda events, labels: tasks.Dataset(events, labels, 3, 2)[jnp.array([1])])(LATENCIES, LABELS)
+    np.testing.assert_array_equal(data.events, [[2, 1]])
 
 
 def test_digits_can_be_read_back_from_their_latencies():

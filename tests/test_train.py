@@ -1,13 +1,12 @@
 """Fitting: losses and updates are those of the textbook, and nothing but the weights is learned."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import surgrad
+from surgrad.nn import Sequential
 from surgrad.tasks import Dataset
 
 optax = pytest.importorskip("optax")
@@ -30,7 +29,7 @@ def test_a_deep_network_has_a_layer_for_each_surrogate():
     network = train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=2, recurrent=1.0)
     assert [type(part).__name__ for part in network.parts] == ["Dense", "Recurrent"] * 2 + ["Dense", "LI"]
     assert [network.parts[i].cell.spike for i in (1, 3)] == spikes
-    with pytest.raises(ValueError, match="depth must be >= 1, got 0"):
+    with pytest.raises(ValueError, match="depth must be an integer >= 1, got 0"):
         train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=0)
 
 
@@ -39,20 +38,37 @@ def epoch():
     return jax.jit(train.epoch, static_argnums=1)
 
 
+class Voltages:
+    """A cell of a user that puts out what it was made with, whatever comes in."""
+
+    spiking = False
+
+    def __init__(self, values):
+        self.values = jnp.asarray(values, jnp.float32)
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros((), int)
+
+    def __call__(self, step, x):
+        return step + 1, self.values[step]
+
+
+class Spikes(Voltages):
+    spiking = True
+
+
 def test_the_score_is_that_of_the_highest_voltage_over_time():
     peaks = np.random.default_rng(0).normal(size=(16, CLASSES))
-    voltages = np.stack([peaks - 1, peaks, peaks - 3])
-    hidden = np.zeros((3, 16, 5))
+    voltages = np.stack([peaks - 1, peaks, *[peaks - 3] * (DATA.steps - 2)])
+    hidden = np.zeros((DATA.steps, 16, 5))
     hidden[1, :8] = 1
-    made = (None, jnp.asarray(hidden), None, jnp.asarray(voltages))
-    parts = None, surgrad.Sigmoid(), None, None
-    score = train.score(SimpleNamespace(parts=parts, outputs=lambda spikes: made), DATA)
+    score = train.score(Sequential(Spikes(hidden), lambda x: x, Voltages(voltages)), DATA)
     labels = np.asarray(DATA.labels)
     right = peaks[np.arange(16), labels]
     wrong = peaks[np.arange(16), 1 - labels]
     np.testing.assert_allclose(score.loss, np.log1p(np.exp(wrong - right)).mean(), rtol=1e-6)
     np.testing.assert_allclose(score.accuracy, (right > wrong).mean(), rtol=1e-6)
-    np.testing.assert_allclose(score.spike_rate, 1 / 6, rtol=1e-6)
+    np.testing.assert_allclose(score.spike_rate, 1 / 2 / DATA.steps, rtol=1e-6)
 
 
 def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate_against_its_gradient():

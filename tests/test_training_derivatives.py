@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import surgrad
+from marks import parameters
+
+pytestmark = pytest.mark.versions
 
 INPUTS, HIDDEN, OUTPUTS, TIME, BATCH = 4, 6, 2, 12, 4
 AFTER = (1, 5, 20)
@@ -136,31 +139,45 @@ class TestTrainedNetwork:
         _, (derivative, _, _) = forward(optimizer, convention)(ALPHA)
         assert all(distance(derivative, truth, after) < 1e-10 for after in AFTER)
 
-    @pytest.mark.parametrize("wrap", [lambda step: step, jax.checkpoint], ids=["plain", "checkpoint"])
-    def test_reverse_mode_equals_forward_mode(self, x64, optimizer, wrap):
-        @jax.jit
-        def reverse(alpha, after):
-            return jax.grad(lambda a: scanned(optimizer, surrogate_of(a), wrap)[1][after - 1])(alpha)
 
-        _, (_, derivative, _) = forward(optimizer)(ALPHA)
-        for after in AFTER:
-            np.testing.assert_allclose(reverse(ALPHA, after), derivative[after - 1], rtol=1e-10)
+WRAPPED = {"plain": lambda step: step, "checkpoint": jax.checkpoint}
 
-    def test_a_python_loop_equals_a_scan(self, x64, optimizer):
-        step, evaluate = jax.jit(train_step, static_argnums=0), jax.jit(outcome)
 
-        def looped(alpha, after):
-            state, surrogate = start(), surrogate_of(alpha)
-            for _ in range(after):
-                state, _ = step(optimizer, surrogate, state)
-            return evaluate(state[0], surrogate), state[0]
+@pytest.mark.parametrize(
+    ("optimizer", "wrap"),
+    [
+        pytest.param("sgd", "plain", marks=pytest.mark.slow),
+        pytest.param("sgd", "checkpoint", marks=pytest.mark.slow),
+        pytest.param("adam", "plain"),
+        pytest.param("adam", "checkpoint", marks=pytest.mark.slow),
+    ],
+)
+def test_reverse_mode_equals_forward_mode(x64, optimizer, wrap):
+    @jax.jit
+    def reverse(alpha, after):
+        return jax.grad(lambda a: scanned(optimizer, surrogate_of(a), WRAPPED[wrap])[1][after - 1])(alpha)
 
-        _, (by_weight, derivative, _) = forward(optimizer)(ALPHA)
-        for after in AFTER:
-            _, (by_loop, weights) = jax.jvp(lambda alpha, after=after: looped(alpha, after), (ALPHA,), (1.0,))
-            reverse = jax.grad(looped, has_aux=True)(ALPHA, after)[0]
-            np.testing.assert_allclose([by_loop, reverse], [derivative[after - 1]] * 2, rtol=1e-10)
-            assert np.linalg.norm(weights - by_weight[after - 1]) < 1e-10 * np.linalg.norm(weights)
+    _, (_, derivative, _) = forward(optimizer)(ALPHA)
+    for after in AFTER:
+        np.testing.assert_allclose(reverse(ALPHA, after), derivative[after - 1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("optimizer", parameters(OPTIMIZERS, slow=("sgd",)))
+def test_a_python_loop_equals_a_scan(x64, optimizer):
+    step, evaluate = jax.jit(train_step, static_argnums=0), jax.jit(outcome)
+
+    def looped(alpha, after):
+        state, surrogate = start(), surrogate_of(alpha)
+        for _ in range(after):
+            state, _ = step(optimizer, surrogate, state)
+        return evaluate(state[0], surrogate), state[0]
+
+    _, (by_weight, derivative, _) = forward(optimizer)(ALPHA)
+    for after in AFTER:
+        _, (by_loop, weights) = jax.jvp(lambda alpha, after=after: looped(alpha, after), (ALPHA,), (1.0,))
+        reverse = jax.grad(looped, has_aux=True)(ALPHA, after)[0]
+        np.testing.assert_allclose([by_loop, reverse], [derivative[after - 1]] * 2, rtol=1e-10)
+        assert np.linalg.norm(weights - by_weight[after - 1]) < 1e-10 * np.linalg.norm(weights)
 
 
 @pytest.mark.parametrize(("convention", "factors"), [("none", (2, 1000)), ("function", (4, 2000))])

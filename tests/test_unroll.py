@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from surgrad.nn.packed import puts_out_spikes
 
 import surgrad
-from surgrad.nn import ALIF, LI, LIF, AdEx, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
+from marks import parameters
+from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
 from surgrad.nn.budget import near_divisor
+
+pytestmark = pytest.mark.versions
 
 TIME, BATCH, INPUTS, HIDDEN = 23, 2, 5, 7
 ROUNDING = 1e-12  # relative, of sums over 23 steps in float64 in another order, amplified by two derivatives
@@ -49,7 +51,7 @@ def small():
 
 
 def spiking():
-    """A network that puts out spikes, whose stack over time is kept as bytes; integers in its states."""
+    """A network that puts out spikes; integers in its states."""
     net = network()
     cell = net.parts[1].cell.replace(refractory=2)
     return Sequential(net.parts[0], net.parts[1].replace(cell=cell))
@@ -96,21 +98,21 @@ def assert_same(found, expected):
 
 
 # Ten seconds each, to compile: those that others come close to.
-SLOW = {"reverse over reverse", "one chunk", "a chunk longer than time", "a segment longer than time"}
-
-
-def marked(name, value):
-    return pytest.param(value, marks=[pytest.mark.slow] if name in SLOW else [])
-
-
-OTHERS = [marked(name, name) for name in DERIVATIVES if name != "gradient"]
+LONG_OPTIONS = (
+    "one chunk",
+    "a chunk longer than time",
+    "segments that time does not divide",
+    "a segment longer than time",
+)
+LONG_DERIVATIVES = ("reverse over reverse", "gradient of a population")
+OTHERS = parameters(sorted(DERIVATIVES.keys() - {"gradient"}), slow=LONG_DERIVATIVES)
 
 
 @pytest.mark.usefixtures("x64")
 class TestDerivatives:
-    @pytest.mark.parametrize("options", [marked(name, OPTIONS[name]) for name in OPTIONS], ids=OPTIONS)
-    def test_the_gradient_is_that_of_one_scan_over_the_steps(self, options):
-        assert_same(derivative("gradient", **options), derivative("gradient", chunk=1))
+    @pytest.mark.parametrize("name", parameters(OPTIONS, slow=LONG_OPTIONS))
+    def test_the_gradient_is_that_of_one_scan_over_the_steps(self, name):
+        assert_same(derivative("gradient", **OPTIONS[name]), derivative("gradient", chunk=1))
 
     @pytest.mark.parametrize("name", OTHERS)
     def test_all_other_derivatives_are_too(self, name):
@@ -125,10 +127,9 @@ class TestDerivatives:
             assert_same(run(x), [(last, outputs), (last, outputs[-1])])
 
     @pytest.mark.slow
-    def test_derivatives_of_spikes_that_are_stacked_as_bytes_are_those_of_one_scan(self):
+    def test_derivatives_of_a_network_that_puts_out_spikes_are_those_of_one_scan(self):
         net, x = jax.tree.map(jnp.asarray, spiking()), inputs()
         state, weights = net.init((BATCH, INPUTS), x.dtype), jnp.arange(1.0, HIDDEN + 1)
-        assert puts_out_spikes(net)
 
         def all_of(run):
             f = lambda n: ((weights * run(n)[1] - 0.3) ** 3).sum()
@@ -181,14 +182,6 @@ def temporary_bytes(time, **options):
         return jax.grad(f)(connections)
 
     return jax.jit(gradient).lower(net.connections(), x).compile().memory_analysis().temp_size_in_bytes
-
-
-def test_bytes_are_kept_only_of_what_is_known_to_be_spikes():
-    spike, key = surgrad.Sigmoid(), jax.random.key(0)
-    spikes = [LIF(spike), Sequential(LIF(spike)), Recurrent.random(key, LIF(spike), 3), AdEx(spike)]
-    others = [LI(), LIF(spike.smooth()), LIF(spike.replace(second_order="surrogate")), LIF(lambda x: x), Sequential()]
-    assert all(map(puts_out_spikes, spikes))
-    assert not any(map(puts_out_spikes, [*others, Sequential(LIF(spike), Rate()), Sequential(LIF(spike), Delay(2))]))
 
 
 def test_memory_grows_like_the_root_of_time_with_segments_and_like_time_without():

@@ -11,6 +11,8 @@ import pytest
 import surgrad
 import user_classes as user
 
+pytestmark = [pytest.mark.versions, pytest.mark.usefixtures("optimised")]
+
 X = jnp.linspace(-2.0, 2.0, 81)
 
 
@@ -178,6 +180,7 @@ class TestFromFunctions:
             (lambda: surgrad.from_grad(lambda x, replace=1.0: x), ValueError, "cannot be called 'replace'"),
         ],
     )
+    @pytest.mark.unchecked("wrong types on purpose")
     def test_wrong_use_says_what_was_expected(self, make, error, message):
         with pytest.raises(error, match=message):
             make()

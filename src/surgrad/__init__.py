@@ -1,5 +1,7 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
+import importlib as _importlib
+
 from surgrad._check import check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
@@ -106,3 +108,12 @@ __all__ = [
     "squarewave_fourier_series",
     "static",
 ]
+
+_PACKAGES = ("adapters", "meta", "nn", "plot", "study", "tasks", "train")
+
+
+def __getattr__(name):
+    """The packages below this one, imported when they are first asked for, whatever has been imported before."""
+    if name in _PACKAGES:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,8 +64,8 @@ def interval(low: float, high: float) -> Bijector:
 def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
     """The numbers of a tree without their limits, by path, and the function that makes the tree of such numbers.
 
-    What a class declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, all else `free`. Zero
-    cannot be learned as a positive number, and is refused.
+    What a class declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, with two ends an
+    `interval`, all else `free`. Zero cannot be learned as a positive number, and is refused.
 
         >>> import surgrad
         >>> numbers, build = unconstrained((surgrad.Sigmoid(4.0), surgrad.S2NN()))

@@ -23,7 +23,8 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
     segments, under transformations of JAX, over devices, in half precision; and what its class promises is tested.
 
     A class lists the laws that it breaks on purpose in `waivers`, a class attribute, `{law: reason}`; such a law is
-    reported as `"waived"`, and as `"unneeded"` if it holds.
+    reported as `"waived"`, and as `"unneeded"` if it holds. That a docstring names the
+    hyperparameters of a surrogate, and that a layer inherits promises, which do not count, is advice.
 
         >>> import jax.numpy as jnp, surgrad
         >>> surgrad.check(surgrad.Sigmoid(4.0)).ok

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
-from surgrad._surrogate import Surrogate, catalogue
+from surgrad._surrogate import Surrogate, catalogue, snake_case
 
 # Paul Tol's muted scheme, olive and sand darkened: nine colours that stay apart for the colour-blind and on white.
 PALETTE = ("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#44AA99", "#7F7F1A", "#AA4499", "#C8AE4A")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 2)))
 
 
-def colour_of(surrogate: Surrogate | type[Surrogate]) -> str:
-    """The colour of a class of surrogates, the same everywhere; its place in the catalogue decides."""
-    return PALETTE[_rank(surrogate) % len(PALETTE)]
+Kind = Surrogate | type[Surrogate] | str
+"""An object, its class, or the name that `kind_name` gives it."""
 
 
-def dashes_of(surrogate: Surrogate | type[Surrogate]) -> Any:
-    """The line style of a class of surrogates, which tells classes of one colour apart."""
-    return DASHES[_rank(surrogate) // len(PALETTE) % len(DASHES)]
-
-
-def _rank(surrogate: Surrogate | type[Surrogate]) -> int:
+def kind_name(surrogate: Surrogate | type[Surrogate]) -> str:
+    """The name of a class in tables, which is enough to draw it: with its module, but for the catalogue of ours."""
     kind = surrogate if isinstance(surrogate, type) else type(surrogate)
+    return kind.__name__ if kind in _ours() else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def colour_of(kind: Kind) -> str:
+    """The colour of a class of surrogates, the same everywhere; its place in the catalogue decides."""
+    return PALETTE[_rank(kind) % len(PALETTE)]
+
+
+def dashes_of(kind: Kind) -> Any:
+    """The line style of a class of surrogates, which tells classes of one colour apart."""
+    return DASHES[_rank(kind) // len(PALETTE) % len(DASHES)]
+
+
+def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
+    """Colours and line styles of what one picture shows: one colour a class, and the first line style that is free."""
+    found: list[tuple[str, Any]] = []
+    for kind in kinds:
+        own = [(colour_of(kind), dashes) for dashes in (dashes_of(kind), *DASHES)]
+        found.append(next((style for style in own if style not in found), own[0]))
+    return found
+
+
+def _rank(kind: Kind) -> int:
+    name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in _ours()]
+    places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}
     # Ranks of users' classes lie behind the library's; their names alone decide, so that none moves another's colour.
-    known = [k for k in catalogue().values() if k.__module__.startswith("surgrad.")]
-    return known.index(kind) if kind in known else len(known) + zlib.crc32(kind.__name__.encode()) % len(PALETTE)
+    own = len(ours) + zlib.crc32(name.rpartition(".")[2].encode()) % len(PALETTE)
+    return places.get(name, own)
+
+
+def _ours() -> list[type[Surrogate]]:
+    return [kind for kind in catalogue().values() if kind.__module__.startswith("surgrad.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,10 @@ from jax.core import Tracer
 from surgrad._pytree import Pytree, constructor_parameters, is_left_out
 
 _CLASS = "class"
+
+HOMES = {"Chosen": "surgrad.meta.chosen", "HybridSpike": "surgrad.meta.adaptive"}
+"""Modules of the library's surrogates that `import surgrad` leaves out, so that it stays fast: each is imported when a
+configuration names its class. A configuration therefore means the same whatever has been imported before."""
 
 
 def encode(tree: Pytree) -> dict[str, Any]:
@@ -43,13 +48,19 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
     """
     if not isinstance(config, Mapping):
         raise TypeError(f"a configuration is a dictionary, as to_config makes it, got {config!r}.")
-    name = str(config.get(_CLASS))
-    if name not in classes:
-        near = difflib.get_close_matches(name, classes, n=3, cutoff=0.4) or sorted(classes)
-        raise KeyError(
-            f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}."
-        )
-    return classes[name](**{n: _decoded(v, classes) for n, v in config.items() if n != _CLASS})
+    kind = _class(str(config.get(_CLASS)), classes)
+    return kind(**{n: _decoded(v, classes) for n, v in config.items() if n != _CLASS})
+
+
+def _class(name: str, classes: Mapping[str, type]) -> type:
+    """The class of a name: one of the given, or one of the library's that is imported now."""
+    if name in classes:
+        return classes[name]
+    if name in HOMES:
+        return getattr(importlib.import_module(HOMES[name]), name)
+    known = sorted({*classes, *HOMES})
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+    raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}.")
 
 
 def _encoded(value: Any, where: str) -> Any:

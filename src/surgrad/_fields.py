@@ -16,10 +16,8 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._frameworks import is_box
+from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
-
-_COMPARED = {"above": (">", np.greater), "at_least": (">=", np.greater_equal), "at_most": ("<=", np.less_equal)}
-_ON_HOST = (float, int, np.ndarray, np.generic)
 
 
 def parameter(
@@ -76,15 +74,14 @@ def check_whole(owner: str, name: str, value: Any, least: int) -> None:
     """Check that a value is a whole number of some size at least.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not, or it is traced.
     """
     if isinstance(value, Tracer):
         raise ValueError(
-            f"{owner}: {name} must be a whole number, >= {least}, that is known while the program is traced, got "
-            f"{value}; give a Python integer from outside of jit, grad or vmap."
+            f"{owner}: {name} must be an integer >= {least} that is known while the program is traced, got {value}; "
+            f"give a Python integer from outside of jit, grad or vmap."
         )
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{owner}: {name} must be a whole number, >= {least}, got {value!r}.")
+    require_whole(owner, least, **{name: value})
 
 
 def check_callable(what: str, value: Any, expected: str) -> None:
@@ -107,17 +104,9 @@ def _check_real(owner: str, name: str, value: Any) -> None:
 
 
 def _check_range(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
-    if not isinstance(value, _ON_HOST):
-        return
-    array = np.asarray(value)
-    bounds = {key: rules[key] for key in _COMPARED if rules.get(key) is not None and np.isfinite(rules[key])}
-    inside = all(np.all(_COMPARED[key][1](array, bound)) for key, bound in bounds.items())
-    finite = bool(np.all(np.isfinite(array)))
-    if inside and (finite or not (rules.get("finite", True) or np.any(np.isnan(array)))):
-        return
-    demands = [f"{_COMPARED[key][0]} {bound:g}" for key, bound in bounds.items()]
-    demands += [] if finite else ["finite" if rules.get("finite", True) else "a number"]
-    raise ValueError(f"{owner}: {name} must be {' and '.join(demands)}, got {value}.")
+    if isinstance(value, (float, int, np.ndarray, np.generic)):
+        ends = {end: rules.get(end) for end in ("above", "at_least", "at_most")}
+        require_real(owner, name, value, finite=rules.get("finite", True), **ends)
 
 
 def is_real(value: Any) -> bool:

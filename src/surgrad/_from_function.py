@@ -64,14 +64,14 @@ class _FromFunction(Surrogate):
 class FromGrad(_FromFunction):
     """A surrogate with a given slope and no curve; made by `from_grad`."""
 
-    def surrogate_grad(self, x: Membrane) -> Slope:
+    def surrogate_grad(self, x: Membrane) -> Any:
         return self._evaluate(x)
 
 
 class FromFun(_FromFunction):
     """A surrogate with a given curve, whose derivative is the slope; made by `from_fun`."""
 
-    def surrogate_fun(self, x: Membrane) -> Curve:
+    def surrogate_fun(self, x: Membrane) -> Any:
         return self._evaluate(x)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 
 from surgrad._laws.table import Law, NotApplicableError, Table, brief
 
-Outcome = Literal["ok", "failed", "waived", "unneeded", "skipped"]
+Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
 _WIDTH = 100
 
 
@@ -19,8 +19,9 @@ class Verdict(NamedTuple):
     """What `check` found about one law.
 
     The outcome is `"ok"`, `"failed"`, `"waived"` (fails, as the class says it does), `"unneeded"` (waived, but it
-    holds) or `"skipped"` (has nothing to say of this object). The detail has the numbers and the place where a law
-    fails, the reason where it is waived or skipped, and what the law says where it holds.
+    holds), `"advice"` (does not hold, and does no harm: it is about readers or speed, not about numbers) or `"skipped"`
+    (has nothing to say of this object). The detail has the numbers and the place where a law fails, the reason where
+    it is waived or skipped, what could be better where it is advice, and what the law says where it holds.
     """
 
     law: str
@@ -37,13 +38,18 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no law failed. Waivers that are not needed do no harm here."""
+        """Whether no law failed. Advice, and waivers that are not needed do no harm here."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
         """The names of the laws that failed."""
         return self._laws("failed")
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The names of the laws that do not hold and only advise."""
+        return self._laws("advice")
 
     @property
     def unneeded(self) -> tuple[str, ...]:
@@ -77,7 +83,7 @@ class Report:
         return "\n".join(lines)
 
     def _summary(self) -> str:
-        counts = {o: len(self._laws(o)) for o in ("ok", "failed", "waived", "unneeded", "skipped")}
+        counts = {o: len(self._laws(o)) for o in get_args(Outcome)}
         return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
     def raise_if_failed(self) -> None:
@@ -110,13 +116,19 @@ def require(names: Iterable[str], table: Table, where: str) -> None:
 def verdicts(table: Table, names: Iterable[str], probe: Any, waivers: Mapping[str, str]) -> list[Verdict]:
     """The verdicts of the laws that are named, in the order of the table."""
     names = set(names)
-    # NaN is looked for by the laws, and reported with its place; debugging aids would stop at the first.
-    with jax.debug_nans(False), jax.debug_infs(False):
+    # NaN is looked for by the laws, and reported with its place; debugging aids would stop at the first. What is
+    # promoted is for one law alone.
+    with (
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
         return [_verdict(law, probe, waivers.get(law.name)) for law in table.values() if law.name in names]
 
 
 def _verdict(law: Law, probe: Any, waiver: str | None) -> Verdict:
-    """The outcome of one law; an exception is a failure."""
+    """The outcome of one law; an exception is a failure, or what a law that advises has found."""
     try:
         broken = law.broken(probe)
     except NotApplicableError as reason:
@@ -124,7 +136,9 @@ def _verdict(law: Law, probe: Any, waiver: str | None) -> Verdict:
     except Exception as error:
         broken = brief(error)
     if waiver is None:
-        return Verdict(law.name, "ok", law.says) if broken is None else Verdict(law.name, "failed", broken)
+        if broken is None:
+            return Verdict(law.name, "ok", law.says)
+        return Verdict(law.name, "advice" if law.advice else "failed", broken)
     if broken is None:
         return Verdict(law.name, "unneeded", f"holds for these hyperparameters, though the class waives it: {waiver}")
     return Verdict(law.name, "waived", f"{waiver} ({broken})")

@@ -97,17 +97,17 @@ _ROUND = np.array([1, 1.5, 2, 3, 4, 5, 6, 8, 10])
 
 def peak(x: Points, heights: Points) -> Peak:
     """The peak of a sampled slope, the one nearest to the threshold if there are many."""
-    top = np.nanmax(heights)
+    top = float(np.nanmax(heights))
     at = int(min(np.flatnonzero(heights == top), key=lambda i: abs(x[i])))
     below = np.flatnonzero(heights < top / 2)
     ends = [_crossing(x, heights, *pair, top / 2) for pair in _neighbours(below, at)]
-    return Peak(float(x[at]), float(top), *ends)
+    return Peak(float(x[at]), top, *ends)
 
 
 def _neighbours(below: np.ndarray, at: int) -> list[tuple[int | None, int]]:
     """The nearest samples below half height on either side of the peak, each with its neighbour towards the peak."""
     left, right = below[below < at], below[below > at]
-    return [(left[-1] if len(left) else None, 1), (right[0] if len(right) else None, -1)]
+    return [(int(left[-1]) if len(left) else None, 1), (int(right[0]) if len(right) else None, -1)]
 
 
 def _crossing(x: Points, heights: Points, outer: int | None, inwards: int, level: float) -> float | None:

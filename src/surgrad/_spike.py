@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -17,6 +18,11 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from surgrad._types import Membrane, PyTree, Spikes
+
+
+def broadcasting() -> AbstractContextManager[None]:
+    """Where hyperparameters meet x: one a neuron stands for the last axis of x, which no user has to spell out."""
+    return jax.numpy_rank_promotion("allow")
 
 
 def membrane(x: Any, owner: str) -> Membrane:
@@ -111,13 +117,14 @@ def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
     surrogate, x = primals
     dsurrogate, dx = tangents
     terms = []
-    if not isinstance(dx, SymbolicZero):
-        terms.append(surrogate.surrogate_grad(x) * dx)
-    if surrogate.parameter_tangent != "none":
-        terms += _parameter_tangent(surrogate, dsurrogate, x)
-    spikes = _step(surrogate, x)
-    if surrogate.second_order == "surrogate":
-        spikes = spikes + _curve_without_value(surrogate, x)
+    with broadcasting():
+        if not isinstance(dx, SymbolicZero):
+            terms.append(surrogate.surrogate_grad(x) * dx)
+        if surrogate.parameter_tangent != "none":
+            terms += _parameter_tangent(surrogate, dsurrogate, x)
+        spikes = _step(surrogate, x)
+        if surrogate.second_order == "surrogate":
+            spikes = spikes + _curve_without_value(surrogate, x)
     return spikes, functools.reduce(operator.add, terms) if terms else jnp.zeros_like(x)
 
 

@@ -20,10 +20,8 @@ from surgrad._convention import in_force
 from surgrad._fields import check_field, parameter
 from surgrad._frameworks import unboxed
 from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
-from surgrad._spike import membrane, spike
-from surgrad._types import Curve, Membrane, Slope, Spikes
-
-_HALF = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
+from surgrad._spike import broadcasting, membrane, spike
+from surgrad._types import Curve, Input, Membrane, Slope, Spikes
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
@@ -70,7 +68,7 @@ class Surrogate(Pytree):
             check_field(type(self).__name__, name, value, field.metadata)
         super().__setattr__(name, value)
 
-    def __call__(self, x: Membrane) -> Spikes:
+    def __call__(self, x: Input) -> Spikes:
         """Spikes, 0 or 1 in the shape and dtype of x (integers promoted to floats).
 
         Raises:
@@ -95,8 +93,11 @@ class Surrogate(Pytree):
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         """The slope: what stands in for the derivative of the spike, in the shape and dtype of x."""
-        x = membrane(x, type(self).__name__)
         return jax.jvp(self.surrogate_fun, (x,), (jnp.ones_like(x),))[1]
+
+    def derivative(self, x: Membrane) -> Slope:
+        """The slope, under the name that the layers of `sparx` call; `jaxpike` calls the surrogate itself."""
+        return self.surrogate_grad(x)
 
     def smooth(self) -> Any:
         """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
@@ -131,8 +132,9 @@ class Surrogate(Pytree):
 
         Shape: that of the hyperparameters.
         """
-        low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
-        return high - low
+        with jax.debug_nans(False), jax.debug_infs(False):  # infinite numbers go in on purpose, and may come out
+            low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
+            return high - low
 
     def peak(self) -> jax.Array:
         """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.
@@ -156,10 +158,30 @@ def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
         x = membrane(x, type(self).__name__)
-        y = jnp.asarray(method(unboxed(self), x.astype(jnp.float32) if x.dtype in _HALF else x, *args, **kwargs))
+        with broadcasting():
+            y = jnp.asarray(method(*_in_one_type(unboxed(self), x), *args, **kwargs))
         return y if y.dtype == x.dtype else y.astype(x.dtype)
 
     return wrapped
+
+
+def _in_one_type(surrogate: Surrogate, x: jax.Array) -> tuple[Surrogate, jax.Array]:
+    """Floating hyperparameters and x in their widest type, float32 at least: formulas promote no types implicitly."""
+    leaves, structure = jax.tree.flatten(surrogate)
+    # Numbers of Python, and traces of them, fit every type.
+    typed = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "dtype") and not getattr(leaf, "weak_type", False)]
+    types = {i: jnp.result_type(leaves[i]) for i in typed if jnp.issubdtype(leaves[i].dtype, jnp.floating)}
+    widest = max(x.dtype, jnp.dtype("float32"), *types.values(), key=lambda dtype: jnp.finfo(dtype).nmant)
+    narrow = [i for i, dtype in types.items() if dtype != widest]
+    for i in narrow:
+        leaves[i] = jnp.asarray(leaves[i]).astype(widest)
+    if narrow:
+        surrogate = structure.unflatten(leaves)
+    return surrogate, x if x.dtype == widest else x.astype(widest)
+
+
+for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all subclasses
+    setattr(Surrogate, _name, _elementwise(vars(Surrogate)[_name]))
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
@@ -214,7 +236,7 @@ def snake_case(name: str) -> str:
 def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
     """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue."""
 
-    def spikes(x: Membrane, *args: Any, **kwargs: Any) -> Spikes:
+    def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
         return cls(*args, **kwargs)(x)
 
     x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)

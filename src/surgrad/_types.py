@@ -6,18 +6,35 @@ spikes have the shape of the membrane that they were computed from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Real, Shaped
 
 Membrane = Float[Array, "*shape"]
 """(voltage - threshold) / scale, dimensionless."""
 
-Curve = Float[Array, "*shape"]
-Slope = Float[Array, "*shape"]
-Spikes = Float[Array, "*shape"]
 
-Parameter = float | Float[Array, "..."]
+@runtime_checkable
+class Quantity(Protocol):
+    """A number with a unit, as `brainunit` has it."""
+
+    mantissa: Any
+    unit: Any
+
+
+Input = Shaped[Array | np.ndarray, "*shape"] | np.generic | bool | float | Quantity
+"""What a surrogate takes for a membrane: arrays and numbers, real; quantities without a unit."""
+
+Spikes = Float[Array, "*shape"]
+Curve = Float[Array, "..."]
+Slope = Float[Array, "..."]
+"""Of the shape of the membrane, or narrower, where it varies along a part of the axes alone."""
+
+if TYPE_CHECKING:  # formulas are written for arrays of JAX, and NumPy's do as well
+    Parameter = float | Float[Array, "..."]
+else:
+    Parameter = float | np.floating | np.integer | Real[Array | np.ndarray, "..."]
 """A number, or an array that broadcasts to the shape of the membrane (one value a neuron, say)."""
 
 PyTree = Any

@@ -15,7 +15,9 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from surgrad import tasks, train
+from surgrad._colours import kind_name
 from surgrad._combine import Normalized, Temperature
+from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.tasks import Dataset
@@ -25,7 +27,10 @@ MAPPINGS = ("map", "vmap")
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value."""
+    """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value.
+
+    The surrogate may be of a class of one's own, and the name any text.
+    """
 
     name: str
     parameter: str
@@ -68,8 +73,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.mapping not in (None, *MAPPINGS):
             raise ValueError(f"Settings: mapping must be one of 'map', 'vmap' or None, got {self.mapping!r}.")
-        if self.epochs < 1 or not self.seeds:
-            raise ValueError(f"Settings: a study needs an epoch and a seed, got {self.epochs} and {self.seeds}.")
+        sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch")}
+        require_whole("Settings", **sizes, **{"the number of seeds": len(self.seeds)})
+        require_whole("Settings", 0, split_seed=self.split_seed)
+        for seed in self.seeds:
+            require_whole("Settings", 0, **{"each of seeds": seed})
+        for name in ("tau", "gain", "learning_rate"):
+            require_real("Settings", name, getattr(self, name), above=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +87,8 @@ class Row:
     """The result of one run, from the held-out samples; the train loss is the mean of the last epoch's batches.
 
     Losses are cross-entropies in nats, the spike rate is spikes per hidden neuron and step, and `seconds` the run's
-    share of the wall time of its family, compilation included.
+    share of the wall time of its family, compilation included. `surrogate` is the name of the variant, `kind` that of
+    the class, from which pictures have colour and line style; empty in rows from elsewhere.
     """
 
     surrogate: str
@@ -89,6 +100,7 @@ class Row:
     train_loss: float
     spike_rate: float
     seconds: float
+    kind: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +117,12 @@ class Summary:
     train_loss: float
     spike_rate: float
     seconds: float
+    kind: str = ""
 
 
 def at_unit_peak(surrogate: Surrogate, scale: float) -> Surrogate:
-    """A surrogate `scale` times steeper, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    """A surrogate `scale` times steeper, > 0, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    require_real("at_unit_peak", "scale", scale, above=0)
     return Normalized(Temperature(surrogate, 1 / scale), to="peak")
 
 
@@ -162,9 +176,9 @@ def run(
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
     """One line a variant, in the order of its first row."""
-    groups: dict[tuple[str, str, float], list[Row]] = {}
+    groups: dict[tuple[str, str, str, float], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.surrogate, row.parameter, row.value), []).append(row)
+        groups.setdefault((row.surrogate, row.kind, row.parameter, row.value), []).append(row)
     return [_summary(group) for group in groups.values()]
 
 
@@ -183,6 +197,7 @@ def _summary(rows: Sequence[Row]) -> Summary:
         mean("train_loss"),
         mean("spike_rate"),
         sum(row.seconds for row in rows),
+        rows[0].kind,
     )
 
 
@@ -192,7 +207,15 @@ def _rows(family: list[Variant], settings: Settings, losses: Array, test: train.
     for (variant, seed), loss, *of_test in zip(runs, losses, *test, strict=True):
         accuracy, test_loss, spike_rate = map(float, of_test)
         named = variant.name, variant.parameter, variant.value
-        yield Row(*named, seed, accuracy, test_loss, float(loss), spike_rate, seconds)
+        yield Row(*named, seed, accuracy, test_loss, float(loss), spike_rate, seconds, kind_name(_shape(variant)))
+
+
+def _shape(variant: Variant) -> Surrogate:
+    """The surrogate of a variant without what `at_unit_peak` puts around it."""
+    surrogate = variant.surrogate
+    while isinstance(surrogate, (Normalized, Temperature)):
+        surrogate = surrogate.surrogate
+    return surrogate
 
 
 def _train(

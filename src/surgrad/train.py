@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
 from surgrad.nn.contract import promises
 from surgrad.nn.sequential import flat
 from surgrad.tasks import Dataset
@@ -53,19 +55,23 @@ def classifier(
         spike: surrogate of the hidden neurons, or a sequence of them, one a layer.
         data: what the network is for; it gives the numbers of inputs and classes.
         hidden: number of neurons of a hidden layer.
-        tau: time constant of all neurons, in steps.
-        gain: standard deviation of the hidden weights times the square root of the number of inputs.
+        tau: time constant of all neurons, in steps, > 0.
+        gain: standard deviation of the hidden weights times the square root of the number of inputs, > 0.
         depth: number of hidden layers, >= 1.
-        recurrent: the same of the weights within a layer; 0 for layers without.
+        recurrent: the same of the weights within a layer, >= 0; 0 for layers without.
 
     Raises:
-        ValueError: depth is below 1, or there are more or fewer surrogates than layers.
+        ValueError: a number is out of range, or there are more or fewer surrogates than layers.
     """
-    if depth < 1:
-        raise ValueError(f"classifier: depth must be >= 1, got {depth}.")
+    require_whole("classifier", hidden=hidden, depth=depth)
+    for name, value in (("tau", tau), ("gain", gain)):
+        require_real("classifier", name, value, above=0)
+    require_real("classifier", "recurrent", recurrent, at_least=0)
+    spikes = spike if isinstance(spike, (list, tuple)) else (spike,) * depth
+    if len(spikes) != depth:
+        raise ValueError(f"classifier: {depth} layers need as many surrogates, or one for all, got {len(spikes)}.")
     first, second = jax.random.split(key)
     parts, channels = [], data.channels
-    spikes = spike if isinstance(spike, (list, tuple)) else (spike,) * depth
     for layer, each in zip(range(depth), spikes, strict=True):
         into, back = (first, key) if not layer else jax.random.split(jax.random.fold_in(first, layer))
         cell = LIF(each, tau)
@@ -76,15 +82,15 @@ def classifier(
 
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
-    """A fit at its beginning. Weights are learned; cells, surrogates among them, stay as they are."""
-    return Fit(network, optimizer.init(network.connections()))
+    """A fit at its beginning. Weights are trained; the numbers of cells and surrogates are not, see `nn.partition`."""
+    return Fit(network, optimizer.init(partition(network)[0]))
 
 
 def score(network: Sequential, data: Dataset) -> Score:
     """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step.
 
     The spike rate is the mean over the layers that promise spikes (`spiking`), also of networks inside of the network;
-    NaN where there is none.
+    NaN where there is none. Inside of `jax.shard_map` all are of the whole batch, if its parts are of equal size.
     """
     parts = [part for _, part in flat(network)]
     outputs = Sequential(*parts).outputs(data.spikes())
@@ -92,20 +98,32 @@ def score(network: Sequential, data: Dataset) -> Score:
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels).mean()
     spikes = [jnp.mean(o, dtype=jnp.float32) for p, o in zip(parts, outputs, strict=True) if promises(p, "spiking")]
     spike_rate = jnp.stack(spikes).mean() if spikes else jnp.full((), jnp.nan)
-    return Score((logits.argmax(axis=-1) == data.labels).mean(), loss, spike_rate)
+    accuracy = jnp.mean(logits.argmax(axis=-1) == data.labels, dtype=loss.dtype)
+    return Score(*map(_over_devices, (accuracy, loss, spike_rate)))
+
+
+def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
+    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside of it."""
+    mesh = jax.sharding.get_abstract_mesh()
+    axes = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Manual]
+    if not axes:
+        return value
+    # A mean is of what varies; adding a zero that does makes it so, whether it did or not.
+    zeros = [jnp.zeros_like(jax.lax.axis_index(axis), dtype=value.dtype) for axis in axes]
+    return jax.lax.pmean(sum(zeros, value), axes)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
     """One update of the weights, and the loss before it."""
 
-    def loss(connections: PyTree) -> Float[Array, ""]:
-        return score(fit.network.with_connections(connections), batch).loss
+    def loss(trained: PyTree) -> Float[Array, ""]:
+        return score(combine(trained, rest), batch).loss
 
-    connections = fit.network.connections()
-    value, slope = jax.value_and_grad(loss)(connections)
-    updates, state = optimizer.update(slope, fit.optimizer, connections)
-    learned: Any = optax.apply_updates(connections, updates)
-    return Fit(fit.network.with_connections(learned), state), value
+    trained, rest = partition(fit.network)
+    value, gradient = jax.value_and_grad(loss)(trained)
+    updates, state = optimizer.update(gradient, fit.optimizer, trained)
+    learned: Any = optax.apply_updates(trained, updates)
+    return Fit(combine(learned, rest), state), value
 
 
 def batches(key: Array, samples: int, batch: int) -> Int[Array, "batches batch"]:

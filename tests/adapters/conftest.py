@@ -3,6 +3,9 @@
 import contextlib
 import importlib
 import warnings
+from pathlib import Path
+
+import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -18,3 +21,14 @@ with warnings.catch_warnings():
     ):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(
+                pytest.mark.promotes("code of frameworks, which promote types, and hold parameters in boxes")
+            )
+            item.add_marker(
+                pytest.mark.unchecked("code of frameworks, which promote types, and hold parameters in boxes")
+            )

@@ -1,10 +1,11 @@
 """The tests of braintools.surrogate, run against surgrad.
 
-braintools 0.3.0 installs with its own tests inside. They are copied into a temporary folder as they are, and run there
-with pytest while `braintools.surrogate` stands for surgrad. The tests that must fail are excused below, each with its
-reason. Any other failure fails the run, and so does an excuse that some test does not need.
+braintools installs with its own tests inside. They are copied into a temporary folder as they are, and run there with
+pytest while `braintools.surrogate` stands for surgrad. The tests that must fail are excused in `excuses.py`, each with
+its reason, for the versions that are named there. Any other failure fails the run, and so does an excuse that some test
+does not need.
 
-    python tests/compat/run_upstream_tests.py [-v]
+    python tests/compat/run_upstream_tests.py [-v] [--every N]
 """
 
 from __future__ import annotations
@@ -20,29 +21,9 @@ import tempfile
 import types
 
 import pytest
+from excuses import VERSIONS, excused
 
 import surgrad
-
-VERSION = "0.3.0"
-PRIVATE = "it calls the primitive that braintools builds its spikes from, which is private and has no counterpart here"
-EXCUSES = {
-    "_base_test.py::TestHeavisidePrimitiveImpl::": PRIVATE,
-    "_base_test.py::TestHeavisideTranspose::": PRIVATE,
-    "_base_test.py::TestHeavisideBatching::test_vmap_both_args": PRIVATE,
-    "_base_test.py::TestHeavisideBatching::test_vmap_only_dx_batched": PRIVATE,
-    "_base_test.py::TestHeavisideBatching::test_batching_rule_neither_axis_batched": PRIVATE,
-    "_base_test.py::TestSurrogateGradient::test_vmap_grad_matches": (
-        "it compares a compiled with an uncompiled 1 - tanh(2x)^2 to 1e-5, where that cancels to 1e-3 and half a "
-        "rounding of 1 is 2e-5 of it; calls are compiled here, and upstream fails in the same way under jax.jit"
-    ),
-    "_impl_extra_test.py::test_surrogate_fun_not_implemented[": (
-        "it asserts that five surrogates have no curve; here every surrogate has one"
-    ),
-    "_impl_extra_test.py::test_repr[sg14-GaussianGrad(alpha=0.5, sigma=0.5)]": (
-        "it asserts a repr that is not in the order of the constructor, which takes sigma first"
-    ),
-}
-"""Beginnings of the names of tests that must fail, and why."""
 
 
 class _Missing:
@@ -59,13 +40,21 @@ class _Missing:
 
 
 class Record:
-    """A pytest plugin that notes what became of each test."""
+    """A pytest plugin that notes what became of each test of a version; it runs each n-th, and all excused ones."""
 
-    def __init__(self):
+    def __init__(self, version: str, every: int = 1):
+        self.excuses, self.every = excused(version), every
         self.passed: set[str] = set()
         self.failed: set[str] = set()
         self.skipped: set[str] = set()
         self.broken: list[str] = []
+
+    def excused(self, test: str) -> bool:
+        """Whether a test is excused."""
+        return test.startswith(tuple(self.excuses))
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [t for i, t in enumerate(items) if i % self.every == 0 or self.excused(t.nodeid)]
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -97,24 +86,29 @@ def _missing(name: str) -> _Missing:
     return _Missing(name)
 
 
+def installed() -> str | None:
+    """The version of braintools that is installed; None if it is not."""
+    return importlib.metadata.version("braintools") if importlib.util.find_spec("braintools") else None
+
+
 def find_tests() -> list[pathlib.Path]:
     """The files with upstream's tests, without importing them.
 
     Raises:
-        SystemExit: braintools is not installed, not in the version that the excuses are for, or without tests.
+        SystemExit: braintools is not installed, not in a version that there are excuses for, or without tests.
     """
+    known = " and ".join(VERSIONS)
+    if (version := installed()) is None:
+        sys.exit(f"braintools is not installed; try: pip install braintools=={VERSIONS[-1]} brainstate")
+    if version not in VERSIONS:
+        sys.exit(f"the excuses are for braintools {known}, and {version} is installed")
     spec = importlib.util.find_spec("braintools")
-    if spec is None or not spec.submodule_search_locations:
-        sys.exit(f"braintools is not installed; try: pip install braintools=={VERSION} brainstate")
-    if (version := importlib.metadata.version("braintools")) != VERSION:
-        sys.exit(f"the excuses are for braintools {VERSION}, and {version} is installed")
     files = sorted(pathlib.Path(spec.submodule_search_locations[0], "surrogate").glob("_*_test.py"))
-    return files or sys.exit(f"braintools {VERSION} is installed without its tests")
+    return files or sys.exit(f"braintools {version} is installed without its tests")
 
 
-def run(files: list[pathlib.Path], verbose: bool) -> Record:
-    """What becomes of upstream's tests when they run on surgrad."""
-    record = Record()
+def run(files: list[pathlib.Path], record: Record, verbose: bool) -> None:
+    """Note what becomes of upstream's tests when they run on surgrad."""
     alias()
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -124,42 +118,44 @@ def run(files: list[pathlib.Path], verbose: bool) -> Record:
         options += ["-p", "no:cacheprovider", "--tb=short" if verbose else "--tb=no", "-v" if verbose else "-qq"]
         os.chdir(folder)
         try:
-            pytest.main([*options, "--no-summary", folder], plugins=[record])
+            pytest.main([*options, *([] if verbose else ["--no-summary"]), folder], plugins=[record])
         finally:
             os.chdir(home)
     if sys.modules["braintools"].surrogate is not surgrad or "braintools.surrogate._impl" in sys.modules:
         record.broken.append("braintools.surrogate did not stay surgrad")
-    return record
 
 
 def judge(record: Record) -> list[str]:
     """The reasons why the run fails, one a line; none if it succeeds."""
     problems = list(record.broken)
-    tests = record.passed | record.failed
-    problems += [f"failed without an excuse: {t}" for t in sorted(record.failed) if not t.startswith(tuple(EXCUSES))]
+    problems += [f"failed without an excuse: {t}" for t in sorted(record.failed) if not record.excused(t)]
     problems += [f"skipped: {t}" for t in sorted(record.skipped)]
-    for excuse in EXCUSES:
-        excused = [t for t in tests if t.startswith(excuse)]
-        problems += [f"an excuse that is not needed: {t}" for t in sorted(record.passed.intersection(excused))]
-        if not excused:
-            problems.append(f"an excuse for no test: {excuse}")
+    for begins, excuse in record.excuses.items():
+        tests = {t for t in record.passed | record.failed if t.startswith(begins)}
+        if not excuse.rounding:
+            problems += [f"an excuse that is not needed: {t}" for t in sorted(record.passed & tests)]
+        if not tests:
+            problems.append(f"an excuse for no test: {begins}")
     return problems
 
 
 def report(record: Record, problems: list[str]) -> None:
-    excused = {t for t in record.failed if t.startswith(tuple(EXCUSES))}
-    print(f"\nbraintools.surrogate {VERSION}, its own tests on surgrad {surgrad.__version__}")
-    for excuse, reason in EXCUSES.items():
-        print(f"{sum(t.startswith(excuse) for t in excused):4d} excused  {excuse}*: {reason}")
+    print(f"\nbraintools.surrogate {installed()}, its own tests on surgrad {surgrad.__version__}")
+    failed = {t for t in record.failed if record.excused(t)}
+    for begins, excuse in record.excuses.items():
+        print(f"{sum(t.startswith(begins) for t in failed):4d} excused  {begins}*: {excuse.reason}")
     for problem in problems:
         print(problem)
-    print(f"run {len(record.passed | record.failed)}, passed {len(record.passed)}, excused {len(excused)}")
+    print(f"run {len(record.passed | record.failed)}, passed {len(record.passed)}, excused {len(failed)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-v", "--verbose", action="store_true", help="show every test and every traceback")
-    record = run(find_tests(), parser.parse_args(arguments).verbose)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="run each N-th test, and all excused ones")
+    options = parser.parse_args(arguments)
+    files, record = find_tests(), Record(installed(), options.every)
+    run(files, record, options.verbose)
     problems = judge(record)
     report(record, problems)
     return 1 if problems else 0

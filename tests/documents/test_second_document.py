@@ -18,6 +18,9 @@ from user_classes import (
     create_custom_surrogate,
 )
 
+# The bounds below are of roundings, which compilation as readers have it keeps.
+pytestmark = pytest.mark.usefixtures("optimised")
+
 X = jnp.linspace(-3, 3, 1000)
 WIDE = np.asarray(X, np.float64)
 STEP = np.where(WIDE >= 0, 1.0, 0.0)

@@ -24,12 +24,14 @@ class Law(NamedTuple):
 
     `broken` takes a probe, which holds the object, and returns how the law is broken, with the numbers and the place,
     or None where it holds. It raises `NotApplicableError` where the law has nothing to say; any other exception is a
-    failure.
+    failure. A law that is `advice` says what helps readers, or speed; what breaks it is as right as before, and does
+    not fail.
     """
 
     name: str
     says: str
     broken: Callable[[Any], str | None]
+    advice: bool = False
 
 
 Broken = TypeVar("Broken", bound=Callable[[Any], str | None])
@@ -38,11 +40,11 @@ Broken = TypeVar("Broken", bound=Callable[[Any], str | None])
 class Table(dict[str, Law]):
     """Laws by name, in the order of reports."""
 
-    def law(self, says: str) -> Callable[[Broken], Broken]:
+    def law(self, says: str, *, advice: bool = False) -> Callable[[Broken], Broken]:
         """Enter a function in the table under its own name."""
 
         def enter(broken: Broken) -> Broken:
-            self[broken.__name__] = Law(broken.__name__, says, broken)
+            self[broken.__name__] = Law(broken.__name__, says, broken, advice)
             return broken
 
         return enter
@@ -64,14 +66,14 @@ def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
     places = np.flatnonzero(broken)
     if not places.size:
         return None
-    return np.unravel_index(places[np.argmin(np.abs(x.ravel()[places]))], x.shape)  # type: ignore[return-value]
+    return tuple(map(int, np.unravel_index(places[np.argmin(np.abs(x.ravel()[places]))], x.shape)))
 
 
-def worst(excess: np.ndarray) -> tuple[int, ...] | None:
+def worst(excess: np.ndarray | np.floating) -> tuple[int, ...] | None:
     """The index of the largest positive excess; NaN is none."""
-    excess = np.nan_to_num(excess, nan=-1.0)
-    index = np.unravel_index(np.argmax(excess), excess.shape)
-    return index if excess[index] > 0 else None  # type: ignore[return-value]
+    excess = np.asarray(np.nan_to_num(excess, nan=-1.0))
+    index = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
+    return index if excess[index] > 0 else None
 
 
 def excess(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:

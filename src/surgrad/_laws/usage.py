@@ -98,7 +98,7 @@ def _scanned(surrogate: Surrogate, x: jax.Array, methods: Methods) -> dict[str, 
 _TRANSFORMS = {"jit": _values, "vmap": _mapped, "grad": _differentiated, "scan": _scanned}
 
 
-@law("a docstring names every hyperparameter")
+@law("a docstring names every hyperparameter", advice=True)
 def documented(probe: Probe) -> str | None:
     owner, text, names = _documentation(probe.surrogate)
     if not text:

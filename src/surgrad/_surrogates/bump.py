@@ -8,7 +8,17 @@ import jax.numpy as jnp
 from jax.scipy.special import erf
 
 from surgrad._surrogate import Surrogate, functional, parameter
-from surgrad._surrogates.numerics import decay_integral, finite, magnitude, saturated, side, twin_bumps, with_limits
+from surgrad._surrogates.numerics import (
+    decay_integral,
+    finite,
+    fraction,
+    magnitude,
+    near_or_far,
+    saturated,
+    side,
+    twin_bumps,
+    with_limits,
+)
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 _AREA = "the original's area, 2/alpha, makes the curve end at 1/2 ± 1/alpha"
@@ -88,14 +98,12 @@ class InvSquareGrad(Surrogate):
     alpha: Parameter = parameter(default=100.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        # In the tails |x|/(1+α|x|) = 1/(1/|x|+α), whose derivatives do not cancel.
-        distance = magnitude(finite(x))
-        far = self.alpha * distance > 1
-        near, tail = jnp.where(far, 0, distance), jnp.where(far, distance, 1)
-        return 0.5 + side(x) * jnp.where(far, 1 / (1 / tail + self.alpha), near / (1 + self.alpha * near))
+        # In the tails |x|/(1+α|x|) = (1/α)/(1+1/(α|x|)), whose derivatives do not cancel.
+        far, z = near_or_far(self.alpha, distance := magnitude(x))
+        return 0.5 + side(x) * jnp.where(far, 1 / self.alpha, jnp.where(far, 0, distance)) / (1 + z)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
+        return fraction(self.alpha, jnp.abs(x)) ** 2
 
 
 class SlayerGrad(Surrogate):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, functional, parameter
 from surgrad._surrogates.numerics import (
+    bounded,
     decay_integral,
     finite,
     log1p,
@@ -42,7 +43,7 @@ class S2NN(Surrogate):
     epsilon: Parameter = parameter(default=1e-8, at_least=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, finite(x))
+        below, above = jnp.where(x < 0, finite(x), 0), jnp.where(x < 0, 0, bounded(x))
         logarithm = self.beta * log1p(above + self.epsilon) + 0.5
         return with_limits(jnp.where(x < 0, logistic(self.alpha * below), logarithm), x, 0, jnp.inf)
 
@@ -78,7 +79,7 @@ class QPseudoSpike(Surrogate):
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         # With w for the half-width, the slope is exp(-(α-1)y/w) dy/dx in y = w ln(1+|x|/w): smooth in α through 1.
-        distance = magnitude(finite(x))
+        distance = magnitude(bounded(x))
         y = stretched_log(distance, self._half_width())
         rate = (self.alpha - 1) / self._half_width()
         if self.normalized:
@@ -89,7 +90,7 @@ class QPseudoSpike(Surrogate):
         return with_limits(0.5 + side(x) * decay_integral(y, rate), x, 0.5 - half_area, 0.5 + half_area)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        slope = jnp.exp(-self.alpha * log1p_ratio(jnp.abs(finite(x)), self._half_width()))
+        slope = jnp.exp(-self.alpha * log1p_ratio(jnp.abs(bounded(x)), self._half_width()))
         return with_limits(slope, x, 0, 0)
 
 

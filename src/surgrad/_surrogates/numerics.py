@@ -12,18 +12,63 @@ from jaxtyping import Array, Float
 
 from surgrad._types import Parameter
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "..."]
 
 _TAN_22 = math.sqrt(2) - 1  # tan(π/8)
 
 
 def finite(x: Real) -> Real:
-    """The real x with infinities replaced by numbers so large that moderate multiples of them are still finite.
+    """The real x, cut so far out that moderate multiples of it are still finite; for slopes that are 0 there.
 
-    A derivative by a parameter multiplies by x, and `0 * inf` is NaN. NaN stays NaN.
+    A derivative by a parameter multiplies by x, and `0 * inf` is NaN. NaN stays NaN. Tails that vanish more slowly than
+    an exponential are computed from `near_or_far`, logarithms from `bounded`, which cut nothing.
     """
     bound = float(jnp.finfo(x.dtype).max) / 2**20
     return jnp.clip(x, -bound, bound)
+
+
+def bounded(x: Real) -> Real:
+    """The real x with infinities replaced by the largest number, which itself keeps its derivative. NaN stays NaN."""
+    bound = float(jnp.finfo(x.dtype).max)
+    return jnp.where(jnp.isinf(x), jnp.where(x < 0, -bound, bound), x)
+
+
+@jax.custom_jvp
+def inverse(rate: Real, distance: Real) -> Real:
+    """1 / (rate * distance), for numbers > 0. Its derivatives square neither, which would over- or underflow."""
+    return 1 / rate / distance
+
+
+@inverse.defjvp
+def _inverse_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tuple[Real, Real]:
+    value = inverse(*primals)
+    relative = [tangent / primal for tangent, primal in zip(tangents, primals, strict=True)]
+    return value, -value * relative[0] - value * relative[1]
+
+
+def fraction(rate: Parameter, distance: Real) -> Real:
+    """1 / (1 + rate * distance), for a rate > 0 and a distance >= 0, right up to an infinite distance."""
+    return _fraction(jnp.asarray(rate, distance.dtype), bounded(distance))
+
+
+@jax.custom_jvp
+def _fraction(rate: Real, distance: Real) -> Real:
+    return 1 / (1 + rate * distance)
+
+
+@_fraction.defjvp
+def _fraction_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tuple[Real, Real]:
+    # The rule of a quotient squares the denominator, which overflows; here each factor is at most 1/rate or rate.
+    (rate, distance), value = primals, _fraction(*primals)
+    by_rate, by_distance = -value * (value * distance), -value * (value * rate)
+    return value, by_rate * tangents[0] + by_distance * tangents[1]
+
+
+def near_or_far(rate: Parameter, distance: Real) -> tuple[Array, Real]:
+    """Whether z = rate * distance > 1, and 1/z if so, else z: in [0, 1], right for every distance >= 0, and 0 at ∞."""
+    far = distance > 1 / rate
+    tail = inverse(jnp.asarray(rate, distance.dtype), jnp.where(far, distance, 1))
+    return far, jnp.where(far, tail, rate * jnp.where(far, 0, distance))
 
 
 def saturated(z: Real) -> Real:
@@ -32,24 +77,26 @@ def saturated(z: Real) -> Real:
 
 
 def magnitude(x: Real) -> Real:
-    """|x| with derivative 1 at 0, since a membrane at the threshold spikes; the derivative of `abs` is 0 there."""
+    """|x| with derivative 1 at 0, since a membrane at the threshold spikes; JAX has that for `abs` too, unpromised."""
     return jnp.where(x < 0, -x, x)
 
 
-def side(x: Real) -> Real:
+def side(x: Real) -> Array:
     """-1 below the threshold, 1 from it on."""
     return jnp.where(x < 0, -1, 1)
 
 
-def with_limits(y: Real, x: Real, left: float | Real, right: float | Real) -> Real:
+def with_limits(y: Real, x: Real, left: Parameter, right: Parameter) -> Real:
     """The curve y of x, but its limits at x = -∞ and x = ∞."""
+    # An infinite limit is x itself there: on a constant that is infinite, `jax.debug_infs` would raise.
+    end = jax.lax.stop_gradient(x)
+    left, right = (end if isinstance(limit, float) and math.isinf(limit) else limit for limit in (left, right))
     return jnp.where(jnp.isinf(x), jnp.where(x < 0, left, right), y)
 
 
 def leaky(slope: Parameter, x: Real) -> Real:
     """`slope * x` for slope >= 0, with its limits at infinite x: 0 where the slope is 0."""
-    bound = float(jnp.finfo(x.dtype).max)
-    line = slope * jnp.clip(x, -bound, bound)
+    line = slope * bounded(x)
     return jnp.where(slope > 0, with_limits(line, x, -jnp.inf, jnp.inf), line)
 
 
@@ -89,12 +136,16 @@ def artanh_series(t: Real, radius: float) -> Real:
     return power_series(t, lambda k: 1 / (2 * k + 1), radius)
 
 
-def arctan_tail(z: Real) -> Real:
-    """π/2 - arctan(z) for z >= 0, accurate in the tail, and without XLA's arctan, on a CPU a call for each element."""
-    near, far = z < _TAN_22, z > 1 / _TAN_22
+def arctan_tail(far: Array, z: Real) -> Real:
+    """π/2 - arctan(y) for y = 1/z >= 1 where far, else y = z; accurate in the tail, and without XLA's arctan.
+
+    That is, on a CPU, a call for each element.
+    """
+    small = z < _TAN_22
     # arctan(z) is that of a small r, plus a multiple of π/4.
-    r = jnp.where(near, z, jnp.where(far, -1, z - 1)) / jnp.where(near, 1, jnp.where(far, z, z + 1))
-    return jnp.where(near, math.pi / 2, jnp.where(far, 0, math.pi / 4)) - r * artanh_series(-(r**2), _TAN_22**2)
+    r = jnp.where(small, z, z - 1) / jnp.where(small, 1, z + 1)
+    angle = jnp.where(small, 0, math.pi / 4) + r * artanh_series(-(r**2), _TAN_22**2)
+    return jnp.where(far, angle, math.pi / 2 - angle)
 
 
 def log1p(u: Real) -> Real:
@@ -122,22 +173,22 @@ def decay_integral(y: Real, rate: Parameter) -> Real:
 
 
 def log1p_ratio(distance: Real, width: Parameter) -> Real:
-    """log(1 + distance/width) for distance >= 0, without squares of a huge distance in the derivatives by width."""
-    huge = math.sqrt(float(jnp.finfo(distance.dtype).max)) / 2**30
-    far = distance > huge  # the logarithm of distance/width is then the difference of two
-    ratio = jnp.minimum(distance, huge) / width
-    return log1p(jnp.where(far, distance, ratio)) - jnp.where(far, jnp.log(width), 0)
+    """log(1 + distance/width) for finite distance >= 0, also where the ratio or its derivative by width overflows."""
+    # Beyond 1/eps the 1 has no digits, and the logarithm of distance/width is the difference of two.
+    far = distance > width / float(jnp.finfo(distance.dtype).eps)
+    near = log1p(jnp.where(far, 0, distance) / width)
+    return jnp.where(far, jnp.log(jnp.where(far, distance, 1)) - jnp.log(width), near)
 
 
 def stretched_log(distance: Real, width: Parameter) -> Real:
     """Width * log(1 + distance/width) for distance >= 0, with a derivative by width that does not cancel around 0."""
-    u = distance / width
-    small = u < 0.25
-    near = jnp.where(small, u, 0)
+    small = distance < width / 4
+    inner = jnp.where(small, distance, 0)
+    near = inner / width
     # log(1 + u) = 2 artanh(u / (2 + u))
     series = artanh_series((near / (2 + near)) ** 2, 1 / 81)
     far = width * log1p_ratio(jnp.where(small, 1, distance), width)
-    return jnp.where(small, distance * 2 / (2 + near) * series, far)
+    return jnp.where(small, inner * 2 / (2 + near) * series, far)
 
 
 def twin_bumps(z: Real, width: Parameter) -> Real:

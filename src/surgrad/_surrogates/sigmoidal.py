@@ -10,11 +10,14 @@ import jax.numpy as jnp
 from surgrad._surrogate import Surrogate, functional, parameter
 from surgrad._surrogates.numerics import (
     arctan_tail,
+    bounded,
     finite,
-    log1p,
+    fraction,
+    log1p_ratio,
     logistic,
     logistic_slope,
     magnitude,
+    near_or_far,
     saturated,
     side,
     with_limits,
@@ -54,11 +57,12 @@ class SoftSign(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        tail = 0.5 / (1 + self.alpha * magnitude(finite(x)))
-        return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
+        tail = fraction(self.alpha, magnitude(x)) / 2
+        return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        return self.alpha / 2 * (1 / (1 + self.alpha * jnp.abs(finite(x)))) ** 2
+        part = fraction(self.alpha, jnp.abs(x))
+        return self.alpha / 2 * part * part
 
 
 class Arctan(Surrogate):
@@ -74,13 +78,12 @@ class Arctan(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        tail = arctan_tail(math.pi / 2 * self.alpha * magnitude(finite(x))) / math.pi
-        return with_limits(jnp.where(x < 0, tail, 1 - tail), x, 0, 1)
+        tail = arctan_tail(*near_or_far(math.pi / 2 * self.alpha, magnitude(x))) / math.pi
+        return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        # By 1/α, as a derivative by α of 1/(1+(παx/2)²) multiplies two huge numbers in the tails.
-        width = 1 / self.alpha
-        return width / 2 / (width**2 + (math.pi / 2 * finite(x)) ** 2)
+        far, z = near_or_far(math.pi / 2 * self.alpha, jnp.abs(x))
+        return self.alpha / 2 * jnp.where(far, z, 1) * jnp.where(far, z, 1) / (1 + z**2)
 
 
 class ERF(Surrogate):
@@ -165,12 +168,13 @@ class NonzeroSignLog(Surrogate):
     alpha: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        logarithm = log1p(self.alpha * magnitude(finite(x)))
+        logarithm = log1p_ratio(magnitude(bounded(x)), 1 / self.alpha)
         return with_limits(side(x) * logarithm, x, -jnp.inf, jnp.inf)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        # Not α/(1+α|x|), whose derivative by α cancels in the tails.
-        return 1 / (1 / self.alpha + jnp.abs(x))
+        # In the tails (1/|x|)/(1+1/(α|x|)), whose derivative by α does not cancel.
+        far, z = near_or_far(self.alpha, jnp.abs(x))
+        return jnp.where(far, 1 / jnp.where(far, jnp.abs(x), 1), self.alpha) / (1 + z)
 
 
 sigmoid = functional(Sigmoid)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from surgrad.cli import calibrate, check, compare, show, tune
@@ -26,6 +28,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, calibrate, tune, check and show them.")
+    parser.add_argument("--version", action="version", version=f"surgrad {import_module('surgrad').__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         name, text = module.__name__.rpartition(".")[2], inspect.getdoc(module) or ""
@@ -40,9 +43,23 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _with_negative_values(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which a value that begins with a minus, `-1,1` say, is joined to its option: `--scales=-1,1`.
+
+    argparse takes such a value for an option, unless it is one number.
+    """
+    joined: list[str] = []
+    for one in arguments:
+        if joined and re.fullmatch("--[a-z-]+", joined[-1]) and re.match(r"-\.?\d", one):
+            joined[-1] += f"={one}"
+        else:
+            joined.append(one)
+    return joined
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0; 1 if a check fails; 2 for a mistake; 128 + the signal that ended it."""
-    options = parser().parse_args(argv)
+    options = parser().parse_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
     try:
         code = options.run(options)
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from surgrad import tasks
+from surgrad._numbers import require_real
 from surgrad.cli import specs
 from surgrad.cli.usage import UsageError, at_least, reported
 
@@ -93,9 +94,8 @@ def network_options(options: argparse.Namespace) -> dict[str, Any]:
         UsageError: one is out of range.
     """
     found = {name: getattr(options, name) for name in NETWORK}
-    for name in ("tau", "gain"):
-        if not found[name] > 0:
-            raise UsageError(f"--{name} must be > 0, got {found[name]:g}.")
-    if not found["recurrent"] >= 0:
-        raise UsageError(f"--recurrent must be >= 0, got {found['recurrent']:g}.")
+    with reported(ValueError):
+        for name in ("tau", "gain"):
+            require_real("the network", f"--{name}", found[name], above=0)
+        require_real("the network", "--recurrent", found["recurrent"], at_least=0)
     return found

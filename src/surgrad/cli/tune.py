@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from surgrad._numbers import require_real
 from surgrad.cli import specs, subject
 from surgrad.cli.usage import UsageError, at_least, reported, require, writing
 
@@ -67,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _trains(found: Any) -> bool:
-    return all(hasattr(found, name) for name in ("start", "update", "steps"))
+    from surgrad.meta import Training
+
+    return isinstance(found, Training)
 
 
 def _maps(found: Any) -> bool:
@@ -83,7 +86,6 @@ class _Task:
 
     def __init__(self, options: argparse.Namespace):
         from surgrad.meta import Choice
-        from surgrad.meta.space import require_space
 
         self.options, self.sizes = options, subject.network_options(options)
         self.shapes = tuple(s for spec in specs.parse(options.surrogates) for s in spec.surrogates())
@@ -94,9 +96,7 @@ class _Task:
         for name, text in (("learning_rate", options.learning_rate), ("tau", options.tune_tau)):
             if text and ":" in text:
                 self.space[name] = _range(name, text)
-        with reported(ValueError):
-            require_space(self.space)
-        self.rate = None if "learning_rate" in self.space else _number("learning rate", options.learning_rate)
+        self.rate = None if "learning_rate" in self.space else _rate(options.learning_rate)
         self.data = subject.load(options.subject, options.seed)
 
     def build(self, hyper: dict[str, Any]) -> tuple[Any, Any]:
@@ -153,7 +153,17 @@ def _range(name: str, text: str, shape: tuple[int, ...] = ()) -> Any:
     low, colon, high = text.partition(":")
     if not colon:
         raise UsageError(f"{name} must be LOW:HIGH, got {text!r}.")
-    return Range(_number(name, low), _number(name, high), shape=shape)
+    try:
+        return Range(_number(name, low), _number(name, high), shape=shape)
+    except ValueError as error:
+        raise UsageError(str(error).replace("Range", name, 1)) from error
+
+
+def _rate(text: str) -> float:
+    rate = _number("learning rate", text)
+    with reported(ValueError):
+        require_real("--learning-rate", "a number", rate, above=0)
+    return rate
 
 
 def _number(name: str, text: str) -> float:

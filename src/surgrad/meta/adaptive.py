@@ -13,11 +13,12 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from surgrad._numbers import require_real, require_share, require_whole
 from surgrad._pytree import static
 from surgrad._spike import membrane
-from surgrad._surrogate import Surrogate
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.relu import PiecewiseLeakyRelu
-from surgrad._types import Curve, Membrane, Parameter, PyTree, Slope, Spikes
+from surgrad._types import Curve, Input, Membrane, Parameter, PyTree, Slope, Spikes
 from surgrad.meta.probe import Membranes, surrogates, with_surrogates
 
 Loss = Callable[[PyTree, Any], Float[Array, ""]]
@@ -51,7 +52,7 @@ class HybridSpike(Surrogate):
     }
 
     surrogate: Surrogate
-    probability: Parameter
+    probability: Parameter = parameter(at_least=0, at_most=1)
     key: Array
     parameter_tangent: str = static(default="function", choices=("slope", "function", "none"), kw_only=True)
 
@@ -64,7 +65,7 @@ class HybridSpike(Surrogate):
     def peak(self) -> jax.Array:
         return self.surrogate.peak()
 
-    def __call__(self, x: Membrane) -> Spikes:
+    def __call__(self, x: Input) -> Spikes:
         """Spikes, or the curve; in the shape and dtype of x. Raises as `Surrogate` does."""
         spikes = super().__call__(x)
         x = membrane(x, type(self).__name__)
@@ -98,6 +99,8 @@ def finite_differences(loss: Callable[[PyTree], Any], weights: PyTree, step: Par
         step: ε, > 0. Where it is too small no spike changes, and the gradient is 0.
         batch: number of weights that are moved at once.
     """
+    require_real("finite_differences", "step", step, above=0)
+    require_whole("finite_differences", batch=batch)
     flat, restore = ravel_pytree(weights)
 
     def by(index: Array) -> Array:
@@ -124,6 +127,8 @@ def adapt_temperature(
         step: ε of `finite_differences`, > 0.
         batch: as there.
     """
+    for name, value in {"temperature": temperature, "spacing": spacing, "step": step}.items():
+        require_real("adapt_temperature", name, value, above=0)
     b = jnp.asarray(temperature)
     target, _ = ravel_pytree(finite_differences(lambda w: loss(w, b), weights, step, batch))
 
@@ -133,8 +138,8 @@ def adapt_temperature(
         return jnp.where(norms > 0, gradient @ target / jnp.where(norms > 0, norms, 1), 0)
 
     candidates = jnp.stack([b, b + spacing, b - spacing])
-    cosines = jnp.where(candidates > 0, jax.lax.map(cosine, candidates), -jnp.inf)
-    return candidates[jnp.argmax(cosines)]
+    cosines = jax.lax.map(cosine, jnp.where(candidates > 0, candidates, b))
+    return candidates[jnp.argmax(jnp.where(candidates > 0, cosines, -2))]  # less than any cosine
 
 
 def predicted_width(gain: Parameter, decay: Parameter) -> Parameter:
@@ -148,6 +153,8 @@ def predicted_width(gain: Parameter, decay: Parameter) -> Parameter:
         gain: mean γ of the normalisation's gains, where its output has a deviation of γ thresholds, > 0.
         decay: what a step leaves of the membrane, τ there and e^(-1/τ) here, 0 to 1.
     """
+    require_real("predicted_width", "gain", gain, above=0)
+    require_share("predicted_width", decay=decay)
     return gain * jnp.sqrt(1 + jnp.square(decay))
 
 

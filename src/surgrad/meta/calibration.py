@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._numbers import require_real
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
+from surgrad.meta.batch import inputs_and_targets, require_time_first
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
 from surgrad.nn.contract import promises
-from surgrad.tasks import Dataset, Split
+from surgrad.tasks import Dataset
 
 BASE, GROWTH = 0.167, 0.1
 """Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
@@ -47,7 +49,7 @@ class Calibration(NamedTuple):
     target: float
 
 
-def calibrate(model: PyTree, batch: Dataset | Array, *, target: float | None = None) -> Calibration:
+def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target: float | None = None) -> Calibration:
     """A model whose surrogates are as wide as its membranes want: their mean root slope has a target.
 
     The mean root slope of a surrogate is that of √(|σ'(x)|/max σ') over all steps, samples and neurons of one forward
@@ -57,18 +59,19 @@ def calibrate(model: PyTree, batch: Dataset | Array, *, target: float | None = N
 
     Parameters:
         model: a cell, a `Sequential` most often.
-        batch: typical inputs, `(time, *batch, ...)`, or a `Dataset`.
+        batch: typical inputs, `(time, *batch, ...)`, a `Dataset`, or a pair (inputs, targets) as `diagnose` takes it;
+            targets change nothing.
         target: the mean root slope, above 0 and below 1. None: `default_target(model)`, which is higher for deep and
             recurrent networks.
 
     Raises:
         TypeError: the batch is neither of those, a whole `Split` say.
-        ValueError: the target is out of range; the model has no surrogates; the batch is empty.
+        ValueError: the target is out of range; the model has no surrogates; the batch is empty, or time does not lead.
     """
     target = default_target(model) if target is None else target
-    if not 0 < target < 1:
-        raise ValueError(f"calibrate: target must be above 0 and below 1, got {target}.")
-    inputs = _inputs(batch)
+    require_real("calibrate", "target", target, above=0, below=1)
+    inputs, targets = inputs_and_targets("calibrate", batch, "a Dataset or inputs, time first")
+    require_time_first("calibrate", inputs, targets)
     factors, before, after = _solved(model, inputs, target)
     found = iter(factors)
     calibrated = with_surrogates(model, lambda _, s: steeper(s, next(found)))
@@ -119,19 +122,6 @@ def _best(surrogate: Surrogate, x: Membranes, target: Array, factors: Any) -> Ar
     slopes = jax.lax.map(lambda factor: root_slope(steeper(surrogate, factor), x), factors)
     off = jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)) + IDLE * jnp.abs(jnp.log(factors))
     return factors[jnp.argmin(off)]
-
-
-def _inputs(batch: Any) -> Array:
-    """The inputs of a batch."""
-    if isinstance(batch, Split):
-        raise TypeError("calibrate: batch is a whole split; give some of its samples, data.train[:64] say.")
-    if isinstance(batch, Dataset):
-        batch = batch.spikes()
-    if not hasattr(batch, "dtype"):
-        raise TypeError(f"calibrate: batch must be a Dataset or inputs, time first, got {type(batch).__name__}.")
-    if 0 in batch.shape:
-        raise ValueError(f"calibrate: the inputs are empty, of shape {batch.shape}; give a step and a sample at least.")
-    return jnp.asarray(batch)
 
 
 def _is_recurrent(leaf: Any) -> bool:

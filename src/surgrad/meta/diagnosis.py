@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._types import PyTree
+from surgrad.meta.batch import inputs_and_targets, require_time_first
 from surgrad.meta.findings import Finding, find
 from surgrad.meta.probe import arrays, record, surrogates, with_arrays
-from surgrad.tasks import Dataset, Split
+from surgrad.tasks import Dataset
 
 Loss = Callable[[Any, Any], Float[Array, ""]]
 FLAT = 0.01
@@ -80,18 +81,20 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
 
     Raises:
         TypeError: the batch is neither of those.
-        ValueError: the model has no surrogates, or the inputs do not fit it or are empty.
+        ValueError: the model has no surrogates, or the inputs do not fit it, are empty, or time does not lead.
     """
-    if isinstance(batch, Dataset):
-        batch = batch.spikes(), batch.labels
-    if isinstance(batch, Split):
-        raise TypeError("diagnose: batch is a whole split; give some of its samples, data.train[:64] say.")
-    if not isinstance(batch, tuple) or len(batch) != 2:
-        raise TypeError(f"diagnose: batch must be a Dataset or a pair (inputs, targets), got {type(batch).__name__}.")
-    inputs, targets = jnp.asarray(batch[0]), batch[1]
-    if 0 in inputs.shape:
-        raise ValueError(f"diagnose: the inputs are empty, of shape {inputs.shape}; give a step and a sample at least.")
-    seen = jax.device_get(_measure(model, inputs, targets, loss or peak_cross_entropy))
+    # What is not finite is looked for here, and reported with its place; debugging aids would stop at the first.
+    with jax.debug_nans(False), jax.debug_infs(False):
+        forms = "a Dataset or a pair (inputs, targets)"
+        inputs, targets = inputs_and_targets("diagnose", batch, forms)
+        if targets is None:
+            raise TypeError(f"diagnose: batch must be {forms}, got {type(batch).__name__}.")
+        require_time_first("diagnose", inputs, targets)
+        return _diagnosed(model, inputs, targets, loss or peak_cross_entropy)
+
+
+def _diagnosed(model: PyTree, inputs: Array, targets: Any, loss: Loss) -> Diagnosis:
+    seen = jax.device_get(_measure(model, inputs, targets, loss))
     names = list(surrogates(model))
     layers = tuple(_layer(name, values) for name, values in zip(names, seen["layers"], strict=True))
     not_finite = [name for name, x in {"the inputs": inputs, **arrays(model)}.items() if not jnp.isfinite(x).all()]

@@ -27,7 +27,7 @@ def evolution(rules: Rules, start: Start, key: Array, samples: int, sigma: Any) 
     def run(point: Array) -> Array:
         return outer_after(rules, start, unravel(point))
 
-    values = over_runs(run, jnp.concatenate([flat + sigma * directions, flat - sigma * directions]))
+    values = over_runs(run, jnp.concatenate([flat[None] + sigma * directions, flat[None] - sigma * directions]))
     return estimated(jnp.mean(values), paired(values, directions, sigma), unravel)
 
 
@@ -94,7 +94,7 @@ def persist(
         trained = train(rules.loss, weights, hyper, batches, rules.optimizer, state=state, segment=None)
         return (trained.weights, trained.optimizer), rules.outer(trained.weights, hyper)
 
-    points = jnp.concatenate([flat + sigma * directions, flat - sigma * directions])
+    points = jnp.concatenate([flat[None] + sigma * directions, flat[None] - sigma * directions])
     (weights, optimizer), values = over_runs(run, (now.weights, now.optimizer, points))
     drift = now.drift + directions
     return Particles(weights, optimizer, drift), (jnp.mean(values), paired(values, drift, sigma))

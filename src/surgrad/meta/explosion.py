@@ -96,7 +96,7 @@ def by_horizon(value: Array, gradient: PyTree, norms: Array) -> HypergradientDia
         ratios = jnp.where(before > 0, after / jnp.where(before > 0, before, 1), 1)
         most = jnp.argmax(ratios)
         growth = ratios[most]
-        rate = jnp.log(growth) / jnp.asarray(ends - ends // 2)[most]
+        rate = jnp.log(growth) / jnp.asarray(ends - ends // 2, norms.dtype)[most]
     return HypergradientDiagnosis(finite(value, gradient), jnp.array(False), growth, rate, norms)
 
 

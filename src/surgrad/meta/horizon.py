@@ -12,9 +12,10 @@ from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.meta.derivative import Outer, Rules, Start, begin_pushed, outer_pushed, pushed
-from surgrad.meta.evolution import Estimates, over_runs, paired
+from surgrad.meta.evolution import over_runs, paired
 from surgrad.meta.exact import exact
 from surgrad.meta.loop import Loss, Optimizer, as_array, count_steps, train
 
@@ -68,9 +69,11 @@ def horizon(
         at: numbers of steps, ascending, from 1 to that of the batches.
 
     Raises:
-        ValueError: `at` is empty, not ascending, or beyond the batches; there is less than 2 samples.
+        ValueError: `at` is empty, not ascending, or beyond the batches; samples or sigma are out of range.
     """
-    _require(at, count_steps(batches), samples)
+    _require(at, count_steps(batches))
+    require_whole("horizon", 2, samples=samples)
+    require_real("horizon", "sigma", sigma, above=0)
     start = Start(*jax.tree.map(as_array, (weights, state, hyper, batches)))
     rules, numbers = Rules(loss, outer, optimizer), tuple(map(int, at))
     traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((start, key, sigma)))
@@ -83,7 +86,7 @@ def _compute(rules: Rules, at: tuple[int, ...], samples: int, start: Start, key:
     pieces = [jax.tree.map(lambda x, a=a, b=b: x[a:b], start.batches) for a, b in zip((0, *at), at, strict=False)]
     values, derivative, norms = _derivatives(rules, start, flat, unravel, pieces)
     directions = jax.random.normal(key, (samples, flat.size), flat.dtype)
-    points = jnp.concatenate([flat + sigma * directions, flat - sigma * directions])
+    points = jnp.concatenate([flat[None] + sigma * directions, flat[None] - sigma * directions])
     ends = over_runs(lambda point: _ends(rules, start, unravel(point), pieces), points)
     each = jax.vmap(lambda values: paired(values, directions, sigma), in_axes=1)(ends)
     effect, error = jnp.mean(each, axis=1), _standard_error(each)
@@ -132,7 +135,7 @@ def _ends(rules: Rules, start: Start, hyper: PyTree, pieces: list[PyTree]) -> Fl
     return jnp.stack(values)
 
 
-def _standard_error(each: Float[Array, "horizons samples hyper"]) -> Estimates:
+def _standard_error(each: Float[Array, "horizons samples hyper"]) -> Float[Array, "horizons hyper"]:
     return jnp.std(each, axis=1, ddof=1) / each.shape[1] ** 0.5
 
 
@@ -141,12 +144,12 @@ def _like(unravel: Callable[[Array], PyTree], flat: Array, steps: Int[Array, " h
     return jax.tree.map(lambda x: x.astype(int), unravel(steps.astype(flat.dtype)))
 
 
-def _require(at: Sequence[int], steps: int, samples: int) -> None:
+def _require(at: Sequence[int], steps: int) -> None:
     numbers = list(at)
     if not numbers or numbers != sorted(set(numbers)) or not 1 <= numbers[0] <= numbers[-1] <= steps:
         raise ValueError(f"horizon: at must be ascending numbers of steps from 1 to {steps}, got {numbers}.")
-    if samples < 2:
-        raise ValueError(f"horizon: samples must be at least 2 pairs of runs, got {samples}.")
+    for number in numbers:
+        require_whole("horizon", **{"each of at": number})
 
 
 _compiled = jax.jit(_compute, static_argnums=(0, 1, 2))

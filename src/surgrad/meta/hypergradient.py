@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.meta.derivative import Outer, Rules, Start, forward, reverse, truncated
 from surgrad.meta.evolution import evolution, persistent
@@ -134,15 +135,15 @@ def _require(method: Method, steps: int, **given: Any) -> None:
         if (given | {"window": window})[name] is None:
             hint = "jax.random.key(0), say" if name == "key" else f"a number of steps, 1 to {steps}"
             raise ValueError(f"hypergradient: mode {mode!r} needs {name}: {hint}.")
+    if window is not None:
+        require_whole("hypergradient", window=window)
     if window is not None and not 1 <= window <= steps:
         raise ValueError(f"hypergradient: window must be 1 to {steps}, the number of steps, got {window!r}.")
     if mode == "persistent" and window is not None and steps % window:
         raise ValueError(f"hypergradient: window must divide the {steps} steps in mode 'persistent', got {window}.")
-    if method.samples < 2:
-        raise ValueError(f"hypergradient: samples must be at least 2 pairs of runs, got {method.samples}.")
-    for name, low in (("sigma", 0), ("limit", 1)):
-        if not isinstance(given[name], (Tracer, Array)) and not given[name] > low:
-            raise ValueError(f"hypergradient: {name} must be > {low}, got {given[name]!r}.")
+    require_whole("hypergradient", 2, samples=method.samples)
+    require_real("hypergradient", "sigma", given["sigma"], above=0)
+    require_real("hypergradient", "limit", given["limit"], above=1, finite=False)
 
 
 def _advice(rules: Rules, start: Start) -> str:
@@ -162,5 +163,6 @@ def differentiable_at_zero(rule: optax.GradientTransformation, weights: PyTree) 
     """Whether the first update of an optimiser has a derivative by the gradient where that is zero."""
     state, zero = rule.init(weights), jax.tree.map(jnp.zeros_like, weights)
     one = jax.tree.map(jnp.ones_like, weights)
-    _, slope = jax.jvp(lambda gradient: rule.update(gradient, state, weights)[0], (zero,), (one,))
+    with jax.numpy_dtype_promotion("standard"):  # as in `training_step`
+        _, slope = jax.jvp(lambda gradient: rule.update(gradient, state, weights)[0], (zero,), (one,))
     return bool(finite(slope))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -82,23 +83,42 @@ def training_step(
     """Weights and state of the optimiser after a step, and the loss before it."""
     weights, state = now
     value, slope = jax.value_and_grad(loss)(weights, hyper, batch)
-    updates, state = rule.update(slope, state, weights)
-    return (optax.apply_updates(weights, updates), state), value
+    with jax.numpy_dtype_promotion("standard"):  # Optax raises decays to counts of steps, floats to integers
+        updates, state = rule.update(slope, state, weights)
+        return (optax.apply_updates(weights, updates), state), value
 
 
 def optimizer_of(optimizer: Optimizer, hyper: PyTree) -> optax.GradientTransformation:
     """The optimiser for hyperparameters.
 
     Raises:
-        TypeError: it is no optimiser of Optax, and no function that makes one.
+        TypeError: it is no optimiser of Optax, and no function that makes one; or it is one of Optax's own functions,
+            whose first argument is the learning rate, where the hyperparameters are more than one number.
     """
-    rule: Any = optimizer if hasattr(optimizer, "update") or not callable(optimizer) else optimizer(hyper)
-    if not (hasattr(rule, "init") and hasattr(rule, "update")):
+    if hasattr(optimizer, "update") or not callable(optimizer):
+        return require_optimizer("train", optimizer)
+    if getattr(optimizer, "__module__", "").startswith("optax.") and not jax.tree_util.all_leaves([hyper]):
+        name = getattr(optimizer, "__name__", "sgd")
         raise TypeError(
-            f"train: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the "
-            f"hyperparameters that makes one, got {rule!r}."
+            f"train: optimizer is the function optax.{name}, which would get all hyperparameters as its learning rate; "
+            f"call it, optax.{name}(0.1) say, or choose one: lambda hyper: optax.{name}(hyper['rate'])."
         )
-    return rule
+    return require_optimizer("train", optimizer(hyper))
+
+
+def require_optimizer(where: str, rule: Any) -> optax.GradientTransformation:
+    """The optimiser that something is.
+
+    Raises:
+        TypeError: it has not the two functions that make one, `init` and `update`.
+    """
+    if hasattr(rule, "init") and hasattr(rule, "update"):
+        return rule
+    given = f"the function {rule.__name__}" if isinstance(rule, types.FunctionType) else repr(rule)
+    raise TypeError(
+        f"{where}: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters "
+        f"that makes one, got {given}."
+    )
 
 
 def count_steps(batches: PyTree) -> int:

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from surgrad._numbers import require_whole
 from surgrad._types import PyTree
+from surgrad.meta.loop import optax, require_optimizer
 from surgrad.meta.space import Candidates
-from surgrad.tasks import Dataset
-
-try:
-    import optax
-except ModuleNotFoundError as missing:
-    raise ImportError('surgrad.meta needs Optax: pip install "surgrad[train]"') from missing
+from surgrad.tasks import Dataset, Split
 
 Hyper = dict[str, Any]
 
 
-class Training(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Training:
     """A training that can stop and go on.
 
     Parameters:
         start: from hyperparameters, by name, to the state before the first update.
         update: from hyperparameters, state and number of the update, from 0, to the next state and a loss.
-        steps: number of updates of a whole run.
+        steps: number of updates of a whole run, >= 1.
+
+    Raises:
+        ValueError: steps is no integer >= 1.
     """
 
     start: Callable[[Hyper], PyTree]
     update: Callable[[Hyper, PyTree, Int[Array, ""]], tuple[PyTree, Float[Array, ""]]]
     steps: int
+
+    def __post_init__(self) -> None:
+        require_whole("Training", steps=self.steps)
 
 
 def training(
@@ -55,19 +60,29 @@ def training(
         steps: number of updates.
         batch: samples an update.
         seed: of the batches.
+
+    Raises:
+        TypeError: the data are a whole `Split`; or, once a run begins, `build` returns no optimiser of Optax.
+        ValueError: steps, batch or seed are out of range, or there are no samples.
     """
+    if isinstance(data, Split):
+        raise TypeError("training: data is a whole split; give the samples to learn from, data.train.")
+    require_whole("training", steps=steps, batch=batch, **{"the number of samples": len(data)})
+    require_whole("training", 0, seed=seed)
     key = jax.random.key(seed)
 
     def start(hyper: Hyper) -> PyTree:
         network, optimizer = build(hyper)
-        return network.connections(), optimizer.init(network.connections())
+        rule = require_optimizer("training", optimizer)
+        return network.connections(), rule.init(network.connections())
 
     def update(hyper: Hyper, state: PyTree, index: Int[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
         (network, optimizer), (connections, inner) = build(hyper), state
         samples = data[jax.random.randint(jax.random.fold_in(key, index), (batch,), 0, len(data))]
         value, slope = jax.value_and_grad(lambda c: loss(network.with_connections(c), samples))(connections)
-        updates, inner = optimizer.update(slope, inner, connections)
-        return (optax.apply_updates(connections, updates), inner), value
+        with jax.numpy_dtype_promotion("standard"):  # Optax raises decays to counts of steps, floats to integers
+            updates, inner = optimizer.update(slope, inner, connections)
+            return (optax.apply_updates(connections, updates), inner), value
 
     return Training(start, update, steps)
 
@@ -148,7 +163,7 @@ def _one_by_one(training: Any, resolve: Any, candidates: Any, states: Any, order
         state, loss = _run(training, resolve(hyper), state, *steps)
         return _put(states, k, state), losses.at[i].set(loss)
 
-    return jax.lax.fori_loop(0, number, body, (states, jnp.full(order.shape, jnp.inf)))
+    return jax.lax.fori_loop(0, number, body, (states, jnp.zeros(order.shape)))
 
 
 def _all_at_once(training: Any, resolve: Any, candidates: Any, states: Any, order: Any, _: Any, *steps: Any) -> Any:

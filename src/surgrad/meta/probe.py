@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 
-Membranes = Float[Array, "time *batch neurons"]
+Membranes = Float[Array, "time *units"]
 
 
 class Recording(NamedTuple):

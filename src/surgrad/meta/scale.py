@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from surgrad._combine import Normalized, Temperature
+from surgrad._numbers import require_real
 from surgrad._surrogate import Surrogate
 from surgrad._types import Parameter
 from surgrad.meta.adaptive import HybridSpike
@@ -18,6 +19,7 @@ def steeper(surrogate: Surrogate, factor: Parameter) -> Any:
     the area stays, as under `Temperature`. Options are kept. Scales multiply: a surrogate twice as steep, twice, is
     four times as steep.
     """
+    require_real("steeper", "factor", factor, above=0)
     if isinstance(surrogate, (Normalized, HybridSpike)):
         return surrogate.replace(surrogate=steeper(surrogate.surrogate, factor))
     if isinstance(surrogate, Temperature):

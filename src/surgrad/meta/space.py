@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
 from surgrad.meta.chosen import Chosen
 
@@ -18,7 +20,8 @@ Candidates = dict[str, Any]
 """Values by name, each with a leading axis of candidates; of a `Choice` its number."""
 
 
-class Range(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Range:
     """Real numbers between two ends, `log` evenly in their logarithm.
 
     Parameters:
@@ -26,6 +29,10 @@ class Range(NamedTuple):
         high: upper end, above the lower one.
         log: whether factors count, not differences.
         shape: of the value; `(layers,)`, say, for one number a layer.
+
+    Raises:
+        TypeError: an end is no number.
+        ValueError: the range is empty or infinite, or not positive though logarithmic; a length is no integer >= 1.
     """
 
     low: float
@@ -33,17 +40,40 @@ class Range(NamedTuple):
     log: bool = True
     shape: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name, end in (("low", self.low), ("high", self.high)):
+            require_real("Range", name, end, finite=False)
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"Range must have low < high, both finite, got {self.low} and {self.high}.")
+        if self.log and self.low <= 0:
+            raise ValueError(f"Range is logarithmic, so low must be > 0, got {self.low}; or log=False.")
+        for length in self.shape:
+            require_whole("Range", **{"each length of shape": length})
 
-class Choice(NamedTuple):
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
     """One of several surrogates, or of several numbers.
 
     Parameters:
         options: what there is to choose from.
+
+    Raises:
+        TypeError: the options are neither surrogates alone nor numbers alone.
+        ValueError: there are none.
     """
 
     options: tuple[Any, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple(self.options))
+        if not self.options:
+            raise ValueError("Choice has no options; give surrogates, or numbers.")
+        if not any(all(isinstance(one, kind) for one in self.options) for kind in (Surrogate, _NUMBERS)):
+            raise TypeError(f"Choice: options must be surrogates, or numbers, and not both, got {self.options!r}.")
 
+
+_NUMBERS = (int, float, np.generic, np.ndarray, jax.Array)
 Space = Mapping[str, Range | Choice]
 
 
@@ -52,20 +82,13 @@ def require_space(space: Space) -> None:
 
     Raises:
         TypeError: a dimension is neither a `Range` nor a `Choice`.
-        ValueError: there is none; a range is empty, or not positive though logarithmic; a choice is empty.
+        ValueError: there is none.
     """
     if not space:
         raise ValueError("tune: the space is empty; give a Range or a Choice by name.")
     for name, one in space.items():
-        if isinstance(one, Range):
-            if not (math.isfinite(one.low) and math.isfinite(one.high) and one.low < one.high):
-                raise ValueError(f"tune: {name} must have low < high, both finite, got {one.low} and {one.high}.")
-            if one.log and one.low <= 0:
-                raise ValueError(f"tune: {name} is logarithmic, so low must be > 0, got {one.low}; or log=False.")
-        elif not isinstance(one, Choice):
+        if not isinstance(one, Range | Choice):
             raise TypeError(f"tune: {name} must be a Range or a Choice, got {one!r}.")
-        elif not one.options:
-            raise ValueError(f"tune: {name} has no options.")
 
 
 def require_candidate(space: Space, candidate: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.meta.model_based import search
 from surgrad.meta.population import Population, Training
@@ -122,8 +123,8 @@ def tune(
     """
     require_space(space)
     known = _require(training, space, method, candidates, first, mapping)
-    if not margin >= 0:
-        raise ValueError(f"tune: margin must be >= 0, got {margin}.")
+    require_real("tune", "margin", margin, at_least=0)
+    require_whole("tune", 0, seed=seed)
     begin = time.perf_counter()
     plan = rungs(training.steps, candidates) if schedule is None else _require_schedule(schedule, training.steps)
     tried = stack([*known, *unstack(sample(space, candidates, seed))][:candidates])
@@ -185,10 +186,9 @@ def _require(
         raise ValueError(f"tune: method must be one of {', '.join(map(repr, METHODS))}, got {method!r}.")
     if mapping not in (None, "map", "vmap"):
         raise ValueError(f"tune: mapping must be 'map', 'vmap' or None, got {mapping!r}.")
-    if training.steps < 1:
-        raise ValueError(f"tune: a training needs at least one update, got {training.steps}.")
-    if not isinstance(candidates, int) or candidates < max(1, len(first)):
-        raise ValueError(f"tune: candidates must be at least 1 and hold the {len(first)} of first, got {candidates}.")
+    require_whole("tune", candidates=candidates)
+    if candidates < len(first):
+        raise ValueError(f"tune: candidates must hold the {len(first)} of first, got {candidates}.")
     for one in first:
         require_candidate(space, one)
     return [dict(one) for one in first]
@@ -196,6 +196,8 @@ def _require(
 
 def _require_schedule(schedule: Sequence[tuple[int, int]], steps: int) -> Sequence[tuple[int, int]]:
     flat = list(schedule)
+    for at, runs in flat:
+        require_whole("tune", **{"updates of schedule": at, "runs of schedule": runs})
     ats, left = [at for at, _ in flat], [runs for _, runs in flat]
     if ats != sorted(set(ats)) or any(not 0 < at < steps for at in ats) or left != sorted(left, reverse=True):
         raise ValueError(

@@ -7,7 +7,7 @@ from surgrad.nn.contract import Cell, Connection, Layer
 from surgrad.nn.delay import Delay
 from surgrad.nn.foreign import Function
 from surgrad.nn.initialise import fluctuation_driven
-from surgrad.nn.partition import combine, partition
+from surgrad.nn.partition import TiedWeightsWarning, combine, partition
 from surgrad.nn.readout import FirstSpike, Last, Peak, Rate
 from surgrad.nn.recurrent import Recurrent
 from surgrad.nn.sequential import Sequential

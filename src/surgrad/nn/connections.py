@@ -15,7 +15,7 @@ from surgrad._pytree import static
 from surgrad.nn.checks import real_array
 from surgrad.nn.contract import Connection, flag
 from surgrad.nn.dtypes import like, promoted, wide
-from surgrad.nn.loops import on_explicit_mesh
+from surgrad.nn.loops import automatically_sharded
 
 
 def weight_array() -> Any:
@@ -129,19 +129,22 @@ class Conv(Connection):
         x, (*window, _, outputs) = real_array(self, x), self.weights.shape
         self._check_fit(x.shape)
         dtype, letters = promoted(x, self.weights), "HW"[-len(window) :]
-        leading, image = x.shape[: -len(window) - 1], x.shape[-len(window) - 1 :]
-        # Of axes that are merged, only the first may be sharded: time, which is not, goes behind the batch.
-        turn = len(leading) > 1 and on_explicit_mesh()
-        turned = jnp.moveaxis(x, 0, len(leading) - 1) if turn else x
-        y = jax.lax.conv_general_dilated(
-            turned.reshape(math.prod(leading), *image).astype(dtype),
-            self.weights.astype(dtype),
-            (self.stride,) * len(window),
-            self.padding,
-            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+
+        def convolved(x: Array, weights: Array) -> Array:
+            leading, image = x.shape[: -len(window) - 1], x.shape[-len(window) - 1 :]
+            y = jax.lax.conv_general_dilated(
+                x.reshape(math.prod(leading), *image),
+                weights,
+                (self.stride,) * len(window),
+                self.padding,
+                dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+            )
+            return y.reshape(*leading, *y.shape[1:-1], outputs)
+
+        weights = self.weights.astype(dtype)
+        return with_bias(
+            automatically_sharded(convolved, x.astype(dtype), weights, features=len(window) + 1), self.bias
         )
-        y = y.reshape(*turned.shape[: len(leading)], *y.shape[1:-1], outputs)
-        return with_bias(jnp.moveaxis(y, len(leading) - 1, 0) if turn else y, self.bias)
 
     def with_weights(self, weights: Array) -> Conv:
         """The same layer with other weights, and a bias of zero."""
@@ -185,17 +188,22 @@ class Pool(Connection):
         Raises:
             ValueError: x has no axes of space, or shorter ones than the window.
         """
-        axes, shape = len(self.window), jnp.shape(x)
-        space, channels = shape[-axes - 1 : -1], shape[-1:]
+        x = jnp.asarray(x)
+        axes, shape = len(self.window), x.shape
+        space = shape[-axes - 1 : -1]
         if len(space) < axes or any(n < w for n, w in zip(space, self.window, strict=True)):
             expected = ", ".join(f">= {w}" for w in self.window)
             raise ValueError(f"Pool: the input must be (..., {expected}, channels), got shape {shape}.")
         counts = [n // w for n, w in zip(space, self.window, strict=True)]
         kept = x[(..., *(slice(c * w) for c, w in zip(counts, self.window, strict=True)), slice(None))]
         split = [n for pair in zip(counts, self.window, strict=True) for n in pair]
-        windows = kept.reshape(*shape[: -axes - 1], *split, *channels)
         reduce = {"mean": jnp.mean, "sum": jnp.sum, "max": jnp.max}[self.kind]
-        return reduce(windows, axis=tuple(range(-2 * axes, -1, 2)))
+
+        def pooled(x: Array) -> Array:
+            windows = x.reshape(*x.shape[: -axes - 1], *split, x.shape[-1])
+            return reduce(windows, axis=tuple(range(-2 * axes, -1, 2)))
+
+        return automatically_sharded(pooled, kept, features=axes + 1)
 
 
 class Flatten(Connection):
@@ -237,10 +245,10 @@ def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -
     dtype = promoted(x, weights)
     x, weights = x.astype(dtype), weights.astype(dtype)
     if not event_driven:
-        return x @ weights
+        return automatically_sharded(jnp.matmul, x, weights)
     from surgrad.nn.events import event_product
 
-    return event_product(x, weights)
+    return automatically_sharded(event_product, x, weights)
 
 
 def with_bias(y: Float[Array, "... outputs"], bias: Array) -> Float[Array, "... outputs"]:

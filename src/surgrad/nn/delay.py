@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -32,9 +33,9 @@ class Delay(Cell):
         several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
         given = list(self.steps) if several else [self.steps]  # type: ignore[arg-type]
         if not given:
-            raise ValueError("Delay: steps must be one whole number, or one a neuron, got none.")
+            raise ValueError(f"Delay: steps (one number, or one a neuron) must not be empty, got {self.steps!r}.")
         for steps in given:
-            check_whole("Delay", "steps, one number or one a neuron,", steps, 0)
+            check_whole("Delay", "steps (one number, or one a neuron)", steps, 0)
         self.steps = tuple(map(int, given)) if several else int(given[0])
 
     @property
@@ -77,7 +78,7 @@ class Delay(Cell):
         time, narrow = inputs.shape[0], floating(inputs.dtype)
         inputs = inputs.astype(state.dtype)
         # Over a mesh, the zeros of a new state must vary and be sharded as the inputs.
-        state = state + jnp.zeros_like(inputs, shape=(1, *inputs.shape[1:]))
+        state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs))
         known = jnp.concatenate([state, inputs])
         if isinstance(self.steps, int):
             return known[time:], known[:time].astype(narrow)

@@ -24,11 +24,12 @@ def floating(dtype: Any) -> Any:
     Raises:
         TypeError: the type is complex.
     """
+    dtype = None if dtype is None else jnp.result_type(dtype)  # which knows whether 64 bits are on
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
         return jnp.result_type(float)
     if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"init: the type of a state must be floating, got {jnp.dtype(dtype)}.")
-    return jnp.dtype(dtype)
+        raise TypeError(f"init: the type of a state must be floating, got {dtype}.")
+    return dtype
 
 
 def wide(dtype: Any) -> Any:

@@ -82,7 +82,7 @@ def fluctuation_driven(
     _require(xi=(xi, xi > 0, "> 0"), mean=(mean, mean < 1, "< 1"))
     _require(feedforward=(feedforward, 0 < feedforward <= 1, "above 0 to 1"))
     aim, inputs = _Aim(xi, mean, feedforward), _admitted(network, inputs)
-    places, parts = map(list, zip(*flat(network), strict=True)) if len(network) else ([], [])
+    places, parts = [place for place, _ in flat(network)], [part for _, part in flat(network)]
     driven = set()  # recurrent cells whose inputs have got their weights
     for index, (place, part) in enumerate(zip(places, parts, strict=True)):
         key, own = jax.random.split(key)
@@ -113,6 +113,11 @@ def _admitted(network: Any, inputs: Any) -> Array:
         raise ValueError(f"fluctuation_driven: inputs must be (time, *batch, inputs), not empty, got shape {x.shape}.")
     x = x.astype(jnp.result_type(float, x))
     network.init(x.shape[1:], x.dtype)
+    if not promises(network, "in_order"):
+        raise TypeError(
+            f"fluctuation_driven: the class {type(network).__name__} must say in_order = True, that its parts run one "
+            f"after the other."
+        )
     return x
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+from jaxtyping import Array
 
 from surgrad._types import PyTree
 from surgrad.nn.dtypes import HALF
@@ -58,6 +62,8 @@ def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or not jax.tree.leaves(state) or not all(map(len, jax.tree.leaves(inputs))):
         return state
+    if on_explicit_mesh():
+        state = jax.tree.map(functools.partial(_sharded_as, jax.tree.leaves(inputs)[0]), state)
     for _ in mesh.axis_names:  # a step may pass on from part to part, axis by axis, what varies
         made, _ = jax.eval_shape(lambda state, xs: step(state, _first(xs)), state, inputs)
         state = jax.tree.map(_typed_as, state, made)
@@ -67,6 +73,36 @@ def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
 def on_explicit_mesh() -> bool:
     """Whether arrays carry their sharding over a mesh in their types, as with `jax.make_mesh`."""
     return jax.sharding.AxisType.Explicit in jax.sharding.get_abstract_mesh().axis_types
+
+
+def automatically_sharded(function: Callable[..., Array], x: Array, *others: Array, features: int = 1) -> Array:
+    """A function of x and others whose sharding inside the compiler chooses, also on a mesh of explicit sharding.
+
+    There, JAX refuses the gradient of convolutions, and reshapes that merge an axis that is sharded. The leading axes
+    of the result are sharded as those of x, the last ones, `features` of them, are not.
+    """
+    if not on_explicit_mesh():
+        return function(x, *others)
+    leading = jax.typeof(x).sharding.spec[: x.ndim - features]
+    return jax.sharding.auto_axes(function, out_sharding=PartitionSpec(*leading, *[None] * features))(x, *others)
+
+
+def _sharded_as(inputs: Any, value: Any) -> Any:
+    """A value whose leading axes are as long as those of the batch, sharded as they are. This moves it, no more."""
+    spec, value = jax.typeof(inputs).sharding.spec[1:], jnp.asarray(value)
+    pairs = zip(value.shape, inputs.shape[1:-1], strict=False)
+    batch = list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if not any(spec[: len(batch)]):
+        return value
+    return jax.sharding.reshard(value, PartitionSpec(*spec[: len(batch)], *[None] * (value.ndim - len(batch))))
+
+
+def varying_alike(*values: Any) -> tuple[Any, ...]:
+    """Arrays of one floating type, each varying over the axes of a mesh over which one of them does."""
+    if jax.sharding.get_abstract_mesh().empty:
+        return values
+    zero = jnp.zeros_like(jax.eval_shape(lambda *values: sum(value.sum() for value in values), *values))
+    return tuple(value + zero for value in values)
 
 
 def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
@@ -82,6 +118,17 @@ def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
 
 def _first(inputs: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x[0], inputs)
+
+
+def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Callable[..., Any]:
+    """A cell that is a function as a tree, whose leaves are the half-precision numbers that it closes over, if any."""
+    if not jax.tree_util.all_leaves([function]):
+        return function
+    x = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
+    converted, values = jax.closure_convert(function, state, x)
+    if not any(value.dtype in HALF for value in values):
+        return function
+    return jax.tree_util.Partial(lambda values, state, now: converted(state, now, *values), values)
 
 
 def summed_wide(function: Callable[..., Any], tree: PyTree) -> Callable[..., Any]:

@@ -20,6 +20,8 @@ from surgrad.nn.dtypes import like, wide
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]
 Waiting = Int[Array, "*shape"]
+Threshold = Float[Array, "..."]
+"""One for all neurons, or one a neuron, and a sample of the batch where it adapts."""
 
 SHORTEST = 1e-3
 """Steps: a time constant so short that nothing is left after one, e^(-1000), in float64 either."""
@@ -46,7 +48,7 @@ class ThresholdCell(Cell):
         """No steps of waiting; nothing at all where there is no refractory period."""
         return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
 
-    def _integrate(self, state: Any, current: Current, threshold: Voltage) -> tuple[Voltage, Waiting | None, Spikes]:
+    def _integrate(self, state: Any, current: Current, threshold: Threshold) -> tuple[Voltage, Waiting | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
         self._check_waiting(state.waiting)
         voltage = decayed(state.voltage, self.tau) + current
@@ -60,7 +62,7 @@ class ThresholdCell(Cell):
         waiting = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.waiting - 1, 0))
         return self._fall(voltage, spikes), waiting, spikes
 
-    def _fire(self, voltage: Voltage, threshold: Voltage) -> Spikes:
+    def _fire(self, voltage: Voltage, threshold: Threshold) -> Spikes:
         return fire(self.spike, (voltage - threshold) / like(voltage, self.threshold))
 
     def _fall(self, voltage: Voltage, spikes: Spikes) -> Voltage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -58,12 +59,33 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
             cannot start.
     """
     also = (also,) if isinstance(also, str) else tuple(also)
+    warn_of_ties(layer)
     leaves, structure = _leaves(layer)
     _check_names(layer, leaves, also)
     chosen = [_is_trained(leaf, also) for leaf in leaves]
     trained = [_inverse(layer, leaf, also) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
     rest = [None if yes else leaf.value for leaf, yes in zip(leaves, chosen, strict=True)]
     return structure.unflatten(trained), structure.unflatten(rest)
+
+
+class TiedWeightsWarning(UserWarning):
+    """An array of weights stands at two places of a network, which training would move apart."""
+
+
+def warn_of_ties(layer: Any) -> None:
+    """Warn if an array of weights stands at two places of a layer, as it does if one layer is two parts of a network.
+
+    Leaves of a pytree are separate numbers: each place gets its own gradient, and after one update they differ.
+    """
+    arrays = [leaf for leaf in jax.tree.leaves(layer) if isinstance(leaf, (jax.Array, np.ndarray)) and leaf.ndim > 1]
+    if any(isinstance(array, Tracer) for array in arrays) or len({id(array) for array in arrays}) == len(arrays):
+        return
+    warnings.warn(
+        f"{type(layer).__name__}: the same array of weights stands at two places, which training moves apart. To share "
+        f"weights, train one layer and build the network inside of the loss: Sequential(shared, cell, shared).",
+        TiedWeightsWarning,
+        stacklevel=3,
+    )
 
 
 def combine(trained: Any, rest: Any) -> Any:

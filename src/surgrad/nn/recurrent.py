@@ -11,7 +11,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from surgrad._types import PyTree
-from surgrad.nn.checks import check_same, check_state, sizes
+from surgrad.nn.checks import check_same, check_state, real_array, sizes
 from surgrad.nn.connections import normal, product, weight_array
 from surgrad.nn.contract import Cell, check_alike, flag, is_cell, promises, start
 from surgrad.nn.dtypes import floating, promoted
@@ -93,10 +93,11 @@ class Recurrent(Cell):
         """
         check_state(self, state, RecurrentState)
         shape, dtype = jnp.shape(state.outputs), jnp.result_type(state.outputs)
-        check_same(self, shape, jnp.shape(current))
+        current = real_array(self, current)
+        check_same(self, shape, current.shape)
         fed_back = product(state.outputs, self.weights, self.event_driven)
         meeting = promoted(current, fed_back)
-        cell, outputs = self.cell(state.cell, jnp.asarray(current).astype(meeting) + fed_back.astype(meeting))
+        cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
         self._check_outputs(jnp.shape(outputs), shape)
         return RecurrentState(cell, outputs.astype(dtype)), outputs
 

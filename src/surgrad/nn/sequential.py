@@ -15,6 +15,7 @@ from surgrad.nn.checks import sizes
 from surgrad.nn.contract import Cell, connections, described, over_time, promises, start, step, with_connections
 from surgrad.nn.dtypes import floating, promoted
 from surgrad.nn.foreign import as_layer
+from surgrad.nn.partition import warn_of_ties
 
 
 class Sequential(Cell):
@@ -122,6 +123,7 @@ class Sequential(Cell):
 
         Where a part has `connections` itself, those stand in its place: of a network, and the weights of a `Recurrent`.
         """
+        warn_of_ties(self)
         return tuple(connections(part) for part in self.parts)
 
     def with_connections(self, connections: tuple[Any, ...]) -> Sequential:
@@ -159,12 +161,15 @@ class Sequential(Cell):
 
 
 def flat(network: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All parts, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of part 2."""
+    """The layers of a network, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of 2.
+
+    A network whose class does not promise `in_order` is one layer.
+    """
+    if not promises(network, "in_order"):
+        yield path, network
+        return
     for index, part in enumerate(network.parts):
-        if promises(part, "in_order"):
-            yield from flat(part, f"{path}{index}.")
-        else:
-            yield f"{path}{index}", part
+        yield from flat(part, f"{path}.{index}" if path else str(index))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn.budget import chunk_length, segment_length
 from surgrad.nn.contract import described, runs_over_time
-from surgrad.nn.loops import Keep, blocks, carried, steps, summed_wide
+from surgrad.nn.loops import Keep, blocks, carried, opened, steps, summed_wide
 
 
 def unroll(
@@ -56,8 +56,15 @@ def unroll(
             memory; the last output of no steps is asked for; segments or chunks of a symbolic time are asked for.
     """
     _check_cell(cell, state, inputs)
-    time = _time(inputs)
-    _check_step(cell, state, inputs, time)
+    try:
+        time = _time(inputs)
+        _check_step(cell, state, inputs, time)
+    except (TypeError, ValueError) as error:
+        if _fits(cell, inputs, state):
+            raise TypeError(
+                "unroll: the arguments are unroll(cell, state, inputs), in this order; state and inputs are swapped."
+            ) from error
+        raise
     _check_options(keep, time, segment=segment, memory=memory, chunk=chunk)
     chunk = chunk_length(cell, inputs, time) if chunk is None else min(chunk, max(time, 1))
     if memory is not None or segment == "auto":
@@ -65,6 +72,7 @@ def unroll(
         segment = segment_length(cell, measured, state, inputs, chunk, memory)
     length = None if segment is None or segment >= time else int(segment)
     chunk = chunk if length is None else min(chunk, length)
+    cell = opened(cell, state, inputs)
     if isinstance(cell, Pytree):
         return _compiled(chunk, length, keep, cell, state, inputs)
     return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
@@ -135,13 +143,7 @@ def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: i
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
     try:
         made = jax.eval_shape(cell, state, step)
-    except (TypeError, ValueError) as error:
-        if _fits(cell, inputs, state):
-            raise TypeError(
-                "unroll: the arguments are unroll(cell, state, inputs), in this order; state and inputs are swapped."
-            ) from error
-        if isinstance(error, TypeError):
-            raise
+    except ValueError as error:
         shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(step))
         raise ValueError(
             f"{error} (unroll read the inputs as {time} steps of shape {shapes}: time leads, (time, *batch, neurons).)"

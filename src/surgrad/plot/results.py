@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surgrad._colours import PALETTE, colour_of, dashes_of
-from surgrad._surrogate import lookup
+from surgrad._colours import PALETTE, styles
 from surgrad.plot.style import INK, number, strip
 
 SCALE = "scale  (steepness relative to the default, at unit peak)"
@@ -22,13 +21,20 @@ def study(summaries: Sequence[Any]) -> Figure:
 
     Parameters:
         summaries: lines of `surgrad.study.summarise`; every parameter that varies gets a column of its own.
+
+    Raises:
+        ValueError: there are none.
     """
+    if not summaries:
+        raise ValueError("study: nothing to show; give lines of surgrad.study.summarise, at least one.")
+    kinds = {line.surrogate: line.kind or line.surrogate for line in sorted(summaries, key=lambda one: one.surrogate)}
+    looks = dict(zip(kinds, styles(kinds.values()), strict=True))
     parameters = list(dict.fromkeys(line.parameter for line in summaries))
     figure = Figure(figsize=(3.6 + 3.6 * len(parameters), 5.6), layout="constrained")
     grid = figure.subplots(2, len(parameters), sharex="col", sharey="row", squeeze=False)
     handles: dict[str, Any] = {}
     for panels, parameter in zip(grid.T, parameters, strict=True):
-        handles |= _draw_results(panels, [line for line in summaries if line.parameter == parameter])
+        handles |= _draw_results(panels, [line for line in summaries if line.parameter == parameter], looks)
         panels[1].set_xlabel(f"{parameter} (dimensionless)" if parameter != "scale" else SCALE)
     runs = max(line.runs for line in summaries)
     grid[0, 0].set_ylabel(f"test accuracy, %\n(mean ± sd of {runs} seeds)" if runs > 1 else "test accuracy, %")
@@ -37,7 +43,9 @@ def study(summaries: Sequence[Any]) -> Figure:
     return figure
 
 
-def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str, Any]:
+def _draw_results(
+    panels: Sequence[Axes] | np.ndarray, summaries: Sequence[Any], looks: dict[str, tuple[str, Any]]
+) -> dict[str, Any]:
     """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
     values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})
     positive, handles = values[0] > 0, {}
@@ -47,8 +55,8 @@ def _draw_results(panels: Sequence[Axes], summaries: Sequence[Any]) -> dict[str,
         lines = sorted((line for line in summaries if line.surrogate == name), key=lambda line: line.value)
         aside = 1.06 ** (i - (len(names) - 1) / 2) if positive else 1
         x = [line.value * aside for line in lines]
-        kind = lookup(name)
-        look = {"color": colour_of(kind), "ls": dashes_of(kind), "marker": "o", "ms": 4, "lw": 1.6}
+        colour, dashes = looks[name]
+        look = {"color": colour, "ls": dashes, "marker": "o", "ms": 4, "lw": 1.6}
         bars = [100 * (line.test_accuracy_sd or 0) for line in lines] if lines[0].runs > 1 else None
         handles[name] = panels[0].errorbar(
             x, [100 * line.test_accuracy for line in lines], bars, capsize=2.5, elinewidth=1, **look

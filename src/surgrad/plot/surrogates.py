@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from surgrad import _samples
-from surgrad._colours import DASHES, colour_of, dashes_of
+from surgrad._colours import colour_of, styles
+from surgrad._numbers import require_whole
 from surgrad._surrogate import Surrogate, catalogue
 from surgrad.plot.style import GREY, INK, number, strip
 
@@ -55,12 +56,7 @@ def compare(surrogates: Shown | Iterable[Shown] | Mapping[str, Shown], *, x_rang
         many = [surrogates] if isinstance(surrogates, (Surrogate, type)) else surrogates
         shown = [_instance(s) for s in many]
         labels = [_label(s, width=36) for s in shown]
-    styles: list[Style] = []
-    for one in shown:
-        # Objects of one class share its colour; the first line style that is free tells them apart.
-        own = [(colour_of(one), dashes) for dashes in (dashes_of(one), *DASHES)]
-        styles.append(next((style for style in own if style not in styles), own[0]))
-    return _family(shown, labels, styles, x_range)
+    return _family(shown, labels, styles(shown), x_range)
 
 
 def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: Range = None) -> Figure:
@@ -72,14 +68,19 @@ def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: R
     base, values = _instance(surrogate), list(values)
     shown = [base.replace(**{parameter: value}) for value in values]
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.88, max(2, len(shown))))
-    styles = [(tuple(shade), "solid") for shade in shades[: len(shown)]]
-    figure = _family(shown, [number(value) for value in values], styles, x_range, title=parameter)
+    looks = [(tuple(shade), "solid") for shade in shades[: len(shown)]]
+    figure = _family(shown, [number(value) for value in values], looks, x_range, title=parameter)
     figure.suptitle(f"{type(base).__name__}: the effect of {parameter}", x=0.02, ha="left", fontsize=11, color=INK)
     return figure
 
 
 def gallery(*, columns: int = 5) -> Figure:
-    """All surrogates of the catalogue at their defaults, to one scale; an x axis of its own has bold numbers."""
+    """All surrogates of the catalogue at their defaults, to one scale; an x axis of its own has bold numbers.
+
+    Raises:
+        ValueError: the number of columns is no integer >= 1.
+    """
+    require_whole("gallery", columns=columns)
     kinds = catalogue()
     rows = -(-len(kinds) // columns)
     figure = Figure(figsize=(2.1 * columns, 2.1 * rows + 1), layout="constrained")
@@ -123,7 +124,7 @@ def _draw_panel(axes: Axes, one: Surrogate) -> None:
 
 
 def _family(
-    shown: Sequence[Surrogate], labels: Sequence[str], styles: Sequence[Style], x_range: Range, title: str | None = None
+    shown: Sequence[Surrogate], labels: Sequence[str], looks: Sequence[Style], x_range: Range, title: str | None = None
 ) -> Figure:
     """Curves above, slopes below, one legend to the right of both."""
     if not shown:
@@ -132,7 +133,7 @@ def _family(
     curves = [_samples.curve(one, x) for one in shown]
     figure, upper, lower = _panels(any(curve is not None for curve in curves), size=(8.4, 5.4))
     handles: list[Line2D] = []
-    for one, curve, label, (colour, dashes) in zip(shown, curves, labels, styles, strict=True):
+    for one, curve, label, (colour, dashes) in zip(shown, curves, labels, looks, strict=True):
         look = {"color": colour, "ls": dashes, "lw": 1.8, "label": label}
         handles += lower.plot(x, _samples.slope(one, x), **look)
         if upper is not None and curve is not None:

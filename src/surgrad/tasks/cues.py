@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from surgrad.tasks.dataset import Split, check_integers, check_share, dataset, split
+from surgrad._numbers import require_share, require_whole
+from surgrad.tasks.dataset import Split, dataset, require_split, split
 
 
 def delayed_memory(
@@ -39,9 +40,10 @@ def delayed_memory(
     Raises:
         ValueError: an option is out of range, or the steps leave no delay.
     """
-    check_integers("delayed_memory", 2, cue=cue)
-    check_integers("delayed_memory", classes=classes, units=units, go=go, samples=samples, steps=steps)
-    check_share("delayed_memory", noise=noise)
+    require_whole("delayed_memory", 2, cue=cue)
+    require_whole("delayed_memory", classes=classes, units=units, go=go, samples=samples, steps=steps)
+    require_share("delayed_memory", noise=noise)
+    require_split("delayed_memory", seed, test_share)
     if steps <= cue + go:
         raise ValueError(f"delayed_memory: a delay needs steps > cue + go = {cue + go}, got {steps}.")
     random = np.random.default_rng(seed)
@@ -50,7 +52,7 @@ def delayed_memory(
     spikes[:, :, :-1] = random.random((len(labels), steps, units)) < noise
     spikes[:, :cue, :-1] = cues[labels]
     spikes[:, -go:, -1] = True
-    return split(dataset(spikes, labels, steps, classes), random, test_share)
+    return split(dataset(spikes.swapaxes(0, 1), labels, steps, classes), random, test_share)
 
 
 def temporal_xor(
@@ -82,10 +84,11 @@ def temporal_xor(
     Raises:
         ValueError: an option is out of range, or the steps are too few for both cues and the gap.
     """
-    check_integers("temporal_xor", units=units, samples=samples, steps=steps)
-    check_integers("temporal_xor", 0, gap=gap)
-    check_integers("temporal_xor", 2, cue=cue)
-    check_share("temporal_xor", noise=noise)
+    require_whole("temporal_xor", units=units, samples=samples, steps=steps)
+    require_whole("temporal_xor", 0, gap=gap)
+    require_whole("temporal_xor", 2, cue=cue)
+    require_share("temporal_xor", noise=noise)
+    require_split("temporal_xor", seed, test_share)
     if steps < 2 * cue + gap:
         raise ValueError(f"temporal_xor: two cues need steps >= 2 cue + gap = {2 * cue + gap}, got {steps}.")
     random = np.random.default_rng(seed)
@@ -93,7 +96,7 @@ def temporal_xor(
     spikes = random.random((2 * samples, steps, units)) < noise
     spikes[:, :cue] = cues[pair // 2]
     spikes[:, cue + gap : 2 * cue + gap] = cues[pair % 2]
-    return split(dataset(spikes, pair // 2 ^ pair % 2, steps, 2), random, test_share)
+    return split(dataset(spikes.swapaxes(0, 1), pair // 2 ^ pair % 2, steps, 2), random, test_share)
 
 
 def _cues(random: np.random.Generator, cues: int, units: int, steps: int) -> np.ndarray:

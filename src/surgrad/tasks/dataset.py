@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float, Int, Integer
 
+from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree, static
 
 
@@ -16,26 +18,44 @@ class Dataset(Pytree):
     """Spikes of samples, and their classes.
 
     Where no channel spikes twice, a sample is held as latencies, one small integer a channel; else as a raster, one
-    byte a channel and step.
+    byte a step and channel.
 
     Parameters:
-        events: integers, the step of each spike, where `steps` means never; or booleans, whether there is a spike.
+        events: integers, the step of each spike, where `steps` means never; or booleans, whether there is a spike,
+            time first. `latency` and `rate` make the one and the other.
         labels: class of each sample, an integer from 0.
         steps: length of a sample, in steps.
         classes: number of classes.
+
+    Raises:
+        TypeError: events are neither integers nor booleans, or labels no integers.
+        ValueError: a label is no class, or an event no step; shapes do not fit each other.
     """
 
-    events: Int[Array, "samples channels"] | Bool[Array, "samples time channels"]
+    events: Integer[Array, "samples channels"] | Bool[Array, "time samples channels"]
     labels: Int[Array, " samples"]
     steps: int = static()
     classes: int = static()
 
+    def __post_init__(self) -> None:
+        require_whole("Dataset", steps=self.steps, classes=self.classes)
+        _require_fit(self.events, self.labels, self.steps)
+        _require_range("labels", self.labels, self.classes - 1, f"0 to {self.classes - 1}, for {self.classes} classes")
+        if not self._is_raster:
+            _require_range("events", self.events, self.steps, f"steps 0 to {self.steps - 1}, or {self.steps} for never")
+
+    @property
+    def _is_raster(self) -> bool:
+        return self.events.dtype == bool
+
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, samples: Int[Array | np.ndarray, " batch"]) -> Dataset:
+    def __getitem__(self, samples: Integer[Array | np.ndarray, " batch"]) -> Dataset:
         """Some of the samples, in a given order."""
-        return Dataset(self.events[samples], self.labels[samples], self.steps, self.classes)
+        events = self.events[:, samples] if self._is_raster else self.events[samples]
+        # What is taken out of a data set fits as the whole does: its numbers are not read again.
+        return jax.tree.unflatten(jax.tree.structure(self), [events, self.labels[samples]])
 
     @property
     def channels(self) -> int:
@@ -44,9 +64,32 @@ class Dataset(Pytree):
 
     def spikes(self) -> Float[Array, "time samples channels"]:
         """0 or 1; time leads."""
-        if self.events.dtype == bool:
-            return jnp.moveaxis(self.events, -2, 0).astype(jnp.float32)
+        if self._is_raster:
+            return jnp.asarray(self.events, jnp.float32)
         return jax.nn.one_hot(self.events, self.steps, axis=0, dtype=jnp.float32)
+
+
+def _require_fit(events: Any, labels: Any, steps: int) -> None:
+    """Check types and shapes, which are known while a program is traced, too."""
+    raster = events.dtype == bool
+    if not raster and not jnp.issubdtype(events.dtype, jnp.integer):
+        raise TypeError(f"Dataset: events must be integers (latencies) or booleans (a raster), got {events.dtype}.")
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"Dataset: labels must be integers, got {labels.dtype}; give the number of each class.")
+    wanted = (steps, *labels.shape) if raster else labels.shape
+    if labels.ndim != 1 or events.ndim != len(wanted) + 1 or events.shape[:-1] != wanted:
+        form = f"(time, samples, channels), with {steps} steps" if raster else "(samples, channels)"
+        raise ValueError(
+            f"Dataset: events must be {form}, and labels (samples,), got {events.shape} and {labels.shape}."
+        )
+
+
+def _require_range(name: str, numbers: Any, most: int, demand: str) -> None:
+    """Check numbers that have a value already, on the host, where a traced program does not see it."""
+    if isinstance(numbers, (np.ndarray, jax.Array)) and not isinstance(numbers, Tracer) and numbers.size:
+        found = np.asarray(numbers)
+        if found.min() < 0 or found.max() > most:
+            raise ValueError(f"Dataset: {name} must be {demand}, got {found.min()} to {found.max()}.")
 
 
 class Split(NamedTuple):
@@ -66,31 +109,23 @@ def split(data: Dataset, random: np.random.Generator, test_share: float) -> Spli
     """Samples in random order, the first `test_share` of them to test.
 
     Raises:
-        ValueError: the share is not 0 to 1.
+        ValueError: that leaves no sample to learn from.
     """
-    check_share("split", test_share=test_share)
     order = random.permutation(len(data))
     held_out = round(test_share * len(data))
+    if held_out == len(data):
+        raise ValueError(
+            f"split: test_share={test_share} of {len(data)} samples leaves none to learn from; make it smaller, or "
+            f"take more samples."
+        )
     return Split(data[order[held_out:]], data[order[:held_out]])
 
 
-def check_integers(task: str, least: int = 1, **given: int) -> None:
-    """Check options of a task that are counts.
+def require_split(task: str, seed: int, test_share: float) -> None:
+    """Check the options of a task that say how its samples are split, before they are made.
 
     Raises:
-        ValueError: one is not an integer, or below the least.
+        ValueError: the share is not from 0 to below 1, or the seed is no integer >= 0.
     """
-    for name, value in given.items():
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{task}: {name} must be an integer >= {least}, got {value!r}.")
-
-
-def check_share(task: str, **given: float) -> None:
-    """Check options of a task that are probabilities.
-
-    Raises:
-        ValueError: one is not 0 to 1.
-    """
-    for name, value in given.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{task}: {name} must be 0 to 1, got {value!r}.")
+    require_whole(task, 0, seed=seed)
+    require_real(task, "test_share", test_share, at_least=0, below=1)

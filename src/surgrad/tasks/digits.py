@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from surgrad.tasks.dataset import Split, dataset, split
-from surgrad.tasks.encode import encode
+from surgrad.tasks.dataset import Split, dataset, require_split, split
+from surgrad.tasks.encode import encode, require_code
 
 
 def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share: float = 0.2) -> Split:
@@ -22,6 +22,8 @@ def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share:
         ImportError: scikit-learn is not installed.
         ValueError: an option is out of range.
     """
+    require_code("digits", code, steps)
+    require_split("digits", seed, test_share)
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as missing:

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from surgrad.tasks.dataset import Split, check_integers, dataset, split
+from surgrad._numbers import require_real, require_whole
+from surgrad.tasks.dataset import Split, dataset, require_split, split
 
 MOST_TERMS = 1000
 """Of a series; in smoother ones, terms whose coefficient is below the inverse of this are left out."""
@@ -52,13 +53,14 @@ def manifolds(
     series has other weights: it begins at k = 0, with A_ij0 = 0, and term k weighs (k + 1)^(-alpha) in its NumPy
     variant, 1/((k + 1)^alpha + 1) in its PyTorch variant, the default.
     """
-    window = (steps + 1) // 2 if window is None else window
     sizes = {"classes": classes, "units": units, "dimensions": dimensions, "samples": samples}
-    check_integers("manifolds", **sizes, steps=steps, window=window)
+    require_whole("manifolds", **sizes, steps=steps)
+    window = (steps + 1) // 2 if window is None else window
+    require_whole("manifolds", window=window)
     if window > steps:
         raise ValueError(f"manifolds: window must be at most steps, {steps}, got {window}.")
-    if not alpha > 0:
-        raise ValueError(f"manifolds: alpha must be > 0, got {alpha}.")
+    require_real("manifolds", "alpha", alpha, above=0, finite=False)
+    require_split("manifolds", seed, test_share)
     random = np.random.default_rng(seed)
     times = [_manifold(random, samples, units, dimensions, alpha) for _ in range(classes)]
     # The latest spike of a unit is at 1, the end of the window, which belongs to its last step.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from surgrad.tasks.dataset import Dataset, Split, check_integers, dataset
-from surgrad.tasks.encode import encode
+from surgrad._numbers import require_whole
+from surgrad.tasks.dataset import Dataset, Split, dataset
+from surgrad.tasks.encode import encode, require_code
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package `dataset-fashion-mnist` puts its files."""
@@ -34,8 +35,10 @@ def mnist(
         FileNotFoundError: a file is missing.
         ValueError: a file does not hold what it should, or an option is out of range.
     """
+    require_code("mnist", code, steps)
+    require_whole("mnist", 0, seed=seed)
     if limit is not None:
-        check_integers("mnist", limit=limit)
+        require_whole("mnist", limit=limit)
     folder, random = Path(path), np.random.default_rng(seed)
     return Split(*(_part(folder, part, steps, code, limit, random) for part in ("train", "t10k")))
 

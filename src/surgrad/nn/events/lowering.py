@@ -41,16 +41,15 @@ def native(left: Batch, right: Batch, *, kind: str) -> Batch:
     if kind == "nt":
         # Outside of the branches, so that a loop over time can keep the transposed weights.
         right = right.swapaxes(1, 2)
-    rows = _call(name, left.shape[1], right.shape[2])
-    return lax.cond(density(left) <= SPARSE, rows, functools.partial(dense, kind="nn"), left, right)
+    return lax.cond(density(left) <= SPARSE, _call(name, "nn"), functools.partial(dense, kind="nn"), left, right)
 
 
 def _weights(name: str, left: Batch, right: Batch) -> Batch:
     """leftᵀ · right through the non-zeros of either, the sparser one; the kernel reads them from its left operand."""
-    n, m = left.shape[2], right.shape[2]
+    kernel = _call(name, "tn")
     branches = (
-        _call(name, n, m),
-        lambda left, right: _call(name, m, n)(right, left).swapaxes(1, 2),
+        kernel,
+        lambda left, right: kernel(right, left).swapaxes(1, 2),
         functools.partial(dense, kind="tn"),
     )
     shares = jnp.stack([density(left), density(right)])
@@ -63,9 +62,10 @@ def density(events: Batch) -> Float[Array, ""]:
     return jnp.mean(events[:, ::stride] != 0, dtype=jnp.float32)
 
 
-def _call(name: str, rows: int, columns: int) -> Callable[[Batch, Batch], Batch]:
+def _call(name: str, kind: str) -> Callable[[Batch, Batch], Batch]:
     def call(left: Batch, right: Batch) -> Batch:
-        out = jax.ShapeDtypeStruct((left.shape[0], rows, columns), left.dtype)
+        # The shape, and over which axes of a mesh it varies.
+        out = jax.eval_shape(functools.partial(dense, kind=kind), left, right)
         return jax.ffi.ffi_call(name, out)(left, right)
 
     return call

@@ -20,8 +20,10 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from surgrad.nn.dtypes import promoted
 from surgrad.nn.events.lowering import dense, native
 from surgrad.nn.events.native import require
+from surgrad.nn.loops import varying_alike
 
 FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
 """The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""
@@ -54,8 +56,8 @@ def event_product(
             f"event_product: events must be (..., inputs) and weights (inputs, outputs), got shapes "
             f"{jnp.shape(events)} and {jnp.shape(weights)}."
         )
-    dtype = jnp.result_type(events, weights)
-    events, weights = jnp.asarray(events, dtype), jnp.asarray(weights, dtype)
+    dtype = promoted(events, weights)
+    events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))
     *rows, inputs = events.shape
     # Not -1: an empty array does not tell how many rows it has.
     flat = _product.bind(events.reshape(1, math.prod(rows), inputs), weights[None], kind="nn")
@@ -64,7 +66,7 @@ def event_product(
 
 def _abstract(left: Any, right: Any, *, kind: str) -> ShapedArray:
     i, j = FREE[kind]
-    return ShapedArray((left.shape[0], left.shape[i], right.shape[j]), left.dtype)
+    return left.update(shape=(left.shape[0], left.shape[i], right.shape[j]), weak_type=False)
 
 
 def _by_left(cotangent: Array, left: Any, right: Array, *, kind: str) -> Array:

@@ -29,7 +29,7 @@ def _take_back(probe: LayerProbe, promise: str) -> str:
     return f"mend {probe.name}, or take back what it promises: {promise} = False"
 
 
-@law("promises are made by the class itself: inherited ones do not count")
+@law("promises are made by the class itself: inherited ones do not count", advice=True)
 def own_promises(probe: LayerProbe) -> str | None:
     cls = type(probe.layer)
     inherited: dict[str, list[str]] = {}
@@ -42,7 +42,7 @@ def own_promises(probe: LayerProbe) -> str | None:
         return None
     listed = "; ".join(f"{', '.join(names)} of {owner}" for owner, names in inherited.items())
     first = next(iter(inherited.values()))[0]
-    raise NotApplicableError(
+    return (
         f"not inherited, since {cls.__name__} may do something else: {listed}. It works, but more slowly, and its "
         f"spikes are not counted: repeat in {cls.__name__} what holds of it, as in {first} = True"
     )

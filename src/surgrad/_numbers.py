@@ -1,0 +1,85 @@
+"""Rules for numbers that are given as arguments: a function a kind of rule, which says what was given and expected.
+
+Only numbers of Python and NumPy are looked at. Arrays of JAX pass: to read one waits for a device, and a traced one has
+no value yet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def require_whole(where: str, least: int = 1, most: float = math.inf, **given: Any) -> None:
+    """Check numbers that count something.
+
+    Raises:
+        ValueError: one is not an integer, or out of range.
+    """
+    for name, value in given.items():
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or not least <= value <= most:
+            demand = f">= {least}" if math.isinf(most) else f"from {least} to {most}"
+            raise ValueError(f"{where}: {name} must be an integer {demand}, got {value!r}.")
+
+
+def require_share(where: str, **given: Any) -> None:
+    """Check shares and probabilities.
+
+    Raises:
+        ValueError: one is not 0 to 1.
+        TypeError: one is no number.
+    """
+    for name, value in given.items():
+        require_real(where, name, value, at_least=0, at_most=1)
+
+
+def require_real(
+    where: str,
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    finite: bool = True,
+) -> None:
+    """Check a real number, or an array of NumPy entry by entry, against one or two ends. NaN is in no range.
+
+    Raises:
+        ValueError: it is out of range, or infinite where it must be `finite`.
+        TypeError: it is no number.
+    """
+    if isinstance(value, bool) or not (isinstance(value, (int, float)) or hasattr(value, "dtype")):
+        raise TypeError(f"{where}: {name} must be a number, got {value!r}.")
+    if not isinstance(value, (int, float, np.ndarray, np.generic)):
+        return
+    limited = math.isfinite(value) if isinstance(value, (int, float)) else bool(np.all(np.isfinite(value)))
+    number: Any = value
+    tests = [
+        True if above is None else number > above,
+        True if at_least is None else number >= at_least,
+        True if below is None else number < below,
+        True if at_most is None else number <= at_most,
+        limited or not finite,
+        value == value,
+    ]
+    if not all(test if isinstance(test, bool) else np.all(test) for test in tests):
+        unbounded = finite and not limited and below is None and at_most is None
+        demand = " and ".join([*_named(above, at_least, below, at_most), *["finite"] * unbounded])
+        raise ValueError(f"{where}: {name} must be {demand}, got {value}.")
+
+
+def _named(above: float | None, at_least: float | None, below: float | None, at_most: float | None) -> list[str]:
+    """The ends of a range in words; an infinite one goes without saying."""
+    if at_least is not None and at_most is not None:
+        return [f"{at_least:g} to {at_most:g}"]
+    if at_least is not None and below is not None:
+        return [f"{at_least:g} to below {below:g}"]
+    if above is not None and below is not None:
+        return [f"above {above:g} and below {below:g}"]
+    signs = (">", above), (">=", at_least), ("<", below), ("<=", at_most)
+    return [f"{sign} {end:g}" for sign, end in signs if end is not None and math.isfinite(end)]

@@ -1,0 +1,55 @@
+"""Batches for `calibrate` and `diagnose`: what they may be, and what they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from surgrad.tasks import Dataset, Split
+
+
+def inputs_and_targets(where: str, batch: Any, forms: str) -> tuple[Array, Any]:
+    """The inputs of a batch, and its targets, None where there are none.
+
+    Parameters:
+        where: the function that the batch is given to.
+        batch: a `Dataset`, a pair of inputs and targets, or inputs alone.
+        forms: what a batch may be, in words.
+
+    Raises:
+        TypeError: it is none of those.
+        ValueError: the inputs are empty, or time does not lead.
+    """
+    if isinstance(batch, Split):
+        raise TypeError(f"{where}: batch is a whole split; give some of its samples, data.train[:64] say.")
+    if isinstance(batch, Dataset):
+        batch = batch.spikes(), batch.labels
+    inputs: Any
+    inputs, targets = batch if isinstance(batch, tuple) and len(batch) == 2 else (batch, None)
+    if not hasattr(inputs, "dtype"):
+        raise TypeError(f"{where}: batch must be {forms}, got {type(batch).__name__}.")
+    if 0 in inputs.shape:
+        raise ValueError(f"{where}: the inputs are empty, of shape {inputs.shape}; give a step and a sample at least.")
+    return jnp.asarray(inputs), targets
+
+
+def require_time_first(where: str, inputs: Array, labels: Any) -> None:
+    """Refuse inputs that have as many steps as there are labels, and another number of samples.
+
+    Targets that are no labels, an axis of whole numbers, may have any shape that a loss knows what to do with.
+
+    Raises:
+        ValueError: the axes of time and batch are swapped.
+    """
+    dtype = getattr(labels, "dtype", np.asarray(labels).dtype if isinstance(labels, (list, tuple)) else None)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.integer) or np.ndim(labels) != 1 or inputs.ndim < 3:
+        return
+    count = len(labels)
+    if inputs.shape[0] == count != inputs.shape[1]:
+        raise ValueError(
+            f"{where}: {count} targets go with {count} samples, but inputs of shape {inputs.shape} have {count} steps "
+            f"and {inputs.shape[1]} samples: time leads, (time, *batch, features); give jnp.swapaxes(inputs, 0, 1)."
+        )

@@ -1,0 +1,165 @@
+"""Networks over two devices, inside of `shard_map` and with explicit and automatic sharding: the same as on one."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+import surgrad
+from networks import Leak, PlainSum
+from surgrad import train
+from surgrad.nn import (
+    ALIF,
+    LI,
+    LIF,
+    AdEx,
+    Conv,
+    CuBaLIF,
+    Delay,
+    Dense,
+    FirstSpike,
+    Flatten,
+    Izhikevich,
+    Last,
+    Peak,
+    Pool,
+    Rate,
+    Recurrent,
+    Sequential,
+    unroll,
+)
+from surgrad.tasks import Dataset
+
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.skipif(len(jax.devices()) < 2, reason="needs two devices"),
+]
+TIME, BATCH, WIDTH = 7, 4, 6
+KEY, SPIKE = jax.random.key(0), surgrad.Arctan(2.0)
+INTO = Dense.random(KEY, WIDTH, WIDTH, 2.0)
+LAYERS = {
+    "Dense": INTO,
+    "Dense, events": INTO.replace(event_driven=True),
+    "LI": LI(5.0),
+    "LIF": LIF(SPIKE, 5.0, jnp.full(WIDTH, 0.5)),
+    "LIF, refractory": LIF(SPIKE, 5.0, 0.5, refractory=2, reset="zero"),
+    "CuBaLIF": CuBaLIF(SPIKE, 5.0, 0.5),
+    "ALIF": ALIF(SPIKE, 5.0, 0.5),
+    "AdEx": AdEx(SPIKE, dt=0.5),
+    "Izhikevich": Izhikevich(SPIKE),
+    "Rate": Rate(),
+    "Peak": Peak(),
+    "Last": Last(),
+    "FirstSpike": FirstSpike(),
+    "Delay": Delay(2),
+    "Delay, a neuron each": Delay((0, 1, 2, 3, 1, 0)),
+    "Recurrent": Recurrent.random(KEY, LIF(SPIKE, 5.0, 0.5), WIDTH),
+    "Recurrent, events": Recurrent.random(KEY, LIF(SPIKE, 5.0, 0.5), WIDTH, event_driven=True),
+    "function": lambda x: x * x,
+    "a cell of a user": PlainSum(),
+    "a tree of a user": Leak(0.5),
+}
+IMAGES = Sequential(
+    Conv.random(KEY, (3, 3), 1, 2, 2.0), LIF(SPIKE), Pool((2, 2)), Flatten(3), Dense.random(KEY, 8, 3), LI()
+)
+NETWORKS = {
+    **{name: Sequential(layer) for name, layer in LAYERS.items()},
+    "layers": Sequential(INTO, LAYERS["Recurrent"], Delay(1), Sequential(INTO, LAYERS["ALIF"]), Rate()),
+    "images": IMAGES,
+}
+SCALES = {"AdEx": 3000.0, "Izhikevich": 60.0}
+OPTIONS = ({}, {"keep": "last"}, {"segment": 3, "chunk": 2})
+MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
+EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def inputs(name):
+    shape = (TIME, BATCH, 4, 4, 1) if name == "images" else (TIME, BATCH, WIDTH)
+    x = jax.random.uniform(jax.random.key(1), shape, minval=-0.2, maxval=2.0)
+    return np.asarray(x * SCALES.get(name, 1.0))
+
+
+def losses(net, x):
+    """What a network does over time, by every way of evaluating it, as one number a way."""
+    state = net.init(x.shape[1:], x.dtype)
+    made = [unroll(net, state, x, **options)[1] for options in OPTIONS] + [net.outputs(x)[-1]]
+    return jnp.stack([(y**2).sum() for y in made])
+
+
+def everything(net, x, total=lambda value: value):
+    """The losses, and the gradient of their sum by the numbers of the network and by the inputs."""
+    value, pull = jax.vjp(lambda net, x: total(losses(net, x)), net, x)
+    return value, pull(jnp.ones_like(value))
+
+
+@functools.cache
+def alone(name):
+    return jax.jit(everything)(NETWORKS[name], inputs(name))
+
+
+def assert_as_alone(name, found):
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(alone(name)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5 * float(np.abs(b).max()))
+
+
+@every_network
+def test_inside_of_shard_map(name):
+    x = inputs(name)
+    total = functools.partial(jax.lax.psum, axis_name="device")
+    run = jax.shard_map(
+        functools.partial(everything, total=total),
+        mesh=MESH,
+        in_specs=(P(), P(None, "device")),
+        out_specs=(P(), (P(), P(None, "device"))),
+    )
+    assert_as_alone(name, jax.jit(run)(NETWORKS[name], x))
+
+
+@every_network
+def test_with_explicit_sharding(name):
+    with jax.set_mesh(EXPLICIT):
+        x = jax.device_put(inputs(name), P(None, "device"))
+        assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
+
+
+@every_network
+def test_with_automatic_sharding(name):
+    x = jax.device_put(inputs(name), NamedSharding(MESH, P(None, "device")))
+    assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
+
+
+DATA = Dataset(jax.random.bernoulli(KEY, 0.3, (10, 8, 5)), jnp.arange(8) % 2, 10, 2)
+ADAM = optax.adam(0.01)
+
+
+def step(fit, events, labels):
+    return train.step(fit, ADAM, Dataset(events, labels, DATA.steps, DATA.classes))
+
+
+SPECS = P(None, "device"), P("device")
+
+
+def trained(run, put=lambda x, spec: x):
+    net = train.classifier(KEY, SPIKE, DATA, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
+    fit, loss = jax.jit(run)(train.start(net, ADAM), *map(put, (DATA.events, DATA.labels), SPECS))
+    return [loss, *jax.tree.leaves(fit.network.connections())]
+
+
+@pytest.mark.parametrize("kind", ["shard_map", "explicit", "automatic"])
+def test_a_step_of_training(kind):
+    if kind == "shard_map":
+        specs = {"in_specs": (P(), *SPECS), "out_specs": P()}
+        found = trained(jax.shard_map(step, mesh=MESH, **specs))
+    elif kind == "explicit":
+        with jax.set_mesh(EXPLICIT):
+            found = trained(step, jax.device_put)
+    else:
+        found = trained(step, lambda x, spec: jax.device_put(x, NamedSharding(MESH, spec)))
+    for a, b in zip(found, trained(step), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
