@@ -44,7 +44,7 @@ def _apart(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     largest = np.max(np.abs(wanted), initial=0, where=np.isfinite(wanted))
     with np.errstate(invalid="ignore"):
         near = np.abs(found - wanted) <= relative * (np.abs(wanted) + largest)
-    return ~np.asarray((found == wanted) | (np.isnan(found) & np.isnan(wanted)) | near)
+    return np.asarray(~((found == wanted) | (np.isnan(found) & np.isnan(wanted)) | near))
 
 
 def _first(places: np.ndarray) -> tuple[int, ...] | None:
