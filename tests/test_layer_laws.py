@@ -104,8 +104,17 @@ VARIANTS = {
 }
 
 
+# Their inputs are no floats, or their kernels compile only without annotations that are checked.
+UNCHECKED = ("events", "frames of bytes", "event-driven")
+
+
 def parameters(rows, slow=()):
-    return [pytest.param(*row, id=name, marks=[pytest.mark.slow] * (name in slow)) for name, row in rows.items()]
+    marks = {name: [pytest.mark.slow] * (name in slow) for name in rows}
+    unchecked = pytest.mark.unchecked("events as booleans and bytes")
+    return [
+        pytest.param(*row, id=name, marks=[*marks[name], *[unchecked] * (name in UNCHECKED)])
+        for name, row in rows.items()
+    ]
 
 
 @pytest.mark.parametrize(

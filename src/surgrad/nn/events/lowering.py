@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from surgrad.nn.events.native import target
 
-Batch = Float[Array, "batch rows columns"]
+Batch = Float[Array, "batch _ _"]
 
 CONTRACTED = {"nn": (2, 1), "nt": (2, 2), "tn": (1, 1)}
 NATIVE = ("float32", "float64")
