@@ -6,6 +6,8 @@ import gc
 import os
 import tempfile
 
+# Two devices on one CPU, so that what runs over a mesh is tested; JAX reads this when it starts.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
 # Most of the time goes to compiling programs that run once, on small arrays. Set to 0 in the environment, the whole
 # suite is compiled as users compile.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -24,36 +26,6 @@ import pytest  # noqa: E402
 
 jaxtyping.install_import_hook("surgrad", "annotations.checked")
 
-# Tests of layers and networks, whose library code promotes types and ranks implicitly as yet: to be emptied.
-NOT_YET_STRICT = {
-    "test_adaptive_surrogates.py",
-    "test_biophysical.py",
-    "test_calibration.py",
-    "test_cell_laws.py",
-    "test_cells.py",
-    "test_cli.py",
-    "test_cli_meta.py",
-    "test_connections.py",
-    "test_delays_and_readouts.py",
-    "test_diagnosis.py",
-    "test_events.py",
-    "test_example_learned_surrogates.py",
-    "test_examples.py",
-    "test_fast_paths.py",
-    "test_hypergradient_convention.py",
-    "test_hypergradient_networks.py",
-    "test_initialise.py",
-    "test_meta_probe.py",
-    "test_network_mistakes.py",
-    "test_network_trees.py",
-    "test_networks.py",
-    "test_schedule.py",
-    "test_study.py",
-    "test_train.py",
-    "test_tuning.py",
-    "test_unroll.py",
-}
-jaxtyping.config.update("jaxtyping_disable", True)  # while those are read: to go with them
 # Files that take longest come first, so that no worker is left alone with one of them in the end.
 FIRST = (
     "test_unroll.py",
@@ -80,10 +52,9 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Tests run without implicit promotion of types and ranks, and with annotations checked, unless they say why not."""
-    not_yet = item.path.name in NOT_YET_STRICT
-    jaxtyping.config.update("jaxtyping_disable", not_yet or item.get_closest_marker("unchecked") is not None)
+    jaxtyping.config.update("jaxtyping_disable", item.get_closest_marker("unchecked") is not None)
     with contextlib.ExitStack() as modes:
-        if not (not_yet or item.get_closest_marker("promotes")):
+        if not item.get_closest_marker("promotes"):
             modes.enter_context(jax.numpy_dtype_promotion("strict"))
             modes.enter_context(jax.numpy_rank_promotion("raise"))
         return (yield)

@@ -126,6 +126,7 @@ def test_empty_batches_are_refused(batch):
         calibrate(network(at_peak(1.0)), batch)
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_no_batch_is_refused():
     with pytest.raises(TypeError, match=r"a whole split; give some of its samples, data.train\[:64\]"):
         calibrate(network(at_peak(1.0)), tasks.load("digits", steps=3))

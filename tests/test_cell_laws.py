@@ -114,6 +114,7 @@ class TestStates:
         assert outputs[:, 1].sum() > 0
         assert np.isnan(outputs[:, 0]).all() if name == "LI" else not outputs[:, 0].any()
 
+    @pytest.mark.unchecked("wrong types on purpose")
     def test_an_input_of_another_shape_is_refused_in_words(self, name):
         cell = CELLS[name][0]
         kind, state = type(cell).__name__, cell.init((2, 3))
@@ -182,6 +183,7 @@ def test_reverse_mode_keeps_the_slope_and_no_more_of_a_step_with_a_soft_reset(na
         ),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
@@ -201,6 +203,7 @@ def test_what_does_not_fit_is_refused_in_words(mistake, message):
         (lambda: LIF(), r"^LIF\.__init__\(\) missing 1 required positional argument: 'spike'"),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_of_another_type_is_refused_in_words(mistake, message):
     with pytest.raises(TypeError, match=message):
         mistake()

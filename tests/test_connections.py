@@ -210,6 +210,7 @@ def test_numbers_are_leaves_and_the_rest_is_structure():
         (lambda: Flatten(3)(np.ones((4, 2))), r"Flatten: the input must have 3 axes or more, got shape \(4, 2\)"),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
@@ -227,6 +228,7 @@ def test_what_does_not_fit_is_refused_in_words(mistake, message):
         (lambda: dense(event_driven="no"), r"Dense: event_driven must be True or False, got 'no'"),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_of_another_type_is_refused_in_words(mistake, message):
     with pytest.raises(TypeError, match=message):
         mistake()
@@ -242,6 +244,7 @@ def test_what_is_of_another_type_is_refused_in_words(mistake, message):
         lambda size: Recurrent.random(None, LI(), size),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_sizes_are_whole_numbers_from_one_on(draw, size):
     with pytest.raises(ValueError, match=rf"\.random: lengths must be an integer >= 1, got {size}"):
         draw(size)

@@ -240,6 +240,7 @@ def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
         (lambda: Delay(1).over_time(Delay(1).init((3,)), np.ones((9, 4))), r"has shape \(4,\) and the state \(3,\)"),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()

@@ -158,6 +158,7 @@ def test_a_pair_is_calibrated_as_its_inputs_are():
     np.testing.assert_array_equal(pair.factors, alone.factors)
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_no_batch_is_refused():
     with pytest.raises(TypeError, match="a Dataset or a pair"):
         diagnose(network(), DATA.spikes())

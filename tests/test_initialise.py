@@ -178,6 +178,7 @@ def test_what_cannot_be_driven_is_refused_in_words(call, message):
         call(jax.random.key(0))
 
 
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_no_network_is_refused_in_words():
     with pytest.raises(TypeError, match="network must be a Sequential, got LIF; put it into one"):
         fluctuation_driven(LIF(SPIKE), jax.random.key(0), spikes())

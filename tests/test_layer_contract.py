@@ -146,7 +146,7 @@ def test_a_function_sees_one_time_step(chunk):
 
     def normalised(x):
         seen.append(x.shape)
-        return (x - x.mean(0)) / (x.std(0) + 1e-3)
+        return (x - x.mean(0, keepdims=True)) / (x.std(0, keepdims=True) + 1e-3)
 
     net = Sequential(normalised, LIF(SPIKE))
     expected = jax.vmap(normalised)(X)
@@ -266,6 +266,7 @@ class TestWordsForOtherWaysToCall:
             cell(jnp.ones((5, 4)))
 
     @pytest.mark.parametrize("cell", [LIF(SPIKE), Peak(), Sequential(LI())], ids=lambda c: type(c).__name__)
+    @pytest.mark.unchecked("wrong types on purpose")
     def test_arguments_in_another_order_are_told(self, cell):
         state = cell.init((2, 4), jnp.float32)
         with pytest.raises(TypeError, match="in this order; state and inputs are swapped"):
@@ -273,6 +274,7 @@ class TestWordsForOtherWaysToCall:
         with pytest.raises(TypeError, match=r"in this order; the first is an array of shape \(9, 2, 4\)"):
             unroll(X, cell, state)
 
+    @pytest.mark.unchecked("wrong types on purpose")
     def test_a_delay_that_is_traced_is_told_to_be_known(self):
         with pytest.raises(ValueError, match=r"Delay: steps .* known while the program is traced"):
             jax.jit(lambda steps: Delay(steps).init(3))(2)

@@ -151,6 +151,7 @@ def trained(run, put=lambda x, spec: x):
     return [loss, *jax.tree.leaves(fit.network.connections())]
 
 
+@pytest.mark.promotes("Optax does")
 @pytest.mark.parametrize("kind", ["shard_map", "explicit", "automatic"])
 def test_a_step_of_training(kind):
     if kind == "shard_map":

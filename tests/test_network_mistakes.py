@@ -8,6 +8,8 @@ import pytest
 from networks import BATCH, FRAMES, INPUTS, INTO, SPIKE, STEPS, PlainSum, network, refuses_seven
 from surgrad.nn import LI, LIF, Conv, Delay, Dense, FirstSpike, Peak, Rate, Recurrent, Sequential, unroll
 
+pytestmark = pytest.mark.unchecked("wrong types on purpose")
+
 DENSE = Dense(INTO, np.zeros(4))
 
 

@@ -64,6 +64,7 @@ def test_gradients_of_what_a_function_closes_over_are_too(dtype):
 
 
 @in_half_precision
+@pytest.mark.promotes("cells of a user, who does not cast")
 def test_gradients_of_recurrent_weights_are_too(dtype):
     # An identity: the neuron's input does not come from its weight of zero, so that its gradient counts the steps.
     net = halved(dtype, Recurrent(Leak(0.0), jnp.zeros((1, 1))))
@@ -96,6 +97,7 @@ def test_a_leak_leaves_as_much_as_its_time_constant_says(tau, dtype):
 
 @in_half_precision
 @pytest.mark.parametrize("cell", [PlainSum(), LI(jnp.inf), Leak(1.0)], ids=["a cell", "an integrator", "a tree"])
+@pytest.mark.promotes("cells of a user, who does not cast")
 def test_sums_do_not_stop(cell, dtype):
     net = Sequential(cell)
     last, outputs = unroll(net, net.init((1,), dtype), jnp.ones((STEPS, 1), dtype), keep="last")

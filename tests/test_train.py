@@ -9,6 +9,8 @@ import surgrad
 from surgrad.nn import Sequential
 from surgrad.tasks import Dataset
 
+pytestmark = pytest.mark.promotes("Optax does")
+
 optax = pytest.importorskip("optax")
 train = pytest.importorskip("surgrad.train")
 

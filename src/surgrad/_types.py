@@ -6,6 +6,7 @@ spikes have the shape of the membrane that they were computed from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -25,6 +26,12 @@ class Quantity(Protocol):
 
 Input = Shaped[Array | np.ndarray, "*shape"] | np.generic | bool | float | Quantity
 """What a surrogate takes for a membrane: arrays and numbers, real; quantities without a unit."""
+
+Numbers = Shaped[Array | np.ndarray, "..."] | np.generic | bool | float
+"""What layers take: arrays of floating numbers, of events or of bytes; their own checks say which shapes fit."""
+
+Shape = int | Sequence[Any]
+"""Lengths of axes, which are symbolic in programs that are exported; one number is the length of one axis."""
 
 Spikes = Float[Array, "*shape"]
 Curve = Float[Array, "..."]

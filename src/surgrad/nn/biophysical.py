@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from surgrad._fields import parameter
-from surgrad._types import Membrane, Parameter, Spikes
+from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn.checks import check_above, returned
 from surgrad.nn.contract import Cell, flag, spike_function
 from surgrad.nn.dtypes import like, wide
@@ -82,7 +82,7 @@ class AdEx(Cell):
         super().__post_init__()
         check_above(self, "v_peak", "v_reset")
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> AdExState:
+    def init(self, shape: Shape, dtype: Any = None) -> AdExState:
         """The resting state of a shape, `(*batch, neurons)`: V = E_L, w = 0.
 
         Raises:
@@ -91,7 +91,7 @@ class AdEx(Cell):
         voltage = at_rest(self, shape, dtype, self.e_leak)
         return AdExState(voltage, jnp.zeros_like(voltage))
 
-    def __call__(self, state: AdExState, current: Current) -> tuple[AdExState, Spikes]:
+    def __call__(self, state: AdExState, current: Numbers) -> tuple[AdExState, Spikes]:
         """One step under a current, pA: the state after the reset, and the spikes.
 
         Raises:
@@ -162,7 +162,7 @@ class Izhikevich(Cell):
         super().__post_init__()
         check_above(self, "v_peak", "c")
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> IzhikevichState:
+    def init(self, shape: Shape, dtype: Any = None) -> IzhikevichState:
         """The resting state of a shape, `(*batch, neurons)`: the stable zero of 0.04 v² + (5 - b) v + 140, u = b v.
 
         Where there is none the neuron never rests, and starts from the minimum.
@@ -177,7 +177,7 @@ class Izhikevich(Cell):
         voltage = at_rest(self, shape, dtype, (b - 5 - root) / (2 * 0.04))
         return IzhikevichState(voltage, like(voltage, b) * voltage)
 
-    def __call__(self, state: IzhikevichState, current: Current) -> tuple[IzhikevichState, Spikes]:
+    def __call__(self, state: IzhikevichState, current: Numbers) -> tuple[IzhikevichState, Spikes]:
         """One step under a current, in mV/ms: the state after the reset, and the spikes. Raises as `AdEx` does."""
         x, current = current, admitted(self, state, IzhikevichState, current)
         v, u = state

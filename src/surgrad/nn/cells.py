@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from surgrad._fields import parameter
-from surgrad._types import Parameter, Spikes
+from surgrad._types import Numbers, Parameter, Shape, Spikes
 from surgrad.nn.checks import returned
 from surgrad.nn.contract import Cell
 from surgrad.nn.dtypes import like
@@ -43,7 +43,7 @@ class LI(Cell):
 
     tau: Parameter = parameter(10.0, above=0, finite=False, unit="steps")
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIState:
+    def init(self, shape: Shape, dtype: Any = None) -> LIState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage.
 
         Raises:
@@ -51,7 +51,7 @@ class LI(Cell):
         """
         return LIState(at_rest(self, shape, dtype))
 
-    def __call__(self, state: LIState, current: Current) -> tuple[LIState, Voltage]:
+    def __call__(self, state: LIState, current: Numbers) -> tuple[LIState, Voltage]:
         """One step: the new state, and its voltage.
 
         Raises:
@@ -89,7 +89,7 @@ class LIF(ThresholdCell):
 
     spiking = elementwise = linear_response = True
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> LIFState:
+    def init(self, shape: Shape, dtype: Any = None) -> LIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, ready to spike.
 
         Raises:
@@ -98,7 +98,7 @@ class LIF(ThresholdCell):
         voltage = at_rest(self, shape, dtype)
         return LIFState(voltage, self._ready(voltage))
 
-    def __call__(self, state: LIFState, current: Current) -> tuple[LIFState, Spikes]:
+    def __call__(self, state: LIFState, current: Numbers) -> tuple[LIFState, Spikes]:
         """One step: the state after the reset, and the spikes.
 
         Raises:
@@ -132,12 +132,12 @@ class CuBaLIF(ThresholdCell):
 
     tau_syn: Parameter = parameter(5.0, above=0, finite=False, unit="steps")
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> CuBaLIFState:
+    def init(self, shape: Shape, dtype: Any = None) -> CuBaLIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, no current. Raises as `LIF.init`."""
         voltage = at_rest(self, shape, dtype)
         return CuBaLIFState(voltage, jnp.zeros_like(voltage), self._ready(voltage))
 
-    def __call__(self, state: CuBaLIFState, current: Current) -> tuple[CuBaLIFState, Spikes]:
+    def __call__(self, state: CuBaLIFState, current: Numbers) -> tuple[CuBaLIFState, Spikes]:
         """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
         x, current = current, admitted(self, state, CuBaLIFState, current)
         current = decayed(state.current, self.tau_syn) + current
@@ -173,12 +173,12 @@ class ALIF(ThresholdCell):
     tau_adaptation: Parameter = parameter(100.0, above=0, finite=False, unit="steps")
     beta: Parameter = parameter(0.1)
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> ALIFState:
+    def init(self, shape: Shape, dtype: Any = None) -> ALIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, not adapted. Raises as `LIF.init`."""
         voltage = at_rest(self, shape, dtype)
         return ALIFState(voltage, jnp.zeros_like(voltage), self._ready(voltage))
 
-    def __call__(self, state: ALIFState, current: Current) -> tuple[ALIFState, Spikes]:
+    def __call__(self, state: ALIFState, current: Numbers) -> tuple[ALIFState, Spikes]:
         """One step: the state after the reset, and the spikes. Raises as `LIF` does."""
         x, current = current, admitted(self, state, ALIFState, current)
         threshold = like(current, self.threshold) + like(current, self.beta) * state.adaptation

@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree
+from surgrad._types import Shape
 from surgrad.nn.contract import described
 from surgrad.nn.dtypes import floating
 
 
-def sizes(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+def sizes(shape: Shape) -> tuple[Any, ...]:
     """A shape as a tuple: one number is the length of one axis, as in `jnp.zeros`."""
     return (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
 
@@ -77,7 +78,7 @@ def check_membranes(cell: Pytree, state: Any) -> None:
             raise ValueError(f"{name}: the voltage has shape {shape} and the {part} {jnp.shape(value)}; use init.")
 
 
-def check_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> None:
+def check_same(cell: Pytree, state: tuple[Any, ...], given: tuple[Any, ...]) -> None:
     """Refuse the input of a step that has another shape than the state.
 
     Raises:
@@ -94,7 +95,7 @@ def check_same(cell: Pytree, state: tuple[int, ...], given: tuple[int, ...]) -> 
     raise error
 
 
-def check_broadcast(cell: Pytree, shape: tuple[int, ...]) -> None:
+def check_broadcast(cell: Pytree, shape: tuple[Any, ...]) -> None:
     """Refuse a state that a parameter does not broadcast to.
 
     Raises:

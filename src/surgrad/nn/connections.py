@@ -8,10 +8,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Shaped
 
 from surgrad._fields import check_whole
 from surgrad._pytree import static
+from surgrad._types import Numbers
 from surgrad.nn.checks import real_array
 from surgrad.nn.contract import Connection, flag
 from surgrad.nn.dtypes import like, promoted, wide
@@ -38,8 +40,8 @@ class Dense(Connection):
 
     takes_time = weighted = True
 
-    weights: Float[Array, "inputs outputs"] = weight_array()
-    bias: Float[Array, " outputs"] = weight_array()
+    weights: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array()
+    bias: Shaped[Array | np.ndarray, " outputs"] = weight_array()
     event_driven: bool = flag()
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class Dense(Connection):
         """
         return cls(normal(cls, key, (inputs, outputs), gain), jnp.zeros(outputs), **options)
 
-    def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
+    def __call__(self, x: Numbers) -> Float[Array, "... outputs"]:
         """Weighted sums.
 
         Raises:
@@ -90,8 +92,8 @@ class Conv(Connection):
     takes_time = weighted = True
     whole_sequence = True  # XLA runs convolutions ten times slower inside of a loop on a CPU.
 
-    weights: Float[Array, "*space inputs outputs"] = weight_array()
-    bias: Float[Array, " outputs"] = weight_array()
+    weights: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array()
+    bias: Shaped[Array | np.ndarray, " outputs"] = weight_array()
     stride: int = static(default=1, kw_only=True, whole=1)
     padding: str = static(default="SAME", kw_only=True, choices=("SAME", "VALID"))
 
@@ -118,7 +120,7 @@ class Conv(Connection):
             raise ValueError(f"Conv: window must be (width,) or (height, width), got {window!r}.")
         return cls(normal(cls, key, (*window, inputs, outputs), gain), jnp.zeros(outputs), **options)
 
-    def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
+    def __call__(self, x: Numbers) -> Float[Array, "... outputs"]:
         """Convolutions, `(..., *space, outputs)`.
 
         Raises:
@@ -141,7 +143,7 @@ class Conv(Connection):
             )
             return y.reshape(*leading, *y.shape[1:-1], outputs)
 
-        weights = self.weights.astype(dtype)
+        weights = jnp.asarray(self.weights).astype(dtype)
         return with_bias(
             automatically_sharded(convolved, x.astype(dtype), weights, features=len(window) + 1), self.bias
         )
@@ -150,7 +152,7 @@ class Conv(Connection):
         """The same layer with other weights, and a bias of zero."""
         return self.replace(weights=weights, bias=jnp.zeros_like(self.bias))
 
-    def _check_fit(self, given: tuple[int, ...]) -> None:
+    def _check_fit(self, given: tuple[Any, ...]) -> None:
         *window, inputs, _ = self.weights.shape
         least = window if self.padding == "VALID" else [1] * len(window)
         space = given[-len(window) - 1 : -1]
@@ -182,7 +184,7 @@ class Pool(Connection):
         for length in self.window:
             check_whole("Pool", "window", length, 1)
 
-    def __call__(self, x: Float[Array, "... channels"]) -> Float[Array, "... channels"]:
+    def __call__(self, x: Numbers) -> Shaped[Array, "... channels"]:
         """Pooled windows, `(..., *space, channels)`.
 
         Raises:
@@ -217,7 +219,7 @@ class Flatten(Connection):
 
     axes: int = static(whole=1)
 
-    def __call__(self, x: Float[Array, ...]) -> Float[Array, ...]:
+    def __call__(self, x: Numbers) -> Float[Array, ...]:
         """The array with its last axes as one.
 
         Raises:
@@ -239,7 +241,7 @@ def normal(kind: type, key: Array, shape: tuple[int, ...], gain: float) -> Array
     return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 
 
-def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -> Float[Array, "... outputs"]:
+def product(x: Numbers, weights: Numbers, event_driven: bool) -> Float[Array, "... outputs"]:
     """The product x W, through the elements of x that are not zero if told so; events count as floating numbers."""
     x, weights = jnp.asarray(x), jnp.asarray(weights)
     dtype = promoted(x, weights)
@@ -251,7 +253,7 @@ def product(x: Float[Array, "... inputs"], weights: Array, event_driven: bool) -
     return automatically_sharded(event_product, x, weights)
 
 
-def with_bias(y: Float[Array, "... outputs"], bias: Array) -> Float[Array, "... outputs"]:
+def with_bias(y: Float[Array, "... outputs"], bias: Numbers) -> Float[Array, "... outputs"]:
     """The sum y + b in the type of y, whose gradient by b is summed in float32 at least."""
     of_sum = wide(y.dtype)
     return (y.astype(of_sum) + like(y.astype(of_sum), bias)).astype(y.dtype)

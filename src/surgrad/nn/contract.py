@@ -44,7 +44,7 @@ from jaxtyping import Array
 
 from surgrad._fields import check_fields, parameter
 from surgrad._pytree import Pytree, static
-from surgrad._types import PyTree
+from surgrad._types import PyTree, Shape
 from surgrad.nn.dtypes import wide
 from surgrad.nn.loops import steps, summed_wide
 
@@ -114,7 +114,7 @@ class Cell(Layer):
         if "__call__" in vars(cls):
             cls.__call__ = _with_two_arguments(vars(cls)["__call__"])  # type: ignore[method-assign]
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> PyTree:
+    def init(self, shape: Shape, dtype: Any = None) -> PyTree:
         """The state before the first step, for inputs of a shape, `(*batch, features)`, and a type.
 
         What is summed over time is float32 at least, whatever the type of the inputs.
@@ -165,7 +165,7 @@ def runs_over_time(layer: Any) -> bool:
     return not is_cell(layer) or "over_time" in vars(type(layer))
 
 
-def start(layer: Any, shape: tuple[int, ...], dtype: Any) -> PyTree:
+def start(layer: Any, shape: Shape, dtype: Any) -> PyTree:
     """The state of a layer before the first step, None for connections.
 
     A cell that is not ours may take the type as that of its state, so it gets a wide one.
@@ -175,19 +175,19 @@ def start(layer: Any, shape: tuple[int, ...], dtype: Any) -> PyTree:
     return layer.init(shape, dtype if isinstance(layer, Cell) else wide(dtype))
 
 
-def step(layer: Any, state: PyTree, x: Array) -> tuple[PyTree, Array]:
+def step(layer: Any, state: PyTree, x: Any) -> tuple[PyTree, Any]:
     """One time step of a layer."""
     return layer(state, x) if is_cell(layer) else (None, layer(x))
 
 
-def over_time(layer: Any, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
+def over_time(layer: Any, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
     """Many time steps of a layer, at once if its class promises that it can."""
     if not is_cell(layer):
         return None, _mapped(layer, inputs)
     return layer.over_time(state, inputs) if runs_over_time(layer) else steps(layer, state, inputs)
 
 
-def _mapped(connection: Any, inputs: Array) -> Array:
+def _mapped(connection: Any, inputs: Any) -> Any:
     """A connection at all time steps; one that does not promise to take time sees them one by one."""
     if promises(connection, "takes_time"):
         return connection(inputs)

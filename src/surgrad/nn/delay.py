@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,11 +12,12 @@ from jaxtyping import Array, Float
 
 from surgrad._fields import check_whole
 from surgrad._pytree import static
+from surgrad._types import Numbers, Shape
 from surgrad.nn.checks import check_same, check_state, real_array, sizes
 from surgrad.nn.contract import Cell
 from surgrad.nn.dtypes import floating
 
-Buffer = Float[Array, "steps *batch neurons"]
+Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 
 
 class Delay(Cell):
@@ -27,7 +29,7 @@ class Delay(Cell):
 
     relays = True
 
-    steps: int | tuple[int, ...] = static()
+    steps: int | np.integer | Sequence[int] | np.ndarray = static()
 
     def __post_init__(self) -> None:
         several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
@@ -42,7 +44,7 @@ class Delay(Cell):
     def _longest(self) -> int:
         return max(self.steps) if isinstance(self.steps, tuple) else self.steps
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Buffer:
+    def init(self, shape: Shape, dtype: Any = None) -> Buffer:
         """Zeros: the inputs of the last steps, the oldest first.
 
         Raises:
@@ -53,7 +55,7 @@ class Delay(Cell):
             raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {shape}.")
         return jnp.zeros((self._longest, *shape), floating(dtype))
 
-    def __call__(self, state: Buffer, x: Array) -> tuple[Buffer, Array]:
+    def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
         """One step: the inputs of the last steps, and the delayed input.
 
         Raises:
@@ -63,7 +65,7 @@ class Delay(Cell):
         state, outputs = self.over_time(state, jnp.asarray(x)[None])
         return state, outputs[0]
 
-    def over_time(self, state: Buffer, inputs: Array) -> tuple[Buffer, Array]:
+    def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
         """Many steps at once: the delayed inputs, `(time, *batch, neurons)`.
 
         Raises:

@@ -7,11 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from surgrad._fields import check_callable
 from surgrad._pytree import static
-from surgrad._types import PyTree
+from surgrad._types import PyTree, Shape
 from surgrad.nn.contract import Cell, Connection, is_cell, over_time, promises
 from surgrad.nn.dtypes import wide
 
@@ -25,7 +24,7 @@ class Function(Connection):
 
     function: Callable[..., Any] = static()
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Any) -> Any:
         """The function of x.
 
         Raises:
@@ -47,17 +46,17 @@ class ForeignCell(Cell):
 
     cell: Any = static()
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> PyTree:
+    def init(self, shape: Shape, dtype: Any = None) -> PyTree:
         return self.cell.init(shape, wide(dtype))
 
-    def __call__(self, state: PyTree, x: Array) -> tuple[PyTree, Array]:
+    def __call__(self, state: PyTree, x: Any) -> tuple[PyTree, Any]:
         return self.cell(state, x)
 
     @property
     def spiking(self) -> bool:
         return promises(self.cell, "spiking")
 
-    def over_time(self, state: PyTree, inputs: Array) -> tuple[PyTree, Array]:
+    def over_time(self, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
         return over_time(self.cell, state, inputs)
 
 

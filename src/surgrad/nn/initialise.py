@@ -15,7 +15,9 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from surgrad._types import Numbers
 from surgrad.nn.contract import denies, described, is_cell, promises
+from surgrad.nn.dtypes import like
 from surgrad.nn.recurrent import Recurrent
 from surgrad.nn.sequential import Sequential, flat
 from surgrad.nn.unroll import unroll
@@ -44,7 +46,7 @@ class _Target(NamedTuple):
 def fluctuation_driven(
     network: Sequential,
     key: Array,
-    inputs: Float[Array, "time *batch inputs"],
+    inputs: Numbers,
     *,
     xi: float = 1.0,
     mean: float = 0.0,
@@ -226,5 +228,6 @@ def _drawn(key: Array, part: Any, target: _Target, rate: Array, share: float) ->
     center = share * target.mean / (inputs * rate * target.area)
     variance = share * target.deviation**2 / (inputs * rate * target.energy) - center**2
     deviation = jnp.sqrt(jnp.maximum(variance, 0))
-    weights = center + deviation * jax.random.normal(key, part.weights.shape)
+    drawn = jax.random.normal(key, part.weights.shape)
+    weights = like(drawn, center) + like(drawn, deviation) * drawn
     return part.with_weights(weights)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from surgrad._fields import parameter
 from surgrad._pytree import Pytree, static
-from surgrad._types import Membrane, Parameter, Spikes
+from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered
 from surgrad.nn.contract import Cell, flag, spike_function
 from surgrad.nn.dtypes import like, wide
@@ -20,8 +20,6 @@ from surgrad.nn.dtypes import like, wide
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]
 Waiting = Int[Array, "*shape"]
-Threshold = Float[Array, "..."]
-"""One for all neurons, or one a neuron, and a sample of the batch where it adapts."""
 
 SHORTEST = 1e-3
 """Steps: a time constant so short that nothing is left after one, e^(-1000), in float64 either."""
@@ -48,7 +46,7 @@ class ThresholdCell(Cell):
         """No steps of waiting; nothing at all where there is no refractory period."""
         return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
 
-    def _integrate(self, state: Any, current: Current, threshold: Threshold) -> tuple[Voltage, Waiting | None, Spikes]:
+    def _integrate(self, state: Any, current: Current, threshold: Numbers) -> tuple[Voltage, Waiting | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
         self._check_waiting(state.waiting)
         voltage = decayed(state.voltage, self.tau) + current
@@ -62,7 +60,7 @@ class ThresholdCell(Cell):
         waiting = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.waiting - 1, 0))
         return self._fall(voltage, spikes), waiting, spikes
 
-    def _fire(self, voltage: Voltage, threshold: Threshold) -> Spikes:
+    def _fire(self, voltage: Voltage, threshold: Numbers) -> Spikes:
         return fire(self.spike, (voltage - threshold) / like(voltage, self.threshold))
 
     def _fall(self, voltage: Voltage, spikes: Spikes) -> Voltage:
@@ -90,7 +88,7 @@ def jumps(cell: Any, spikes: Spikes) -> Spikes:
     return jax.lax.stop_gradient(spikes) if cell.reset_detached else spikes
 
 
-def at_rest(cell: Pytree, shape: tuple[int, ...], dtype: Any, value: Parameter = 0.0) -> Voltage:
+def at_rest(cell: Pytree, shape: Shape, dtype: Any, value: Parameter = 0.0) -> Voltage:
     """A voltage of a shape, `(*batch, neurons)`, in the wide type for inputs of a type.
 
     Raises:

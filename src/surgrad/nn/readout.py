@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from surgrad._types import Numbers, Shape
 from surgrad.nn.checks import check_state, entered
 from surgrad.nn.contract import Cell
 from surgrad.nn.dtypes import wide
 
-Moment = Float[Array, "*batch neurons"]
+Moment = Float[Array, "*shape"]
 
 
 class Running(NamedTuple):
@@ -30,11 +31,11 @@ class Rate(Cell):
     spiking = False
     elementwise = True
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Running:
+    def init(self, shape: Shape, dtype: Any = None) -> Running:
         """No steps."""
         return Running(jnp.zeros(shape, wide(dtype)), jnp.zeros((), int))
 
-    def __call__(self, state: Running, x: Moment) -> tuple[Running, Moment]:
+    def __call__(self, state: Running, x: Numbers) -> tuple[Running, Moment]:
         """One step: sum and number of steps, and the mean.
 
         Raises:
@@ -59,11 +60,11 @@ class Peak(Cell):
     spiking = False
     elementwise = True
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Highest:
+    def init(self, shape: Shape, dtype: Any = None) -> Highest:
         """No input yet. Zeros stand for it, as minus infinity would look like an error to `jax.debug_infs`."""
         return Highest(jnp.zeros(shape, wide(dtype)), jnp.zeros((), bool))
 
-    def __call__(self, state: Highest, x: Moment) -> tuple[Highest, Moment]:
+    def __call__(self, state: Highest, x: Numbers) -> tuple[Highest, Moment]:
         """One step: the state, and the largest input so far. NaN stays.
 
         Raises:
@@ -84,14 +85,14 @@ class Last(Cell):
     spiking = False
     elementwise = relays = True
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> None:
+    def init(self, shape: Shape, dtype: Any = None) -> None:
         """Nothing."""
 
-    def __call__(self, state: None, x: Moment) -> tuple[None, Moment]:
+    def __call__(self, state: None, x: Numbers) -> tuple[None, Numbers]:
         """One step: the input."""
         return None, x
 
-    def over_time(self, state: None, inputs: Array) -> tuple[None, Array]:
+    def over_time(self, state: None, inputs: Numbers) -> tuple[None, Numbers]:
         """Many steps: the inputs."""
         return None, inputs
 
@@ -113,11 +114,11 @@ class FirstSpike(Cell):
     spiking = False
     elementwise = True
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> Wait:
+    def init(self, shape: Shape, dtype: Any = None) -> Wait:
         """No steps, and no spikes."""
         return Wait(jnp.zeros(shape, wide(dtype)), jnp.ones(shape, wide(dtype)))
 
-    def __call__(self, state: Wait, spikes: Moment) -> tuple[Wait, Moment]:
+    def __call__(self, state: Wait, spikes: Numbers) -> tuple[Wait, Moment]:
         """One step: the steps waited and who still waits, and the steps waited.
 
         Raises:

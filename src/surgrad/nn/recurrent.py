@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
-from surgrad._types import PyTree
+from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn.checks import check_same, check_state, real_array, sizes
 from surgrad.nn.connections import normal, product, weight_array
 from surgrad.nn.contract import Cell, check_alike, flag, is_cell, promises, start
@@ -38,7 +39,7 @@ class Recurrent(Cell):
     feeds_back = weighted = True
 
     cell: Any = dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
-    weights: Float[Array, "neurons neurons"] = weight_array()
+    weights: Shaped[Array | np.ndarray, "neurons neurons"] = weight_array()
     event_driven: bool = flag()
 
     @property
@@ -68,7 +69,7 @@ class Recurrent(Cell):
         """
         return cls(cell, normal(cls, key, (neurons, neurons), gain), **options)
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> RecurrentState:
+    def init(self, shape: Shape, dtype: Any = None) -> RecurrentState:
         """The resting state of the cell, and no spikes.
 
         Raises:
@@ -83,7 +84,7 @@ class Recurrent(Cell):
         self._check_outputs(outputs.shape, shape)
         return RecurrentState(state, jnp.zeros_like(outputs))
 
-    def __call__(self, state: RecurrentState, current: Array) -> tuple[RecurrentState, Array]:
+    def __call__(self, state: RecurrentState, current: Numbers) -> tuple[RecurrentState, Array]:
         """One step: the state, and the outputs of the cell.
 
         Raises:
@@ -101,18 +102,18 @@ class Recurrent(Cell):
         self._check_outputs(jnp.shape(outputs), shape)
         return RecurrentState(cell, outputs.astype(dtype)), outputs
 
-    def _check_outputs(self, given: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    def _check_outputs(self, given: tuple[Any, ...], shape: tuple[Any, ...]) -> None:
         if given != shape:
             raise ValueError(
                 f"Recurrent: the cell must put out the shape {shape} that it takes in, since its outputs come back to "
                 f"it, got {given}."
             )
 
-    def connections(self) -> Array:
+    def connections(self) -> Any:
         """The weights: what is learned where the cell stays as it is."""
         return self.weights
 
-    def with_connections(self, weights: Array) -> Recurrent:
+    def with_connections(self, weights: Any) -> Recurrent:
         """The same cell with other weights.
 
         Raises:
@@ -125,8 +126,9 @@ class Recurrent(Cell):
         """The same cell with other weights."""
         return self.replace(weights=weights)
 
-    def over_time(self, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
+    def over_time(self, state: RecurrentState, currents: Numbers) -> tuple[RecurrentState, Array]:
         """Many steps; the gradient of the weights is one product for all of them."""
+        currents = jnp.asarray(currents)
         if not jnp.issubdtype(currents.dtype, jnp.inexact):  # the rule below differentiates by the currents
             currents = currents.astype(self.weights.dtype)
         # The rule below puts the outputs of the state before those of the steps: they must be of one type over a mesh.

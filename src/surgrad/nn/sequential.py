@@ -8,9 +8,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
 
-from surgrad._types import PyTree
+from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn.checks import sizes
 from surgrad.nn.contract import Cell, connections, described, over_time, promises, start, step, with_connections
 from surgrad.nn.dtypes import floating, promoted
@@ -64,7 +63,7 @@ class Sequential(Cell):
     def __getitem__(self, index: int | slice) -> Any:
         return Sequential(*self.parts[index]) if isinstance(index, slice) else self.parts[index]
 
-    def init(self, shape: tuple[int, ...], dtype: Any = None) -> tuple[PyTree, ...]:
+    def init(self, shape: Shape, dtype: Any = None) -> tuple[PyTree, ...]:
         """The resting states of all parts, None for connections, from the shape of a step's input, `(*batch, inputs)`.
 
         Parameters:
@@ -83,7 +82,7 @@ class Sequential(Cell):
             states.append(state)
         return tuple(states)
 
-    def __call__(self, state: tuple[PyTree, ...], x: Array) -> tuple[tuple[PyTree, ...], Array]:
+    def __call__(self, state: tuple[PyTree, ...], x: Numbers) -> tuple[tuple[PyTree, ...], Any]:
         """One step of all parts: their states, and the output of the last.
 
         Raises:
@@ -92,12 +91,12 @@ class Sequential(Cell):
         states, outputs = self._through(step, state, x)
         return states, outputs[-1] if outputs else x
 
-    def over_time(self, state: tuple[PyTree, ...], inputs: Array) -> tuple[tuple[PyTree, ...], Array]:
+    def over_time(self, state: tuple[PyTree, ...], inputs: Numbers) -> tuple[tuple[PyTree, ...], Any]:
         """Many steps, layer by layer; time leads."""
         states, outputs = self._through(over_time, state, inputs)
         return states, outputs[-1] if outputs else inputs
 
-    def outputs(self, inputs: Array, state: tuple[PyTree, ...] | None = None) -> tuple[Array, ...]:
+    def outputs(self, inputs: Numbers, state: tuple[PyTree, ...] | None = None) -> tuple[Any, ...]:
         """What every part puts out over time, `(time, *batch, ...)` each, layer by layer.
 
         Parameters:
@@ -144,8 +143,8 @@ class Sequential(Cell):
         return self.replace(parts=tuple(parts))
 
     def _through(
-        self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Array
-    ) -> tuple[Any, tuple[Array, ...]]:
+        self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
         if not isinstance(state, tuple) or len(state) != len(self.parts):
             raise ValueError(
                 f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "

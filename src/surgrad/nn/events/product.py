@@ -20,6 +20,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from surgrad._types import Numbers
 from surgrad.nn.dtypes import promoted
 from surgrad.nn.events.lowering import dense, native
 from surgrad.nn.events.native import require
@@ -29,9 +30,7 @@ FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
 """The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""
 
 
-def event_product(
-    events: Float[Array, "*rows inputs"], weights: Float[Array, "inputs outputs"]
-) -> Float[Array, "*rows outputs"]:
+def event_product(events: Numbers, weights: Numbers) -> Float[Array, "*rows outputs"]:
     """The matrix product `events @ weights`, in a time proportional to the non-zeros of the events.
 
     The derivatives do as little: by the events through the non-zeros of the cotangent, by the weights through those of
