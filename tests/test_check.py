@@ -12,8 +12,9 @@ import pytest
 import surgrad
 from broken_surrogates import BROKEN, DeadSlope, Line, MexicanHat, QuantizedCurve, RampForTriangle, TwoSidedLogistic
 from marks import parameters
-from surgrad._check import Report, Verdict, check
+from surgrad import check
 from surgrad._laws import LAWS
+from surgrad._report import Report, Verdict
 
 pytestmark = pytest.mark.versions
 

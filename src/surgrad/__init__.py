@@ -2,11 +2,12 @@
 
 import importlib as _importlib
 
-from surgrad._check import Report, check
+from surgrad._check import check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
+from surgrad._report import Report
 from surgrad._surrogate import Surrogate, catalogue, functional, parameter
 from surgrad._surrogates.adaptive import Dspike, dspike
 from surgrad._surrogates.bump import (

@@ -1,163 +1,82 @@
-"""`check`: the laws of surrogates, tested on one object, and the report of it."""
+"""`check`: the laws of surrogates and of layers, tested on one object."""
 
 from __future__ import annotations
 
-import difflib
-import textwrap
-from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import jax
+import jax.numpy as jnp
 
-from surgrad._laws import LAWS, Law, NotApplicableError, Probe, brief
+from surgrad._laws import LAWS, Probe
+from surgrad._laws.table import Table
+from surgrad._report import Report, require, verdicts
 from surgrad._surrogate import Surrogate
 
-Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
-_WIDTH = 100
+_HOW = "give inputs over time, (time, *batch, features), as in check(layer, jnp.ones((20, 2, 8)))"
 
 
-class Verdict(NamedTuple):
-    """What `check` found about one law.
+def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None) -> Report:
+    """A report on whether a surrogate, or a layer, keeps the laws that it should keep.
 
-    The outcome is `"ok"`, `"failed"`, `"waived"` (fails, as the class says it does), `"unneeded"` (waived, but it
-    holds), `"advice"` (does not hold, and does no harm: it is about readers, not about numbers) or `"skipped"` (has
-    nothing to say of this surrogate). The detail has the number and the x where a law fails, the reason where it is
-    waived or skipped, what could be better where it is advice, and what the law says where it holds.
-    """
+    A surrogate is tested on points of |x| <= 10⁴, dense around the threshold. A layer, a cell or a connection, of this
+    library or not (see `surgrad.nn.contract`), is run over the inputs, and over others like them: in chunks, in
+    segments, under transformations of JAX, over devices, in half precision; and what its class promises is tested.
 
-    law: str
-    outcome: Outcome
-    detail: str
+    A class lists the laws that it breaks on purpose in `waivers`, a class attribute, `{law: reason}`; such a law is
+    reported as `"waived"`, and as `"unneeded"` if it holds. That a docstring names the
+    hyperparameters of a surrogate, and that a layer inherits promises, which do not count, is advice.
 
-
-class Report:
-    """The verdicts of `check`, one a law; true if no law failed, printed as a table."""
-
-    def __init__(self, subject: str, verdicts: Iterable[Verdict]) -> None:
-        self.subject = subject
-        self.verdicts = tuple(verdicts)
-
-    @property
-    def ok(self) -> bool:
-        """Whether no law failed. Advice, and waivers that are not needed, do no harm here."""
-        return not self.failed
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """The names of the laws that failed."""
-        return self._laws("failed")
-
-    @property
-    def advice(self) -> tuple[str, ...]:
-        """The names of the laws that do not hold and only advise."""
-        return self._laws("advice")
-
-    @property
-    def unneeded(self) -> tuple[str, ...]:
-        """The names of the laws that are waived and hold."""
-        return self._laws("unneeded")
-
-    def _laws(self, outcome: Outcome) -> tuple[str, ...]:
-        return tuple(v.law for v in self.verdicts if v.outcome == outcome)
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-    def __getitem__(self, law: str) -> Verdict:
-        """The verdict on one law, by its name."""
-        for verdict in self.verdicts:
-            if verdict.law == law:
-                return verdict
-        raise KeyError(f"no verdict on {law!r}; there are {', '.join(v.law for v in self.verdicts)}.")
-
-    def __repr__(self) -> str:
-        return f"<Report on {self.subject}: {self._summary()}>"
-
-    def __str__(self) -> str:
-        law_width = max((len(v.law) for v in self.verdicts), default=0)
-        rows = [f"{_mark(v.outcome):<8}  {v.law:<{law_width}}  " for v in self.verdicts]
-        lines = [*textwrap.wrap(f"{self.subject}: {self._summary()}", _WIDTH, subsequent_indent="  ")]
-        for head, verdict in zip(rows, self.verdicts, strict=True):
-            lines += textwrap.wrap(
-                verdict.detail, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
-            )
-        return "\n".join(lines)
-
-    def _summary(self) -> str:
-        counts = {o: len(self._laws(o)) for o in get_args(Outcome)}
-        return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-
-    def raise_if_failed(self) -> None:
-        """Nothing if no law failed.
-
-        Raises:
-            AssertionError: a law failed; the message is the whole report.
-        """
-        if not self.ok:
-            raise AssertionError(str(self))
-
-
-def _mark(outcome: Outcome) -> str:
-    """Failures are what the eye looks for."""
-    return outcome.upper() if outcome == "failed" else outcome
-
-
-def check(surrogate: Surrogate, *, laws: Iterable[str] | None = None) -> Report:
-    """A report on whether a surrogate keeps the laws that a surrogate gradient should keep.
-
-    Each law is tested on points of |x| <= 10⁴, dense around the threshold. A class lists the laws that it breaks on
-    purpose in `waivers`, with the reason; such a law is reported as `"waived"`, and as `"unneeded"` if it holds. That
-    there is a docstring that names the hyperparameters is advice: without one a surrogate is as right as before.
+        >>> import jax.numpy as jnp, surgrad
+        >>> surgrad.check(surgrad.Sigmoid(4.0)).ok
+        True
+        >>> surgrad.check(surgrad.nn.LIF(surgrad.Sigmoid()), jnp.ones((20, 2, 8)), laws=["elementwise"]).ok
+        True
 
     Parameters:
-        surrogate: the object, a built-in one or of a class of yours.
-        laws: names of the laws to test; all by default.
+        subject: the object, a built-in one or of a class of yours.
+        inputs: of a layer, `(time, batch, ...)` or `(time, features)`, at least 4 steps: numbers under which it does
+            what it is for, so that neurons spike. Other values of that size are drawn from them.
+        laws: names of the laws to test; all by default, but for those of promises that the class does not make.
 
     Raises:
-        TypeError: not a surrogate object.
-        ValueError: there is no such law, in `laws` or in the waivers of the class.
+        TypeError: neither a surrogate nor a layer; a layer without inputs, or a surrogate with some.
+        ValueError: there is no such law, in `laws` or in the waivers of the class; the inputs are too short, or zero.
     """
-    if not isinstance(surrogate, Surrogate):
-        raise TypeError(_not_a_surrogate(surrogate))
-    for name in surrogate.waivers:
-        _require(name, f"{type(surrogate).__name__}.waivers")
-    names = list(LAWS) if laws is None else list(dict.fromkeys(laws))
-    for name in names:
-        _require(name, "check")
-    probe = Probe(surrogate)
-    # NaN is looked for here, and reported with its place; debugging aids would stop at the first.
-    with jax.debug_nans(False), jax.debug_infs(False):
-        verdicts = [_verdict(LAWS[n], probe) for n in LAWS if n in names]
-    return Report(repr(surrogate), verdicts)
+    if isinstance(subject, Surrogate):
+        if inputs is not None:
+            raise TypeError("check: a surrogate is tested on points of its own; inputs are for layers.")
+        return _report(repr(subject), subject, LAWS, laws, Probe(subject), list(LAWS))
+    if isinstance(subject, type) or not callable(subject):
+        raise TypeError(_neither(subject))
+    if inputs is None:
+        raise TypeError(_without_inputs(subject))
+    # Networks are imported where they are needed, since `import surgrad` should cost what surrogates cost.
+    from surgrad.nn.laws import LAYER_LAWS, LayerProbe, concerning
+
+    title = f"{getattr(subject, '__name__', type(subject).__name__)} on inputs of shape {jnp.shape(inputs)}"
+    return _report(title, subject, LAYER_LAWS, laws, LayerProbe(subject, inputs), concerning(subject))
 
 
-def _verdict(law: Law, probe: Probe) -> Verdict:
-    """The outcome of one law; an exception is a failure, or what a law that advises has found."""
-    try:
-        broken = law.broken(probe)
-    except NotApplicableError as reason:
-        return Verdict(law.name, "skipped", str(reason))
-    except Exception as error:
-        broken = brief(error)
-    waiver = probe.surrogate.waivers.get(law.name)
-    if waiver is None:
-        if broken is None:
-            return Verdict(law.name, "ok", law.says)
-        return Verdict(law.name, "advice" if law.advice else "failed", broken)
-    if broken is None:
-        return Verdict(law.name, "unneeded", f"holds for these hyperparameters, though the class waives it: {waiver}")
-    return Verdict(law.name, "waived", f"{waiver} ({broken})")
+def _report(
+    title: str, subject: Any, table: Table, laws: Iterable[str] | None, probe: Any, default: Iterable[str]
+) -> Report:
+    """The report of the laws of a table that are asked for."""
+    waivers: Mapping[str, str] = getattr(type(subject), "waivers", {})
+    require(waivers, table, f"{type(subject).__name__}.waivers")
+    names = list(default if laws is None else laws)
+    require(names, table, "check")
+    return Report(title, verdicts(table, names, probe, waivers))
 
 
-def _not_a_surrogate(given: object) -> str:
-    if isinstance(given, type) and issubclass(given, Surrogate):
-        return f"check takes a surrogate object, got the class {given.__name__}; make one: {given.__name__}(...)."
-    hint = "; from_grad and from_fun make one out of a function" if callable(given) else ""
-    return f"check takes a Surrogate object, got {type(given).__name__}{hint}."
+def _neither(given: object) -> str:
+    if isinstance(given, type):
+        kind = "surrogate" if issubclass(given, Surrogate) else "surrogate or a layer, an"
+        return f"check takes a {kind} object, got the class {given.__name__}; make one: {given.__name__}(...)."
+    return f"check takes a Surrogate object, or a layer and inputs for it, got {type(given).__name__}."
 
 
-def _require(name: str, where: str) -> None:
-    if name in LAWS:
-        return
-    near = difflib.get_close_matches(str(name), LAWS, n=3, cutoff=0.4) or list(LAWS)
-    raise ValueError(f"{where}: there is no law {name!r}; the nearest are {', '.join(near)}.")
+def _without_inputs(given: object) -> str:
+    if callable(getattr(type(given), "init", None)) or not hasattr(given, "__name__"):
+        return f"check: {type(given).__name__} is a layer; {_HOW}."
+    hint = f"from_grad and from_fun make one out of a function; to check it as a connection {_HOW}"
+    return f"check takes a Surrogate object, got {type(given).__name__}; {hint}."

@@ -1,7 +1,7 @@
 """The laws of surrogates, a family a file; the order of the imports is that of reports."""
 
 from surgrad._laws import mathematics, usage
-from surgrad._laws.probe import NotApplicableError, Probe
-from surgrad._laws.table import LAWS, Law, brief
+from surgrad._laws.probe import Probe
+from surgrad._laws.table import LAWS
 
-__all__ = ["LAWS", "Law", "NotApplicableError", "Probe", "brief", "mathematics", "usage"]
+__all__ = ["LAWS", "Probe", "mathematics", "usage"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, NotApplicableError, Probe
-from surgrad._laws.table import ABSOLUTE, RELATIVE, brief, excess, largest, law, nearest, worst
+from surgrad._laws.probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, Probe
+from surgrad._laws.table import ABSOLUTE, RELATIVE, NotApplicableError, brief, excess, largest, law, nearest, worst
 
 _TINY = float(np.finfo(np.float32).tiny)
 _EDGES = (-np.inf, -_TINY, -0.0, _TINY, np.inf)

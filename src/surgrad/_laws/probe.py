@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._laws.table import NotApplicableError
 from surgrad._surrogate import Surrogate
 
 CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
@@ -35,10 +36,6 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 
 GRID, ROUND = _grid()
 THRESHOLD = int(np.searchsorted(GRID, 0.0))
-
-
-class NotApplicableError(Exception):
-    """A law has nothing to say of a surrogate; the message says why."""
 
 
 class Probe:

@@ -1,4 +1,4 @@
-"""The table of laws, and how numbers are compared in all of them.
+"""Tables of laws, and how numbers are compared in those of surrogates.
 
 Values are compared to a few units of rounding in float32, the precision of most networks, though many are computed
 in float64: a class may compute in float32 whatever it is given.
@@ -7,42 +7,52 @@ in float64: a class may compute in float32 whatever it is given.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-
-from surgrad._laws.probe import Probe
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-5
 """About 8 and 80 units of rounding in float32: of the largest number that takes part, and of each number."""
 
 
-class Law(NamedTuple):
-    """A property of surrogates: its name, what it says in one line, and how it is tested.
+class NotApplicableError(Exception):
+    """A law has nothing to say of an object; the message says why."""
 
-    `broken` returns how the law is broken, with the number and the x, or None where it holds. It raises
-    `NotApplicableError` where the law has nothing to say; any other exception is a failure. A law that is `advice` says
-    what helps readers; a surrogate that breaks it is as right as before, and does not fail.
+
+class Law(NamedTuple):
+    """A property of surrogates, or of layers: its name, what it says in one line, and how it is tested.
+
+    `broken` takes a probe, which holds the object, and returns how the law is broken, with the numbers and the place,
+    or None where it holds. It raises `NotApplicableError` where the law has nothing to say; any other exception is a
+    failure. A law that is `advice` says what helps readers, or speed; what breaks it is as right as before, and does
+    not fail.
     """
 
     name: str
     says: str
-    broken: Callable[[Probe], str | None]
+    broken: Callable[[Any], str | None]
     advice: bool = False
 
 
-LAWS: dict[str, Law] = {}
-"""All laws by name, in the order of reports."""
+Broken = TypeVar("Broken", bound=Callable[[Any], str | None])
 
 
-def law(says: str, *, advice: bool = False) -> Callable[[Callable[[Probe], str | None]], Callable[[Probe], str | None]]:
-    """Enter a function in the table of laws under its own name."""
+class Table(dict[str, Law]):
+    """Laws by name, in the order of reports."""
 
-    def enter(broken: Callable[[Probe], str | None]) -> Callable[[Probe], str | None]:
-        LAWS[broken.__name__] = Law(broken.__name__, says, broken, advice)
-        return broken
+    def law(self, says: str, *, advice: bool = False) -> Callable[[Broken], Broken]:
+        """Enter a function in the table under its own name."""
 
-    return enter
+        def enter(broken: Broken) -> Broken:
+            self[broken.__name__] = Law(broken.__name__, says, broken, advice)
+            return broken
+
+        return enter
+
+
+LAWS = Table()
+"""The laws of surrogates."""
+law = LAWS.law
 
 
 def brief(error: Exception) -> str:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._from_function import FromFun, FromGrad
-from surgrad._laws.probe import GRID, SPIKE, NotApplicableError, Probe
-from surgrad._laws.table import brief, excess, law, worst
+from surgrad._laws.probe import GRID, SPIKE, Probe
+from surgrad._laws.table import NotApplicableError, brief, excess, law, worst
 from surgrad._pytree import constructor_parameters
 from surgrad._surrogate import Surrogate
 

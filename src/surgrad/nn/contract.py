@@ -27,7 +27,7 @@ Promises of both:
 - `whole_sequence`: is slow inside of a loop on a CPU, and wants all time steps at once. It changes no result.
 - `weighted`: the last axis of `weights` is that of the outputs, and `with_weights(weights)` returns a copy with others.
 
-`surgrad.check(layer)` tests all of this on a layer.
+`surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Layer(Pytree):
 
     trainable: ClassVar[tuple[str, ...]] = ()
     """Fields that `partition` trains by default."""
+    waivers: ClassVar[dict[str, str]] = {}
+    """Laws of `check` that the layer breaks on purpose, with the reason."""
 
     def __post_init__(self) -> None:
         check_fields(self)

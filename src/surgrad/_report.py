@@ -1,0 +1,144 @@
+"""Reports of `check`: the verdicts on one object, of all laws of a table, and how they are printed."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+
+from surgrad._laws.table import Law, NotApplicableError, Table, brief
+
+Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
+_WIDTH = 100
+
+
+class Verdict(NamedTuple):
+    """What `check` found about one law.
+
+    The outcome is `"ok"`, `"failed"`, `"waived"` (fails, as the class says it does), `"unneeded"` (waived, but it
+    holds), `"advice"` (does not hold, and does no harm: it is about readers or speed, not about numbers) or `"skipped"`
+    (has nothing to say of this object). The detail has the numbers and the place where a law fails, the reason where
+    it is waived or skipped, what could be better where it is advice, and what the law says where it holds.
+    """
+
+    law: str
+    outcome: Outcome
+    detail: str
+
+
+class Report:
+    """The verdicts of `check`, one a law; true if no law failed, printed as a table."""
+
+    def __init__(self, subject: str, verdicts: Iterable[Verdict]) -> None:
+        self.subject = subject
+        self.verdicts = tuple(verdicts)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no law failed. Advice, and waivers that are not needed do no harm here."""
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of the laws that failed."""
+        return self._laws("failed")
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The names of the laws that do not hold and only advise."""
+        return self._laws("advice")
+
+    @property
+    def unneeded(self) -> tuple[str, ...]:
+        """The names of the laws that are waived and hold."""
+        return self._laws("unneeded")
+
+    def _laws(self, outcome: Outcome) -> tuple[str, ...]:
+        return tuple(v.law for v in self.verdicts if v.outcome == outcome)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __getitem__(self, law: str) -> Verdict:
+        """The verdict on one law, by its name."""
+        for verdict in self.verdicts:
+            if verdict.law == law:
+                return verdict
+        raise KeyError(f"no verdict on {law!r}; there are {', '.join(v.law for v in self.verdicts)}.")
+
+    def __repr__(self) -> str:
+        return f"<Report on {self.subject}: {self._summary()}>"
+
+    def __str__(self) -> str:
+        law_width = max((len(v.law) for v in self.verdicts), default=0)
+        rows = [f"{_mark(v.outcome):<8}  {v.law:<{law_width}}  " for v in self.verdicts]
+        lines = [*textwrap.wrap(f"{self.subject}: {self._summary()}", _WIDTH, subsequent_indent="  ")]
+        for head, verdict in zip(rows, self.verdicts, strict=True):
+            lines += textwrap.wrap(
+                verdict.detail, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+            )
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        counts = {o: len(self._laws(o)) for o in get_args(Outcome)}
+        return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+
+    def raise_if_failed(self) -> None:
+        """Nothing if no law failed.
+
+        Raises:
+            AssertionError: a law failed; the message is the whole report.
+        """
+        if not self.ok:
+            raise AssertionError(str(self))
+
+
+def _mark(outcome: Outcome) -> str:
+    """Failures are what the eye looks for."""
+    return outcome.upper() if outcome == "failed" else outcome
+
+
+def require(names: Iterable[str], table: Table, where: str) -> None:
+    """Refuse names that are not those of laws.
+
+    Raises:
+        ValueError: there is no such law.
+    """
+    for name in names:
+        if name not in table:
+            near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4) or list(table)
+            raise ValueError(f"{where}: there is no law {name!r}; the nearest are {', '.join(near)}.")
+
+
+def verdicts(table: Table, names: Iterable[str], probe: Any, waivers: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts of the laws that are named, in the order of the table."""
+    names = set(names)
+    # NaN is looked for by the laws, and reported with its place; debugging aids would stop at the first. What is
+    # promoted is for one law alone.
+    with (
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        return [_verdict(law, probe, waivers.get(law.name)) for law in table.values() if law.name in names]
+
+
+def _verdict(law: Law, probe: Any, waiver: str | None) -> Verdict:
+    """The outcome of one law; an exception is a failure, or what a law that advises has found."""
+    try:
+        broken = law.broken(probe)
+    except NotApplicableError as reason:
+        return Verdict(law.name, "skipped", str(reason))
+    except Exception as error:
+        broken = brief(error)
+    if waiver is None:
+        if broken is None:
+            return Verdict(law.name, "ok", law.says)
+        return Verdict(law.name, "advice" if law.advice else "failed", broken)
+    if broken is None:
+        return Verdict(law.name, "unneeded", f"holds for these hyperparameters, though the class waives it: {waiver}")
+    return Verdict(law.name, "waived", f"{waiver} ({broken})")

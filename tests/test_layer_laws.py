@@ -1,0 +1,247 @@
+"""`check` of layers: those built in keep all laws, broken ones are caught, reports say what to do."""
+
+import dataclasses
+import inspect
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from broken_layers import BROKEN
+from surgrad import check, nn
+from surgrad.nn import contract
+from surgrad.nn.laws import LAYER_LAWS
+from surgrad.nn.laws.promised import PROMISES
+
+TIME, BATCH, NEURONS = 10, 2, 4
+KEY = jax.random.split(jax.random.key(0), 8)
+SPIKE = surgrad.Arctan(2.0)
+
+
+def inputs(size, *shape):
+    """Numbers from 0 to a size, over time, for a batch."""
+    return np.random.default_rng(0).uniform(0, size, (TIME, BATCH, *(shape or (NEURONS,)))).astype(np.float32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Quadratic:  # as in the README
+    spike: surgrad.Surrogate
+    tau: float = 10.0
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape, dtype)
+
+    def __call__(self, v, current):
+        v = v + (v**2 - v + current) / self.tau
+        spikes = self.spike(v - 2.0)
+        return v - spikes * v, spikes
+
+
+class PlainSum:
+    """A cell that is no pytree."""
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape, dtype)
+
+    def __call__(self, total, x):
+        return total + x, total + x
+
+
+DENSE = nn.Dense.random(KEY[0], NEURONS, 3, 2.0)
+SPIKES = (inputs(1.0) < 0.3).astype(np.float32)
+# One row a class: a layer, and inputs under which it does what it is for.
+ROWS = {
+    "LI": (nn.LI(5.0), inputs(1.0)),
+    "LIF": (nn.LIF(SPIKE, 5.0), inputs(1.0)),
+    "CuBaLIF": (nn.CuBaLIF(SPIKE, 5.0, tau_syn=2.0), inputs(0.5)),
+    "ALIF": (nn.ALIF(SPIKE, 5.0, beta=0.2), inputs(1.0)),
+    "AdEx": (nn.AdEx(SPIKE, dt=0.5), inputs(5000.0)),
+    "Izhikevich": (nn.Izhikevich(SPIKE), inputs(100.0)),
+    "Dense": (DENSE, inputs(1.0)),
+    "Conv": (nn.Conv.random(KEY[1], (3,), 2, 3), inputs(1.0, 5, 2)),
+    "Pool": (nn.Pool((2,)), inputs(1.0, 5, 2)),
+    "Flatten": (nn.Flatten(2), inputs(1.0, 3, 2)),
+    "Function": (nn.Function(jnp.tanh), inputs(1.0)),
+    "Delay": (nn.Delay((0, 1, 2, 5)), inputs(1.0)),
+    "Recurrent": (nn.Recurrent.random(KEY[2], nn.LIF(SPIKE, 5.0), NEURONS), inputs(1.0)),
+    "Sequential": (nn.Sequential(DENSE, nn.LIF(SPIKE, 5.0)), inputs(1.0)),
+    "Rate": (nn.Rate(), SPIKES),
+    "Peak": (nn.Peak(), inputs(1.0)),
+    "Last": (nn.Last(), inputs(1.0)),
+    "FirstSpike": (nn.FirstSpike(), SPIKES),
+}
+# What takes most of the time, to compile, is left to slow tests for all layers but some.
+LONG = set(ROWS) - {"LI", "LIF", "Dense", "Last"}
+SLOW_LAWS = {"forward_mode", "second_derivatives"}
+OTHERS = {
+    "the README's cell": (Quadratic(SPIKE), inputs(40.0)),
+    "a cell that is no pytree": (PlainSum(), inputs(1.0)),
+    "a function": (jnp.tanh, inputs(1.0)),
+}
+VARIANTS = {
+    "LIF, hard reset": (nn.LIF(SPIKE, 5.0, reset="zero", reset_detached=True), inputs(1.0)),
+    "LIF, refractory": (nn.LIF(SPIKE, 5.0, refractory=2), inputs(1.0)),
+    "LIF, one threshold a neuron": (nn.LIF(SPIKE, 5.0, np.linspace(0.5, 1.0, NEURONS)), inputs(1.0)),
+    "LIF, smooth": (nn.LIF(SPIKE.smooth(), 5.0), inputs(1.0)),
+    "ALIF, all options": (nn.ALIF(SPIKE, 5.0, reset="zero", refractory=1), inputs(1.0)),
+    "events": (nn.Dense.random(KEY[3], NEURONS, 3), SPIKES.astype(bool)),
+    "frames of bytes": (nn.Conv.random(KEY[3], (3, 3), 1, 2, stride=2), (255 * inputs(1.0, 4, 4, 1)).astype(np.uint8)),
+    "no batch": (nn.LIF(SPIKE, 5.0), inputs(1.0)[:, 0]),
+    "Conv, two axes": (nn.Conv.random(KEY[4], (3, 3), 1, 2, padding="VALID"), inputs(1.0, 4, 4, 1)),
+    "Pool, max": (nn.Pool((2, 2), kind="max"), inputs(1.0, 4, 4, 1)),
+    "Delay of one": (nn.Delay(3), inputs(1.0)),
+    "network": (
+        nn.Sequential(DENSE, nn.ALIF(SPIKE, 5.0), nn.Delay(2), nn.Dense.random(KEY[5], 3, 2), nn.LI()),
+        inputs(1.0),
+    ),
+    "network in a network": (nn.Sequential(nn.Sequential(DENSE, nn.LIF(SPIKE)), nn.Rate()), inputs(1.0)),
+    "Recurrent of the README's cell": (nn.Recurrent.random(KEY[6], Quadratic(SPIKE), NEURONS), inputs(40.0)),
+    "event-driven": (nn.Dense.random(KEY[7], NEURONS, 3, event_driven=True), SPIKES),
+}
+
+
+# Their inputs are no floats, or their kernels compile only without annotations that are checked.
+UNCHECKED = ("events", "frames of bytes", "event-driven")
+
+
+def parameters(rows, slow=()):
+    marks = {name: [pytest.mark.slow] * (name in slow) for name in rows}
+    unchecked = pytest.mark.unchecked("events as booleans and bytes")
+    return [
+        pytest.param(*row, id=name, marks=[*marks[name], *[unchecked] * (name in UNCHECKED)])
+        for name, row in rows.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "given"), parameters(ROWS, LONG) + parameters(OTHERS) + parameters(VARIANTS, VARIANTS)
+)
+def test_a_built_in_layer_keeps_all_laws_without_a_waiver(layer, given):
+    report = check(layer, given)
+    report.raise_if_failed()
+    assert not getattr(type(layer), "waivers", {})
+    skipped = {v.law for v in report.verdicts if v.outcome == "skipped"}
+    allowed = {"half_precision", "linear_response"} if given.dtype != np.float32 else set()
+    allowed |= {"samples", "shard_map"} if given.ndim == 2 else set()
+    assert skipped <= allowed | ({"spiking", "linear_response"} if "smoothed=True" in repr(layer) else set()), report
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_every_other_layer_keeps_the_laws_that_compile_quickly(name):
+    check(*ROWS[name], laws=set(LAYER_LAWS) - SLOW_LAWS).raise_if_failed()
+
+
+def test_every_public_layer_has_a_row():
+    layers = {name for name, kind in vars(nn).items() if inspect.isclass(kind) and issubclass(kind, nn.Layer)}
+    assert layers - {"Layer", "Cell", "Connection"} == set(ROWS)
+
+
+def test_the_promises_are_those_that_the_contract_lists():
+    assert re.findall(r"^- `(\w+)`", contract.__doc__, re.MULTILINE) == [*PROMISES]
+
+
+def made(cls):
+    return cls(SPIKE) if issubclass(cls, nn.LIF) else cls()
+
+
+# Those that are slow to compile are tested of all broken layers in a slow test.
+QUICK = {"init_fits", "keeps_state", "pure", "samples", "strict", "own_promises", *PROMISES} & set(LAYER_LAWS)
+
+
+@pytest.mark.parametrize("cls", BROKEN, ids=lambda cls: cls.__name__)
+def test_a_broken_layer_fails_the_laws_that_it_was_made_for(cls):
+    laws = QUICK | set(cls.breaks)
+    assert set(check(made(cls), jnp.ones((TIME, BATCH, 8)), laws=laws).failed) == set(cls.breaks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", BROKEN, ids=lambda cls: cls.__name__)
+def test_and_no_other(cls):
+    assert set(check(made(cls), jnp.ones((TIME, BATCH, 8))).failed) == set(cls.breaks)
+
+
+def test_every_law_has_a_layer_made_to_break_it():
+    assert {cls.breaks[0] for cls in BROKEN} == {law.name for law in LAYER_LAWS.values() if not law.advice}
+
+
+class MyLIF(nn.LIF):
+    """Neurons of a user's own, which promise nothing themselves."""
+
+
+class Waiving(PlainSum):
+    waivers = {"strict": "it was feared", "keeps_state": "it counts in float16"}
+
+    def __call__(self, total, x):
+        return (total + x).astype(jnp.float16), total + x
+
+
+def test_inherited_promises_are_named_and_their_laws_left_out():
+    report = check(MyLIF(SPIKE), inputs(1.0), laws=["own_promises", "spiking"])
+    assert report.advice == ("own_promises",)
+    assert report["own_promises"].detail.startswith(
+        "not inherited, since MyLIF may do something else: spiking, elementwise, linear_response of LIF."
+    )
+    assert report["spiking"] == ("spiking", "skipped", "MyLIF does not promise spiking")
+
+
+def test_a_class_of_ones_own_waives_laws_with_a_reason():
+    report = check(Waiving(), inputs(1.0), laws=["strict", "keeps_state", "pure"])
+    assert report["keeps_state"].outcome == "waived"
+    assert report["keeps_state"].detail.startswith("it counts in float16 (the state is float32[2,4] before a step")
+    Waiving.waivers = {"strct": "misspelt"}
+    with pytest.raises(ValueError, match=r"Waiving\.waivers: there is no law 'strct'; the nearest are strict"):
+        check(Waiving(), inputs(1.0))
+
+
+def test_a_waiver_that_is_not_needed_is_listed():
+    Waived = type("Waived", (PlainSum,), {"waivers": {"samples": "it was feared to mix them"}})
+    assert check(Waived(), inputs(1.0), laws=["samples"]).unneeded == ("samples",)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (
+            (nn.LIF(SPIKE),),
+            TypeError,
+            r"LIF is a layer; give inputs over time, .* check\(layer, jnp\.ones\(\(20, 2, 8\)\)\)",
+        ),
+        ((nn.LIF, np.ones((9, 2, 3))), TypeError, r"got the class LIF; make one: LIF\(\.\.\.\)"),
+        (
+            (3.0, np.ones((9, 2, 3))),
+            TypeError,
+            r"check takes a Surrogate object, or a layer and inputs for it, got float",
+        ),
+        ((SPIKE, np.ones((9, 2, 3))), TypeError, "a surrogate is tested on points of its own; inputs are for layers"),
+        ((nn.LI(), np.ones(9)), ValueError, r"inputs must be \(time, batch, \.\.\.\) or .* got shape \(9,\)"),
+        ((nn.LI(), np.ones((3, 2, 3))), ValueError, r"with 4 steps or more, got shape \(3, 2, 3\)"),
+        ((nn.LI(), np.zeros((9, 2, 3))), ValueError, "inputs are all zero, under which no layer does anything"),
+        ((nn.LI(), np.ones((9, 2), complex)), TypeError, "inputs must be real, got complex128"),
+        ((nn.LI(), "spikes"), TypeError, "inputs must be an array of real numbers over time, got str"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(given, error, message):
+    with pytest.raises(error, match=message):
+        check(*given)
+
+
+def test_weak_inputs_are_said_to_be_weak():
+    report = check(nn.LIF(SPIKE), 1e-3 * inputs(1.0), laws=["spiking"])
+    assert report["spiking"].detail == "no neuron spikes on these inputs; give stronger ones"
+
+
+def test_check_leaves_configuration_and_object_alone():
+    layer, before = nn.LIF(SPIKE), dict(jax.config.values)
+    check(layer, inputs(1.0), laws=["unroll_is_scan", "strict", "finite"])
+    assert dict(jax.config.values) == before
+    layer.tau = 3.0  # warns if compiled code may have taken the number
+
+
+def test_the_verdicts_are_those_of_double_precision_too(x64):
+    check(
+        nn.LIF(SPIKE), inputs(1.0).astype(float), laws=["keeps_state", "unroll_is_scan", "elementwise"]
+    ).raise_if_failed()
