@@ -20,7 +20,9 @@ import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
-jaxtyping.install_import_hook("surgrad", "annotations.checked")
+CHECKED = jaxtyping.install_import_hook("surgrad", "annotations.checked").hook
+# Numba compiles the functions of this module as they stand in it, and takes no wrapped ones.
+CHECKED.should_instrument = lambda name: name.partition(".")[0] == "surgrad" and name != "surgrad.nn.events.kernels"
 
 # Tests of layers and networks, whose library code promotes types and ranks implicitly as yet: to be emptied.
 NOT_YET_STRICT = {
