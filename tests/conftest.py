@@ -13,8 +13,6 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_p
 # Most of the time goes to compiling programs that run once, on small arrays. Set to 0 in the environment, the whole
 # suite is compiled as users compile.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# Two devices on one CPU, so that what runs over a mesh is tested; JAX reads this when it starts.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
 # Workers share what they compile, for the length of one run.
 OWN_PROGRAMS = None
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

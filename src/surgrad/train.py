@@ -83,6 +83,8 @@ def classifier(
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
     """A fit at its beginning. Weights are trained; the numbers of cells and surrogates are not, see `nn.partition`."""
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"start: optimizer must be one of Optax, optax.adam(1e-3) say, got {optimizer!r}.")
     return Fit(network, optimizer.init(partition(network)[0]))
 
 
@@ -121,8 +123,9 @@ def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> t
 
     trained, rest = partition(fit.network)
     value, gradient = jax.value_and_grad(loss)(trained)
-    updates, state = optimizer.update(gradient, fit.optimizer, trained)
-    learned: Any = optax.apply_updates(trained, updates)
+    with jax.numpy_dtype_promotion("standard"):  # Optax promotes within
+        updates, state = optimizer.update(gradient, fit.optimizer, trained)
+        learned: Any = optax.apply_updates(trained, updates)
     return Fit(combine(learned, rest), state), value
 
 
