@@ -312,5 +312,7 @@ def test_programs_are_exported_with_a_symbolic_time_and_a_symbolic_batch(name):
 def test_segments_of_a_symbolic_time_are_refused_in_words():
     (t,) = export.symbolic_shape("t")
     run = jax.jit(lambda x: unroll(LI(), LI().init(x.shape[1:]), x, segment=4)[1])
-    with pytest.raises(ValueError, match="need a length of time that is a number, got the symbolic t"):
+    with pytest.raises(
+        ValueError, match="segment, memory, chunk need a length of time that is a number, got the symbolic t"
+    ):
         export.export(run)(jax.ShapeDtypeStruct((t, 3), jnp.float32))

@@ -64,7 +64,9 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _calls(found: Any) -> bool:
-    return hasattr(found, "init") and callable(found)
+    from surgrad.nn.contract import is_cell
+
+    return is_cell(found) and callable(found)
 
 
 def _holds(found: Any) -> bool:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._fields import check_callable
+from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn.budget import chunk_length, segment_length
@@ -49,10 +50,9 @@ def unroll(
         chunk: steps that are evaluated at once; None chooses by the sizes of the connections.
 
     Raises:
-        TypeError: the cell is a class, a connection, or gives back no pair; chunk or segment is not a whole number,
-            memory not a number.
+        TypeError: the cell is a class, a connection, or gives back no pair; memory is not a number.
         ValueError: the inputs have no axis of time, or differ in its length, or do not fit the cell; keep is unknown;
-            chunk or segment is below 1, memory not above 0; both segment and memory are given; no segment fits the
+            chunk or segment is not an integer from 1 on, memory not above 0; both segment and memory are given; no segment fits the
             memory; the last output of no steps is asked for; segments or chunks of a symbolic time are asked for.
     """
     _check_cell(cell, state, inputs)
@@ -161,30 +161,17 @@ def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
     return True
 
 
-def _check_options(keep: str, time: Any, *, segment: Any, memory: Any, chunk: Any) -> None:
+def _check_options(keep: str, time: Any, **options: Any) -> None:
+    given = {name: value for name, value in options.items() if value is not None}
     if keep not in ("all", "last"):
         raise ValueError(f"unroll: keep must be 'all' or 'last', got {keep!r}.")
-    if not isinstance(time, int):
-        if segment is not None or memory is not None or chunk is not None:
-            raise ValueError(
-                f"unroll: segment, memory and chunk need a length of time that is a number, got the symbolic {time}."
-            )
-        return
-    if keep == "last" and time == 0:
+    if given and not isinstance(time, int):
+        names = ", ".join(options)
+        raise ValueError(f"unroll: {names} need a length of time that is a number, got the symbolic {time}.")
+    if keep == "last" and isinstance(time, int) and time == 0:
         raise ValueError("unroll: there is no last output of 0 steps; keep='all' gives an empty array.")
-    if segment is not None and memory is not None:
+    if given.keys() >= {"segment", "memory"}:
         raise ValueError("unroll: segment and memory both set the checkpoints; give only one of the two.")
-    for name, value in (("segment", segment), ("chunk", chunk)):
-        if value is None or (name == "segment" and value == "auto"):
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            allowed = "'auto' or a whole number" if name == "segment" else "a whole number"
-            raise TypeError(f"unroll: {name} must be {allowed} of steps, got {value!r}.")
-        if value < 1:
-            raise ValueError(f"unroll: {name} must be at least 1 step, got {value}.")
-    if memory is None:
-        return
-    if isinstance(memory, bool) or not isinstance(memory, (int, float, np.integer, np.floating)):
-        raise TypeError(f"unroll: memory must be a number of bytes, got {memory!r}.")
-    if not memory > 0:
-        raise ValueError(f"unroll: memory must be above 0 bytes, got {memory}.")
+    if "memory" in given:
+        require_real("unroll", "memory, in bytes,", given.pop("memory"), above=0, finite=False)
+    require_whole("unroll", **{f"{n}, in steps,": v for n, v in given.items() if (n, v) != ("segment", "auto")})
