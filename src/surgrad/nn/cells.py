@@ -41,7 +41,7 @@ class LI(Cell):
     spiking = False
     elementwise = True
 
-    tau: Parameter = parameter(10.0, above=0, finite=False, unit="steps")
+    tau: Parameter = parameter(default=10.0, above=0, finite=False, unit="steps")
 
     def init(self, shape: Shape, dtype: Any = None) -> LIState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage.
@@ -130,7 +130,7 @@ class CuBaLIF(ThresholdCell):
 
     spiking = elementwise = linear_response = True
 
-    tau_syn: Parameter = parameter(5.0, above=0, finite=False, unit="steps")
+    tau_syn: Parameter = parameter(default=5.0, above=0, finite=False, unit="steps")
 
     def init(self, shape: Shape, dtype: Any = None) -> CuBaLIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, no current. Raises as `LIF.init`."""
@@ -170,8 +170,8 @@ class ALIF(ThresholdCell):
 
     spiking = elementwise = linear_response = True
 
-    tau_adaptation: Parameter = parameter(100.0, above=0, finite=False, unit="steps")
-    beta: Parameter = parameter(0.1)
+    tau_adaptation: Parameter = parameter(default=100.0, above=0, finite=False, unit="steps")
+    beta: Parameter = parameter(default=0.1)
 
     def init(self, shape: Shape, dtype: Any = None) -> ALIFState:
         """The resting state of a shape, `(*batch, neurons)`: zero voltage, not adapted. Raises as `LIF.init`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -15,14 +14,9 @@ from surgrad._fields import check_whole
 from surgrad._pytree import static
 from surgrad._types import Numbers
 from surgrad.nn.checks import real_array
-from surgrad.nn.contract import Connection, flag
+from surgrad.nn.contract import Connection, flag, weight_array
 from surgrad.nn.dtypes import like, promoted, wide
 from surgrad.nn.loops import automatically_sharded
-
-
-def weight_array() -> Any:
-    """A declared field that holds an array of real numbers."""
-    return dataclasses.field(metadata={"real": True})
 
 
 class Dense(Connection):
@@ -42,7 +36,7 @@ class Dense(Connection):
 
     weights: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array()
     bias: Shaped[Array | np.ndarray, " outputs"] = weight_array()
-    event_driven: bool = flag()
+    event_driven: bool = flag(default=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -219,7 +213,7 @@ class Flatten(Connection):
 
     axes: int = static(whole=1)
 
-    def __call__(self, x: Numbers) -> Float[Array, ...]:
+    def __call__(self, x: Numbers) -> Shaped[Array, ...]:
         """The array with its last axes as one.
 
         Raises:
@@ -227,6 +221,7 @@ class Flatten(Connection):
         """
         if jnp.ndim(x) < self.axes:
             raise ValueError(f"Flatten: the input must have {self.axes} axes or more, got shape {jnp.shape(x)}.")
+        x = jnp.asarray(x)
         return x.reshape(*x.shape[: -self.axes], math.prod(x.shape[-self.axes :]))
 
 
@@ -256,4 +251,4 @@ def product(x: Numbers, weights: Numbers, event_driven: bool) -> Float[Array, ".
 def with_bias(y: Float[Array, "... outputs"], bias: Numbers) -> Float[Array, "... outputs"]:
     """The sum y + b in the type of y, whose gradient by b is summed in float32 at least."""
     of_sum = wide(y.dtype)
-    return (y.astype(of_sum) + like(y.astype(of_sum), bias)).astype(y.dtype)
+    return (y.astype(of_sum) + like(y.astype(of_sum), jnp.asarray(bias))).astype(y.dtype)

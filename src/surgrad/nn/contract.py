@@ -54,12 +54,24 @@ def spike_function() -> Any:
     return dataclasses.field(metadata={"callable": "a surrogate, or a function of x that spikes"})
 
 
-def flag(default: bool = False) -> Any:
+def flag(*, default: bool, kw_only: bool = True) -> Any:
     """A declared option that is True or False, given by name."""
-    return static(default=default, kw_only=True, flag=True)
+    return static(default=default, kw_only=kw_only, flag=True)
 
 
-@dataclass_transform(eq_default=False, field_specifiers=(static, parameter, spike_function, flag))
+def cell_field() -> Any:
+    """A declared field that holds a cell."""
+    return dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
+
+
+def weight_array() -> Any:
+    """A declared field that holds an array of real numbers."""
+    return dataclasses.field(metadata={"real": True})
+
+
+@dataclass_transform(
+    eq_default=False, field_specifiers=(static, parameter, spike_function, cell_field, weight_array, flag)
+)
 class Layer(Pytree):
     """Base of the layers of this library, and an optional one of users' own: declared fields are checked."""
 
@@ -196,7 +208,7 @@ def _mapped(connection: Any, inputs: Any) -> Any:
 
 def connections(layer: Any) -> Any:
     """What is trained of a layer by default: a connection as it is, None of a cell, or what the layer says itself."""
-    if isinstance(layer, Layer):
+    if isinstance(layer, (Cell, Connection)):
         return layer.connections()
     return None if is_cell(layer) else layer
 
@@ -207,7 +219,7 @@ def with_connections(layer: Any, given: Any) -> Any:
     Raises:
         ValueError: they do not fit.
     """
-    if isinstance(layer, Layer):
+    if isinstance(layer, (Cell, Connection)):
         return layer.with_connections(given)
     if is_cell(layer):
         _check_none(layer, given)

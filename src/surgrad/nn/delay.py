@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -29,16 +28,16 @@ class Delay(Cell):
 
     relays = True
 
-    steps: int | np.integer | Sequence[int] | np.ndarray = static()
+    steps: Any = static()
 
     def __post_init__(self) -> None:
         several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
-        given = list(self.steps) if several else [self.steps]  # type: ignore[arg-type]
+        given: list[Any] = list(self.steps) if several else [self.steps]
         if not given:
             raise ValueError(f"Delay: steps (one number, or one a neuron) must not be empty, got {self.steps!r}.")
         for steps in given:
             check_whole("Delay", "steps (one number, or one a neuron)", steps, 0)
-        self.steps = tuple(map(int, given)) if several else int(given[0])
+        self.steps = tuple(int(steps) for steps in given) if several else int(given[0])
 
     @property
     def _longest(self) -> int:

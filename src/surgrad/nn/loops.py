@@ -75,7 +75,7 @@ def on_explicit_mesh() -> bool:
     return jax.sharding.AxisType.Explicit in jax.sharding.get_abstract_mesh().axis_types
 
 
-def automatically_sharded(function: Callable[..., Array], x: Array, *others: Array, features: int = 1) -> Array:
+def automatically_sharded(function: Callable[..., Array], x: Array, *others: Array, features: int = 1) -> Any:
     """A function of x and others whose sharding inside the compiler chooses, also on a mesh of explicit sharding.
 
     There, JAX refuses the gradient of convolutions, and reshapes that merge an axis that is sharded. The leading axes
@@ -97,7 +97,7 @@ def _sharded_as(inputs: Any, value: Any) -> Any:
     return jax.sharding.reshard(value, PartitionSpec(*spec[: len(batch)], *[None] * (value.ndim - len(batch))))
 
 
-def varying_alike(*values: Any) -> tuple[Any, ...]:
+def varying_alike(*values: Array) -> tuple[Array, ...]:
     """Arrays of one floating type, each varying over the axes of a mesh over which one of them does."""
     if jax.sharding.get_abstract_mesh().empty:
         return values

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from surgrad._fields import parameter
 from surgrad._pytree import Pytree, static
-from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
+from surgrad._types import Membrane, Parameter, Shape, Spikes
 from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered
 from surgrad.nn.contract import Cell, flag, spike_function
 from surgrad.nn.dtypes import like, wide
@@ -29,10 +29,10 @@ class ThresholdCell(Cell):
     """Threshold, reset and refractory period of the LIF family, as `LIF` documents them."""
 
     spike: Callable[[Membrane], Spikes] = spike_function()
-    tau: Parameter = parameter(10.0, above=0, finite=False, unit="steps")
-    threshold: Parameter = parameter(1.0, above=0)
+    tau: Parameter = parameter(default=10.0, above=0, finite=False, unit="steps")
+    threshold: Parameter = parameter(default=1.0, above=0)
     reset: str = static(default="subtract", kw_only=True, choices=("subtract", "zero"))
-    reset_detached: bool = flag()
+    reset_detached: bool = flag(default=False)
     refractory: int = static(default=0, kw_only=True, whole=0)
 
     def _check_waiting(self, waiting: Waiting | None) -> None:
@@ -46,7 +46,7 @@ class ThresholdCell(Cell):
         """No steps of waiting; nothing at all where there is no refractory period."""
         return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
 
-    def _integrate(self, state: Any, current: Current, threshold: Numbers) -> tuple[Voltage, Waiting | None, Spikes]:
+    def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Waiting | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
         self._check_waiting(state.waiting)
         voltage = decayed(state.voltage, self.tau) + current
@@ -60,7 +60,7 @@ class ThresholdCell(Cell):
         waiting = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.waiting - 1, 0))
         return self._fall(voltage, spikes), waiting, spikes
 
-    def _fire(self, voltage: Voltage, threshold: Numbers) -> Spikes:
+    def _fire(self, voltage: Voltage, threshold: Array) -> Spikes:
         return fire(self.spike, (voltage - threshold) / like(voltage, self.threshold))
 
     def _fall(self, voltage: Voltage, spikes: Spikes) -> Voltage:

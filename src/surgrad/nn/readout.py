@@ -88,11 +88,11 @@ class Last(Cell):
     def init(self, shape: Shape, dtype: Any = None) -> None:
         """Nothing."""
 
-    def __call__(self, state: None, x: Numbers) -> tuple[None, Numbers]:
+    def __call__(self, state: None, x: Numbers) -> tuple[None, Any]:
         """One step: the input."""
         return None, x
 
-    def over_time(self, state: None, inputs: Numbers) -> tuple[None, Numbers]:
+    def over_time(self, state: None, inputs: Numbers) -> tuple[None, Any]:
         """Many steps: the inputs."""
         return None, inputs
 

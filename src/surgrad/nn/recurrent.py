@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +12,8 @@ from jaxtyping import Array, Float, Shaped
 
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn.checks import check_same, check_state, real_array, sizes
-from surgrad.nn.connections import normal, product, weight_array
-from surgrad.nn.contract import Cell, check_alike, flag, is_cell, promises, start
+from surgrad.nn.connections import normal, product
+from surgrad.nn.contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
 from surgrad.nn.dtypes import floating, promoted
 from surgrad.nn.loops import carried, steps
 
@@ -38,9 +37,9 @@ class Recurrent(Cell):
     trainable = ("cell", "weights")
     feeds_back = weighted = True
 
-    cell: Any = dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
+    cell: Any = cell_field()
     weights: Shaped[Array | np.ndarray, "neurons neurons"] = weight_array()
-    event_driven: bool = flag()
+    event_driven: bool = flag(default=False)
 
     @property
     def spiking(self) -> bool:
@@ -113,14 +112,14 @@ class Recurrent(Cell):
         """The weights: what is learned where the cell stays as it is."""
         return self.weights
 
-    def with_connections(self, weights: Any) -> Recurrent:
+    def with_connections(self, given: Any) -> Recurrent:
         """The same cell with other weights.
 
         Raises:
             ValueError: they have another shape.
         """
-        check_alike(self, weights, self.weights)
-        return self.replace(weights=weights)
+        check_alike(self, given, self.weights)
+        return self.replace(weights=given)
 
     def with_weights(self, weights: Array) -> Recurrent:
         """The same cell with other weights."""

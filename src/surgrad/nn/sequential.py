@@ -125,19 +125,19 @@ class Sequential(Cell):
         warn_of_ties(self)
         return tuple(connections(part) for part in self.parts)
 
-    def with_connections(self, connections: tuple[Any, ...]) -> Sequential:
+    def with_connections(self, given: Any) -> Sequential:
         """The same cells with other connections, given as `connections` gives them.
 
         Raises:
             ValueError: there are more or fewer than parts, or one differs in shape; the message names the part.
         """
-        if not isinstance(connections, (tuple, list)) or len(connections) != len(self.parts):
+        if not isinstance(given, (tuple, list)) or len(given) != len(self.parts):
             raise ValueError(
                 f"Sequential: {len(self.parts)} parts need a tuple of as many connections, as connections() gives "
-                f"them, got {described(connections)}."
+                f"them, got {described(given)}."
             )
         parts = []
-        for index, (part, other) in enumerate(zip(self.parts, connections, strict=True)):
+        for index, (part, other) in enumerate(zip(self.parts, given, strict=True)):
             with _named(index, part):
                 parts.append(with_connections(part, other))
         return self.replace(parts=tuple(parts))

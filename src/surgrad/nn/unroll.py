@@ -52,8 +52,9 @@ def unroll(
     Raises:
         TypeError: the cell is a class, a connection, or gives back no pair; memory is not a number.
         ValueError: the inputs have no axis of time, or differ in its length, or do not fit the cell; keep is unknown;
-            chunk or segment is not an integer from 1 on, memory not above 0; both segment and memory are given; no segment fits the
-            memory; the last output of no steps is asked for; segments or chunks of a symbolic time are asked for.
+            chunk or segment is not an integer from 1 on, memory not above 0; both segment and memory are given; no
+            segment fits the memory; the last output of no steps is asked for; segments or chunks of a symbolic time
+            are asked for.
     """
     _check_cell(cell, state, inputs)
     try:
@@ -66,16 +67,16 @@ def unroll(
             ) from error
         raise
     _check_options(keep, time, segment=segment, memory=memory, chunk=chunk)
-    chunk = chunk_length(cell, inputs, time) if chunk is None else min(chunk, max(time, 1))
+    block: Any = chunk_length(cell, inputs, time) if chunk is None else min(chunk, max(time, 1))
     if memory is not None or segment == "auto":
-        measured = functools.partial(_evaluate, keep=keep, chunk=chunk)
-        segment = segment_length(cell, measured, state, inputs, chunk, memory)
-    length = None if segment is None or segment >= time else int(segment)
-    chunk = chunk if length is None else min(chunk, length)
+        measured = functools.partial(_evaluate, keep=keep, chunk=block)
+        segment = segment_length(cell, measured, state, inputs, block, memory)
+    length = None if segment is None or int(segment) >= time else int(segment)
+    block = block if length is None else min(block, length)
     cell = opened(cell, state, inputs)
     if isinstance(cell, Pytree):
-        return _compiled(chunk, length, keep, cell, state, inputs)
-    return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
+        return _compiled(block, length, keep, cell, state, inputs)
+    return _run(cell, state, inputs, keep=keep, chunk=block, length=length)
 
 
 def _run(
