@@ -27,7 +27,7 @@ COMMANDS = {
 }
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
 SPARX = ("tests/peers/test_surrogates_in_peers.py",)
-ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat")
+ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat", "tests/test_half_precision_training.py")
 
 
 def say(text):
