@@ -111,6 +111,34 @@ def test_unroll_is_a_scan_whatever_a_cell_contains(name, options):
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+def test_the_outputs_of_a_subclass_that_overrides_its_step_are_those_of_the_step():
+    net = Skipping(LI(), LI())
+    np.testing.assert_allclose(net.outputs(X)[-1], unroll(net, net.init((2, 4)), X)[1], rtol=1e-6)
+    assert len(net.outputs(X)) == 1
+
+
+class Plain:
+    """A cell of a user that JAX does not see through."""
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape, dtype)
+
+    def __call__(self, v, current):
+        v = 0.9 * v + current
+        return v, v
+
+
+def test_a_plain_cell_with_recurrent_weights_is_differentiated_in_segments_and_chunks():
+    weights, rest = nn.partition(Recurrent(Plain(), 0.1 * jnp.eye(4)))
+
+    def loss(weights, **options):
+        net = nn.combine(weights, rest)
+        return unroll(net, net.init((2, 4)), X, **options)[1].sum()
+
+    found = jax.grad(lambda w: loss(w, segment=5, chunk=3))(weights)
+    np.testing.assert_allclose(found.weights, jax.grad(loss)(weights).weights, rtol=1e-5)
+
+
 def test_promises_are_not_inherited():
     class Plain(LIF):
         pass
@@ -227,6 +255,8 @@ class TestPartition:
             (lambda: nn.partition(LI(), also=["tua"]), r"no field of LI is called 'tua'; there are \['tau'\]"),
             (lambda: nn.partition(LI(np.inf), also="tau"), r"tau of LI must be > 0 and finite to be trained, got inf"),
             (lambda: nn.combine(nn.partition(LI())[0], nn.partition(Peak())[1]), "must stem from one partition"),
+            (lambda: nn.combine(*nn.partition(TestPartition.net)[::-1]), "the first tree must be what is trained"),
+            (lambda: nn.combine(TestPartition.net, nn.partition(TestPartition.net)[1]), "the first tree must be"),
         ],
     )
     def test_what_cannot_be_trained_is_refused_in_words(self, call, message):
@@ -275,6 +305,17 @@ class TestWordsForOtherWaysToCall:
             unroll(X, cell, state)
 
     @pytest.mark.unchecked("wrong types on purpose")
+    @pytest.mark.parametrize("cell", [lambda s, x: s + x, lambda s, x: (s, x, x)], ids=["no pair", "three"])
+    def test_a_cell_that_gives_back_no_pair_is_not_taken_for_swapped_arguments(self, cell):
+        with pytest.raises(TypeError, match="must give back a pair"):
+            unroll(cell, jnp.zeros((2, 4)), X)
+
+    @pytest.mark.unchecked("wrong types on purpose")
+    def test_an_array_in_place_of_a_shape_is_refused(self):
+        for cell in (LIF(SPIKE), Sequential(LI()), Delay(1)):
+            with pytest.raises(TypeError, match=r"give the shape of one time step, x\.shape\[1:\], got an array"):
+                cell.init(X)
+
     def test_a_delay_that_is_traced_is_told_to_be_known(self):
         with pytest.raises(ValueError, match=r"Delay: steps .* known while the program is traced"):
             jax.jit(lambda steps: Delay(steps).init(3))(2)

@@ -168,7 +168,7 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
         (lambda: unroll(LIF, None, np.ones((5, 3))), r"unroll: the cell is the class LIF; give an object"),
         (lambda: unroll(None, None, np.ones((5, 3))), r"unroll: the cell must be a function, .* got None"),
         (lambda: unroll(lambda s, x: x, 0.0, np.ones((5, 3))), r"must give back a pair, \(state, output\), got "),
-        (lambda: Sequential([LI(), LI()]), r"part 0 must be a connection or a cell, got \[LI"),
+        (lambda: Sequential([LI(), LI()]), r"give the parts one by one, Sequential\(\*parts\), got \[LI"),
         (lambda: Sequential(LI(), None), r"part 1 must be a connection or a cell, got None"),
         (lambda: Sequential(LI(), LIF), r"part 1 is the class LIF; give an object, LIF\(\.\.\.\)"),
         (

@@ -112,3 +112,25 @@ def test_readouts_of_narrow_spikes_are_those_of_wide_ones(readout, dtype):
     np.testing.assert_array_equal(
         found, unroll(readout, readout.init((3,)), jnp.asarray(spikes, float), keep="last")[1]
     )
+
+
+class Weighted:
+    """A connection of a user that JAX does not see through, with weights that are traced."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def __call__(self, x):
+        return x @ self.weights
+
+
+@in_half_precision
+@pytest.mark.parametrize("make", [lambda w: lambda x: x @ w, Weighted], ids=["a function", "an object"])
+def test_gradients_of_what_parts_of_a_network_hold_are_too(make, dtype):
+    def loss(w, **options):
+        net, x = Sequential(make(w)), jnp.ones((STEPS, 1), dtype)
+        return unroll(net, net.init((1,), dtype), x, **options)[1].astype(jnp.float32).sum()
+
+    for options in OPTIONS:
+        gradient = jax.grad(functools.partial(loss, **options))(jnp.ones((1, 1), dtype))
+        np.testing.assert_allclose(float(gradient[0, 0]), STEPS, rtol=float(jnp.finfo(dtype).eps))

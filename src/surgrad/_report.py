@@ -124,17 +124,31 @@ def verdicts(table: Table, names: Iterable[str], probe: Any, waivers: Mapping[st
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
     ):
-        return [_verdict(law, probe, waivers.get(law.name)) for law in table.values() if law.name in names]
+        return _all_verdicts(table, names, probe, waivers)
 
 
-def _verdict(law: Law, probe: Any, waiver: str | None) -> Verdict:
-    """The outcome of one law; an exception is a failure, or what a law that advises has found."""
+def _all_verdicts(table: Table, names: set[str], probe: Any, waivers: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts of the laws that are named, and of those whose failures are why one of them is skipped."""
+    found: dict[str, Verdict] = {}
+    to_do = [name for name in table if name in names]
+    while to_do:
+        name = to_do.pop(0)
+        found[name], because = _verdict(table[name], probe, waivers.get(name))
+        to_do += [other for other in because if other not in found and other not in to_do]
+    return [found[name] for name in table if name in found]
+
+
+def _verdict(law: Law, probe: Any, waiver: str | None) -> tuple[Verdict, tuple[str, ...]]:
+    """The outcome of one law, and the laws whose failures skip it; an exception is a failure, or advice."""
     try:
-        broken = law.broken(probe)
+        return _judged(law, law.broken(probe), waiver), ()
     except NotApplicableError as reason:
-        return Verdict(law.name, "skipped", str(reason))
+        return Verdict(law.name, "skipped", str(reason)), reason.because
     except Exception as error:
-        broken = brief(error)
+        return _judged(law, brief(error), waiver), ()
+
+
+def _judged(law: Law, broken: str | None, waiver: str | None) -> Verdict:
     if waiver is None:
         if broken is None:
             return Verdict(law.name, "ok", law.says)

@@ -16,7 +16,11 @@ ABSOLUTE, RELATIVE = 1e-6, 1e-5
 
 
 class NotApplicableError(Exception):
-    """A law has nothing to say of an object; the message says why."""
+    """A law has nothing to say of an object; the message says why, and `because` names laws whose failures are why."""
+
+    def __init__(self, message: str, because: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.because = because
 
 
 class Law(NamedTuple):

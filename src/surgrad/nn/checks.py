@@ -17,7 +17,13 @@ from surgrad.nn.dtypes import floating
 
 
 def sizes(shape: Shape) -> tuple[Any, ...]:
-    """A shape as a tuple: one number is the length of one axis, as in `jnp.zeros`."""
+    """A shape as a tuple: one number is the length of one axis, as in `jnp.zeros`.
+
+    Raises:
+        TypeError: it is an array in place of the shape of one.
+    """
+    if isinstance(shape, (jax.Array, np.ndarray)):
+        raise TypeError(f"init: give the shape of one time step, x.shape[1:], got {described(shape)}.")
     return (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
 
 

@@ -46,6 +46,7 @@ def blocks(block: Step, keep: Keep, size: int, state: PyTree, inputs: PyTree) ->
 def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
     """`lax.scan` whose carry may be made of zeros anywhere; with `keep="last"` no output is stacked."""
     state = carried(step, state, inputs)
+    step = _closing_wide(step, state, inputs)
     if keep == "all":
         return jax.lax.scan(step, state, inputs)
     _, output = jax.eval_shape(lambda state, xs: step(state, _first(xs)), state, inputs)
@@ -118,6 +119,20 @@ def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
 
 def _first(inputs: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x[0], inputs)
+
+
+def _closing_wide(step: Step, state: PyTree, inputs: PyTree) -> Step:
+    """A step that closes over half-precision numbers in float32, wherever it has them from: functions, plain objects.
+
+    Where neither state nor inputs are half, nothing is looked for.
+    """
+    leaves = jax.tree.leaves((state, inputs))
+    if not any(jnp.result_type(leaf) in HALF for leaf in leaves) or not all(map(len, jax.tree.leaves(inputs))):
+        return step
+    converted, values = jax.closure_convert(step, state, jax.eval_shape(_first, inputs))
+    if not any(value.dtype in HALF for value in values):
+        return step
+    return summed_wide(lambda values, state, now: converted(state, now, *values), values)
 
 
 def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Callable[..., Any]:

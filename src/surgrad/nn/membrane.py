@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from surgrad._fields import parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Shape, Spikes
-from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered
+from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered, sizes
 from surgrad.nn.contract import Cell, flag, spike_function
 from surgrad.nn.dtypes import like, wide
 
@@ -94,7 +94,7 @@ def at_rest(cell: Pytree, shape: Shape, dtype: Any, value: Parameter = 0.0) -> V
     Raises:
         ValueError: a parameter does not broadcast to the shape.
     """
-    voltage = jnp.zeros(shape, wide(dtype))
+    voltage = jnp.zeros(sizes(shape), wide(dtype))
     check_broadcast(cell, voltage.shape)
     return voltage + like(voltage, value)
 

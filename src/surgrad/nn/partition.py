@@ -99,6 +99,14 @@ def combine(trained: Any, rest: Any) -> Any:
     if structure != other_structure:
         raise ValueError("combine: the two trees must stem from one partition of a layer; their structures differ.")
     pairs = list(zip(ours, others, strict=True))
+    swapped = any(o.weight and _is_floating(o.value) for o in others) and not any(
+        t.weight and t.value is not None for t in ours
+    )
+    if swapped or any(t.value is not None and o.value is not None for t, o in pairs):
+        raise ValueError(
+            "combine: the first tree must be what is trained and the second the rest, both of one partition(layer), so "
+            "that each number is in one of them; got two trees that are not."
+        )
     return structure.unflatten([o.value if t.value is None else _forward(t) for t, o in pairs])
 
 

@@ -15,6 +15,7 @@ from surgrad.nn.checks import check_same, check_state, real_array, sizes
 from surgrad.nn.connections import normal, product
 from surgrad.nn.contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
 from surgrad.nn.dtypes import floating, promoted
+from surgrad.nn.foreign import as_layer
 from surgrad.nn.loops import carried, steps
 
 
@@ -53,6 +54,7 @@ class Recurrent(Cell):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.cell = as_layer("Recurrent: cell", self.cell)
         if not is_cell(self.cell):
             raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
         shape = jnp.shape(self.weights)

@@ -39,6 +39,8 @@ class Sequential(Cell):
     parts: tuple[Any, ...]
 
     def __init__(self, *parts: Any):
+        if len(parts) == 1 and isinstance(parts[0], (list, tuple)):
+            raise TypeError(f"Sequential: give the parts one by one, Sequential(*parts), got {parts[0]!r}.")
         self.parts = tuple(as_layer(f"Sequential: part {index}", part) for index, part in enumerate(parts))
         if (leaves := jax.tree.leaves(self.parts)) and not jax.tree.leaves(self):
             kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
@@ -99,6 +101,9 @@ class Sequential(Cell):
     def outputs(self, inputs: Numbers, state: tuple[PyTree, ...] | None = None) -> tuple[Any, ...]:
         """What every part puts out over time, `(time, *batch, ...)` each, layer by layer.
 
+        A subclass that does not say `in_order = True` may do something else than its parts one after the other: of
+        that only the outputs of the whole are told.
+
         Parameters:
             inputs: `(time, *batch, inputs)`.
             state: the state before the first step; None is rest, in the type of products of inputs and weights.
@@ -112,6 +117,8 @@ class Sequential(Cell):
                 raise ValueError("Sequential: there is no axis of time")
             if state is None:
                 state = self.init(shape, promoted(inputs, *jax.tree.leaves(self.connections())))
+            if not promises(self, "in_order"):  # a subclass that may do more than its parts
+                return (over_time(self, state, inputs)[1],)
             return self._through(over_time, state, inputs)[1]
         except ValueError as error:
             read = f"{time[0]} steps of shape {shape}" if time else "one number"

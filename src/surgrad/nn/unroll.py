@@ -156,10 +156,10 @@ def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: A
 def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
     """Whether a cell takes a state and inputs over time, by their shapes."""
     try:
-        jax.eval_shape(lambda state, xs: cell(state, jax.tree.map(lambda x: x[0], xs)), state, inputs)
+        after, _ = jax.eval_shape(lambda state, xs: cell(state, jax.tree.map(lambda x: x[0], xs)), state, inputs)
     except Exception:  # any error of a cell's own
         return False
-    return True
+    return jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
 
 
 def _check_options(keep: str, time: Any, **options: Any) -> None:

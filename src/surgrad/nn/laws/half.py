@@ -15,7 +15,8 @@ import numpy as np
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import runs_over_time, start, step
+from surgrad.nn.contract import Cell, runs_over_time, start, step
+from surgrad.nn.dtypes import HALF
 from surgrad.nn.laws.probe import LayerProbe, Run, cast, split, unrolled
 from surgrad.nn.laws.table import law
 from surgrad.nn.loops import scan as loop
@@ -36,6 +37,8 @@ def half_precision(probe: LayerProbe) -> str | None:
     probe.require_runs()
     if not jnp.issubdtype(probe.inputs.dtype, jnp.floating):
         raise NotApplicableError(f"inputs of {probe.inputs.dtype} have no half precision")
+    if (narrow := _narrow_state(probe)) is not None:
+        return narrow
     inputs = _long(probe.drawn)
     rounded = jnp.asarray(inputs, "bfloat16").astype("float32")
     noise = np.random.default_rng(1).uniform(-_ROUNDING, _ROUNDING, inputs.shape).astype(np.float32)
@@ -52,6 +55,17 @@ def half_precision(probe: LayerProbe) -> str | None:
             if (off := _relative(value, reference[what])) > allowed[what]:
                 return f"{path}: {_far(what, value, reference[what], off)}"
     return None
+
+
+def _narrow_state(probe: LayerProbe) -> str | None:
+    """What is half in the state of a cell that was asked for one of float32, as `start` asks cells that are not ours."""
+    if isinstance(probe.layer, Cell):
+        return None
+    state = start(probe.layer, probe.inputs.shape[1:], jnp.bfloat16)
+    halves = {str(leaf.dtype) for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array) and leaf.dtype in HALF}
+    if not halves:
+        return None
+    return f"init was asked for float32 and made a state of {', '.join(sorted(halves))}: make it in the dtype given"
 
 
 def _chunks_too(probe: LayerProbe) -> bool:

@@ -167,12 +167,13 @@ class LayerProbe:
     def require_runs(self) -> None:
         """Skip a law where `lax.scan` does not run the layer at all, which other laws report."""
         if self.wide == "float32" and not self._runs("float32"):
-            raise NotApplicableError("lax.scan cannot run it: see what failed of init_fits and keeps_state")
+            because = ("init_fits", "keeps_state")
+            raise NotApplicableError("lax.scan cannot run it: see init_fits and keeps_state", because)
 
     def require(self, name: str) -> None:
         """Skip a law where another one fails from which it follows, unless that is waived."""
         if name not in getattr(type(self.layer), "waivers", {}) and self.cached((name, ""), lambda: self._broken(name)):
-            raise NotApplicableError(f"it would follow from {name}, which fails")
+            raise NotApplicableError(f"it would follow from {name}, which fails", (name,))
 
     def _broken(self, name: str) -> bool:
         try:
