@@ -25,7 +25,7 @@ def steps(cell: Callable[..., Any], state: PyTree, inputs: PyTree, keep: Keep = 
     return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep)
 
 
-def blocks(block: Step, keep: Keep, size: int, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
+def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
     """Blocks of a number of steps, one after the other, and what is left over at the end as a shorter one."""
     time = jax.tree.leaves(inputs)[0].shape[0]
     if time <= size:

@@ -80,7 +80,7 @@ def unroll(
 
 
 def _run(
-    cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: int, length: int | None
+    cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: Any, length: int | None
 ) -> tuple[PyTree, PyTree]:
     """All steps, in segments of a length, if there is one, that are computed again going backwards."""
     state = carried(cell, state, inputs)
@@ -94,13 +94,13 @@ def _run(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
 def _compiled(
-    chunk: int, length: int | None, keep: Keep, cell: Any, state: PyTree, inputs: PyTree
+    chunk: Any, length: int | None, keep: Keep, cell: Any, state: PyTree, inputs: PyTree
 ) -> tuple[PyTree, PyTree]:
     """One compiled function for all: outside of `jit`, equal structures never compile twice."""
     return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
 
 
-def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: int) -> tuple[PyTree, PyTree]:
+def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: Any) -> tuple[PyTree, PyTree]:
     """All steps, chunk by chunk where the cell can evaluate many steps at once."""
     if not runs_over_time(cell) or (isinstance(chunk, int) and chunk == 1):
         return steps(cell, state, inputs, keep)

@@ -58,7 +58,7 @@ def half_precision(probe: LayerProbe) -> str | None:
 
 
 def _narrow_state(probe: LayerProbe) -> str | None:
-    """What is half in the state of a cell that was asked for one of float32, as `start` asks cells that are not ours."""
+    """What is half in the state of a cell that was asked for float32, as `start` asks cells that are not ours."""
     if isinstance(probe.layer, Cell):
         return None
     state = start(probe.layer, probe.inputs.shape[1:], jnp.bfloat16)
