@@ -121,8 +121,13 @@ def test_inside_of_shard_map(name):
     assert_as_alone(name, jax.jit(run)(NETWORKS[name], x))
 
 
+PRODUCTS = {"Dense", "Dense, events", "Recurrent", "Recurrent, events", "layers", "images"}
+
+
 @every_network
 def test_with_explicit_sharding(name):
+    if name in PRODUCTS and jax.__version_info__ < (0, 10):
+        pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside of a loop on such a mesh")
     with jax.set_mesh(EXPLICIT):
         x = jax.device_put(inputs(name), P(None, "device"))
         assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
