@@ -147,7 +147,7 @@ def test_inputs_whose_time_does_not_lead_are_refused(as_labels):
 def test_as_many_steps_as_samples_and_targets_with_a_time_axis_are_no_swap():
     square = DATA[jnp.arange(25)]
     assert diagnose(network(), (square.spikes(), square.labels)).loss > 0
-    courses = jnp.arange(25.0)[:, None, None] * jnp.ones((64, 10)), jnp.arange(25.0)
+    courses = jnp.arange(25.0)[:, None, None] * jnp.ones((1, 64, 10)), jnp.arange(25.0)
     for targets in courses:  # one for each sample, and one for all of them
         found = diagnose(network(), (DATA.spikes(), targets), loss=lambda outputs, y: (outputs.sum() - y.sum()) ** 2)
         assert found.loss > 0

@@ -72,7 +72,9 @@ def norm2(tree):
 
 def direction(net):
     leaves, structure = jax.tree.flatten(net)
-    return structure.unflatten([jnp.sin(1.0 + jnp.arange(jnp.size(a), dtype=float)).reshape(jnp.shape(a)) for a in leaves])
+    return structure.unflatten(
+        [jnp.sin(1.0 + jnp.arange(jnp.size(a), dtype=float)).reshape(jnp.shape(a)) for a in leaves]
+    )
 
 
 DERIVATIVES = {

@@ -11,8 +11,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from surgrad import tasks, train
 from surgrad._colours import kind_name
@@ -201,7 +202,9 @@ def _summary(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rows(family: list[Variant], settings: Settings, losses: Array, test: train.Score, seconds: float) -> Iterator[Row]:
+def _rows(
+    family: list[Variant], settings: Settings, losses: np.ndarray, test: train.Score, seconds: float
+) -> Iterator[Row]:
     """Rows from results whose leading axis is that of the runs."""
     runs = [(variant, seed) for variant in family for seed in settings.seeds]
     for (variant, seed), loss, *of_test in zip(runs, losses, *test, strict=True):
@@ -220,7 +223,7 @@ def _shape(variant: Variant) -> Surrogate:
 
 def _train(
     family: list[Variant], settings: Settings, data: tasks.Split, tick: Callable[[list[Variant]], None]
-) -> tuple[Float[Array, " runs"], train.Score]:
+) -> tuple[np.ndarray, train.Score]:
     """Losses of the last epoch and scores on the held-out samples, of all runs of a family."""
     runs = [(variant, jax.random.key(seed)) for variant in family for seed in settings.seeds]
     fits = _stack([_start(variant.surrogate, key, data.train, settings) for variant, key in runs])

@@ -16,6 +16,7 @@ from surgrad.meta.batch import inputs_and_targets, require_time_first
 from surgrad.meta.probe import Membranes, record, surrogates, with_surrogates
 from surgrad.meta.scale import steeper
 from surgrad.nn.contract import promises
+from surgrad.nn.dtypes import like
 from surgrad.tasks import Dataset
 
 BASE, GROWTH = 0.167, 0.1
@@ -91,7 +92,7 @@ def default_target(model: PyTree) -> float:
 
 def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
     """The mean of √(|σ'(x)|/max σ') over all entries."""
-    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)) / surrogate.peak()))
+    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)) / like(x, surrogate.peak())))
 
 
 @jax.jit

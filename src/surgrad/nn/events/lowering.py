@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from surgrad.nn.events.native import target
 
-Batch = Float[Array, "batch _ _"]
+Batch = Float[Array | np.ndarray, "batch _ _"]
 
 CONTRACTED = {"nn": (2, 1), "nt": (2, 2), "tn": (1, 1)}
 NATIVE = ("float32", "float64")

@@ -68,7 +68,7 @@ def _abstract(left: Any, right: Any, *, kind: str) -> ShapedArray:
     return left.update(shape=(left.shape[0], left.shape[i], right.shape[j]), weak_type=False)
 
 
-def _by_left(cotangent: Array, left: Any, right: Array, *, kind: str) -> Array:
+def _by_left(cotangent: Any, left: Any, right: Any, *, kind: str) -> Array:
     del left
     operands, of = {
         "nn": ((cotangent, right), "nt"),
@@ -78,7 +78,7 @@ def _by_left(cotangent: Array, left: Any, right: Array, *, kind: str) -> Array:
     return _product.bind(*operands, kind=of)
 
 
-def _by_right(cotangent: Array, left: Array, right: Any, *, kind: str) -> Array:
+def _by_right(cotangent: Any, left: Any, right: Any, *, kind: str) -> Array:
     del right
     operands, of = {
         "nn": ((left, cotangent), "tn"),
@@ -88,7 +88,7 @@ def _by_right(cotangent: Array, left: Array, right: Any, *, kind: str) -> Array:
     return _product.bind(*operands, kind=of)
 
 
-def _batch(operands: tuple[Array, Array], axes: tuple[Any, Any], *, kind: str) -> tuple[Array, int]:
+def _batch(operands: tuple[Any, Any], axes: tuple[Any, Any], *, kind: str) -> tuple[Array, int]:
     """Batched in both: more batches. Batched in one: more rows, or columns, of a single product."""
     if None not in axes:
         left, right = (_fold(x, axis, 0) for x, axis in zip(operands, axes, strict=True))
@@ -104,13 +104,13 @@ def _batch(operands: tuple[Array, Array], axes: tuple[Any, Any], *, kind: str) -
     return out.reshape(*shape[:side], size, shape[side] // max(size, 1), *shape[side + 1 :]), side
 
 
-def _fold(x: Array, axis: Any, onto: int) -> Array:
+def _fold(x: Any, axis: Any, onto: int) -> Any:
     """An array whose batch axis has become the slower part of another axis."""
     x = jnp.moveaxis(x, axis, onto)
     return x.reshape(*x.shape[:onto], x.shape[onto] * x.shape[onto + 1], *x.shape[onto + 2 :])
 
 
-def _compute(left: Array, right: Array, *, kind: str) -> Array:
+def _compute(left: Any, right: Any, *, kind: str) -> Array:
     """The product outside of `jit`; the dense one where that is switched off, since nothing lowers the other then."""
     plain = jax.config.jax_disable_jit  # type: ignore[attr-defined]
     return dense(left, right, kind=kind) if plain else _compiled(left, right, kind=kind)
