@@ -145,6 +145,7 @@ FUNCTIONS = {
 
 @pytest.mark.usefixtures("x64", "kernel_at_any_density")
 @pytest.mark.parametrize("name", parameters(FUNCTIONS, slow=("third order", "jacrev", "vmap of vmap")))
+@pytest.mark.promotes("the product and its reference are compared, not their types")
 def test_transformations_see_the_matrix_product(name):
     function = FUNCTIONS[name]
     x, w = sparse(3, 6, 11, density=0.3), sparse(4, 11, 7, density=1.0)

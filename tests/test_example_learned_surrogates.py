@@ -41,6 +41,8 @@ CLOTHES = dataclasses.replace(problem.CLOTHES, updates=12)
 SMALL = dataclasses.replace(run.QUICK, problems=(MANIFOLDS,), seeds=(0, 1))
 BOTH = dataclasses.replace(SMALL, problems=(CLOTHES, MANIFOLDS))
 
+pytestmark = pytest.mark.promotes("Optax does")
+
 
 def test_alpha_is_four_times_the_scale_and_the_slope_has_unit_peak():
     x, alpha = np.linspace(-2, 2, 41), 4 * 2.5

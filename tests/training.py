@@ -70,8 +70,9 @@ def outer(weights, hyper):
 def step(optimizer, now, hyper, batch):
     weights, state = now
     slope, spikes = jax.grad(loss_and_spikes, has_aux=True)(weights, hyper, batch)
-    updates, state = OPTIMIZERS[optimizer](hyper).update(slope, state, weights)
-    return (optax.apply_updates(weights, updates), state), spikes
+    with jax.numpy_dtype_promotion("standard"):  # Optax promotes within
+        updates, state = OPTIMIZERS[optimizer](hyper).update(slope, state, weights)
+        return (optax.apply_updates(weights, updates), state), spikes
 
 
 slope_of_outer = jax.jit(jax.value_and_grad(outer))

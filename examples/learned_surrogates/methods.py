@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -55,7 +56,7 @@ def recorded(plain: meta.Training) -> meta.Training:
         inner, value = plain.update(hyper, state[0], index)
         return (inner, state[1].at[index].set(value)), value
 
-    return plain._replace(start=start, update=update)
+    return dataclasses.replace(plain, start=start, update=update)
 
 
 def outcome(problem: Problem, seed: Any, data: Samples, scales: Float[Array, " layers"], state: PyTree) -> Outcome:

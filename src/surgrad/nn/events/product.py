@@ -18,10 +18,9 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Float
+from jaxtyping import Array, Shaped
 
 from surgrad._types import Numbers
-from surgrad.nn.dtypes import promoted
 from surgrad.nn.events.lowering import dense, native
 from surgrad.nn.events.native import require
 from surgrad.nn.loops import varying_alike
@@ -30,7 +29,7 @@ FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
 """The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""
 
 
-def event_product(events: Numbers, weights: Numbers) -> Float[Array, "*rows outputs"]:
+def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
     """The matrix product `events @ weights`, in a time proportional to the non-zeros of the events.
 
     The derivatives do as little: by the events through the non-zeros of the cotangent, by the weights through those of
@@ -55,7 +54,8 @@ def event_product(events: Numbers, weights: Numbers) -> Float[Array, "*rows outp
             f"event_product: events must be (..., inputs) and weights (inputs, outputs), got shapes "
             f"{jnp.shape(events)} and {jnp.shape(weights)}."
         )
-    dtype = promoted(events, weights)
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(events, weights)
     events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))
     *rows, inputs = events.shape
     # Not -1: an empty array does not tell how many rows it has.
