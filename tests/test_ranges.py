@@ -11,6 +11,8 @@ from surgrad import tasks
 optax = pytest.importorskip("optax")
 from surgrad import meta, nn, study, train  # noqa: E402
 
+pytestmark = pytest.mark.unchecked("wrong types on purpose")
+
 KEY, SIGMOID, NAN, INF = jax.random.key(0), surgrad.Sigmoid(), float("nan"), float("inf")
 DATA = tasks.Dataset(jnp.array([[0, 3], [2, 1]]), jnp.array([0, 1]), 3, 2)
 NETWORK = nn.Sequential(nn.Dense.random(KEY, 2, 3), nn.LIF(SIGMOID))

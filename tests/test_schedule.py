@@ -77,6 +77,7 @@ def test_the_entries_of_a_dictionary_are_named_by_their_keys():
     assert schedule({"rate": 1.0, "kept": 1.0}, {"rate": lambda step: step / 2}, 3) == {"rate": 1.5, "kept": 1.0}
 
 
+@pytest.mark.promotes("Optax does")
 def test_training_with_a_schedule_takes_each_step_with_its_own_value():
     """The gradient of a spike is the slope at 0, alpha/4: weights move by the sum of all slopes."""
 

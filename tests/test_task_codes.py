@@ -28,6 +28,7 @@ def test_spikes_of_the_rate_code_are_independent_with_the_intensity_as_probabili
 
 
 @pytest.mark.parametrize(("intensity", "steps"), OUT_OF_RANGE)
+@pytest.mark.unchecked("wrong types on purpose")
 def test_codes_refuse_what_is_out_of_range(intensity, steps):
     with pytest.raises(ValueError, match="latency: "):
         tasks.latency(np.array([[intensity]]), steps)

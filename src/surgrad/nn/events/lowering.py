@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from surgrad.nn.events.native import target
 
-Batch = Float[Array | np.ndarray, "batch _ _"]
+Batch = Shaped[Array, "batch _ _"]
 
 CONTRACTED = {"nn": (2, 1), "nt": (2, 2), "tn": (1, 1)}
 NATIVE = ("float32", "float64")
