@@ -151,6 +151,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize("said", MISFITS)
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_does_not_fit_is_no_data_set(said):
     with pytest.raises((TypeError, ValueError), match=f"Dataset: .*{said}"):
         tasks.Dataset(*MISFITS[said])

@@ -172,6 +172,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("message", MISTAKES)
+@pytest.mark.unchecked("wrong types on purpose")
 def test_mistakes_get_a_message(message):
     space, options = MISTAKES[message]
     with pytest.raises((TypeError, ValueError), match=message):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float, Int, Integer
+from jaxtyping import Array, Bool, Float, Integer
 
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree, static
@@ -32,8 +32,8 @@ class Dataset(Pytree):
         ValueError: a label is no class, or an event no step; shapes do not fit each other.
     """
 
-    events: Integer[Array, "samples channels"] | Bool[Array, "time samples channels"]
-    labels: Int[Array, " samples"]
+    events: Integer[Array | np.ndarray, "samples channels"] | Bool[Array | np.ndarray, "time samples channels"]
+    labels: Integer[Array | np.ndarray, " samples"]
     steps: int = static()
     classes: int = static()
 
