@@ -125,6 +125,7 @@ WRONG = {"steps": ["a", 0, 2.5, True], "seed": [-1, "a", 0.5], "test_share": [1,
 
 
 @pytest.mark.parametrize(("option", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=str)
+@pytest.mark.unchecked("wrong types on purpose")
 def test_an_option_out_of_range_is_refused_by_each_task_that_has_it(option, value, folder):
     for name in tasks.names():
         if option in inspect.signature(tasks.lookup(name)).parameters:
