@@ -1,4 +1,4 @@
-"""Time of a training step against the length of a chunk: what `surgrad.nn.budget` chooses by.
+"""Time of a training step against the length of a chunk: what `surgrad.nn._budget` chooses by.
 
     python benchmarks/chunks.py [--rounds 9]
 
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 import surgrad
 from surgrad.nn import LIF, Conv, Dense, Flatten, Pool, Rate, Recurrent, Sequential, unroll
-from surgrad.nn.budget import chunk_length
+from surgrad.nn._budget import chunk_length
 
 LENGTHS = (1, 5, 10, 25, 50, 100, 500)
 CELL = LIF(surgrad.Arctan(2.0), 10.0)

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import surgrad
-from surgrad.nn.biophysical import AdEx, AdExState, Izhikevich
+from surgrad.nn._biophysical import AdEx, AdExState, Izhikevich
 
 SPIKE = surgrad.Arctan()
 TOLERANCE = 1e-10

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn.biophysical import AdEx, AdExState, Izhikevich
-from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF, LIFState
+from surgrad.nn._biophysical import AdEx, AdExState, Izhikevich
+from surgrad.nn._cells import ALIF, LI, LIF, CuBaLIF, LIFState
 
 STEPS, BATCH, NEURONS = 30, 2, 3
 SPIKE = surgrad.Arctan()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF
+from surgrad.nn._cells import ALIF, LI, LIF, CuBaLIF
 
 pytestmark = pytest.mark.versions
 

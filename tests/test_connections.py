@@ -10,7 +10,7 @@ from jax.test_util import check_grads
 from scipy.signal import correlate
 
 from surgrad.nn import LI, Conv, Dense, Flatten, Pool, Recurrent
-from surgrad.nn.events import available
+from surgrad.nn._events import available
 
 RNG = np.random.default_rng(0)
 WINDOWS = {"1-D": (3,), "1-D, even": (4,), "2-D": (3, 2), "1 x 1": (1, 1)}

@@ -9,7 +9,7 @@ import pytest
 
 import surgrad
 from surgrad.nn import LI, LIF, Conv, Dense, Rate, Recurrent, Sequential, unroll
-from surgrad.nn.budget import chunk_length
+from surgrad.nn._budget import chunk_length
 
 pytestmark = pytest.mark.versions
 

@@ -27,7 +27,7 @@ from surgrad.nn import (
     fluctuation_driven,
     unroll,
 )
-from surgrad.nn.contract import is_cell, promises, runs_over_time
+from surgrad.nn._contract import is_cell, promises, runs_over_time
 from surgrad.tasks import Dataset
 
 SPIKE, KEY = surgrad.Arctan(2.0), jax.random.key(0)

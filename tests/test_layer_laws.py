@@ -12,9 +12,9 @@ import pytest
 import surgrad
 from broken_layers import BROKEN
 from surgrad import check, nn
-from surgrad.nn import contract
-from surgrad.nn.laws import LAYER_LAWS
-from surgrad.nn.laws.promised import PROMISES
+from surgrad.nn import _contract as contract
+from surgrad.nn._laws import LAYER_LAWS
+from surgrad.nn._laws.promised import PROMISES
 
 TIME, BATCH, NEURONS = 10, 2, 4
 KEY = jax.random.split(jax.random.key(0), 8)

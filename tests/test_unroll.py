@@ -11,7 +11,7 @@ import pytest
 import surgrad
 from marks import parameters
 from surgrad.nn import ALIF, LI, LIF, Delay, Dense, Peak, Rate, Recurrent, Sequential, unroll
-from surgrad.nn.budget import near_divisor
+from surgrad.nn._budget import near_divisor
 
 pytestmark = pytest.mark.versions
 

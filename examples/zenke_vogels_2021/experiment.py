@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 import surgrad
 from surgrad import tasks, train
 from surgrad.nn import LI, CuBaLIF, Dense, Recurrent, Sequential
-from surgrad.nn.recurrent import RecurrentState
+from surgrad.nn._recurrent import RecurrentState
 
 SHAPES: dict[str, Callable[[Any], surgrad.Surrogate]] = {
     "SuperSpike": surgrad.SoftSign,

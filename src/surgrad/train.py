@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Int
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
-from surgrad.nn.contract import promises
-from surgrad.nn.sequential import flat
+from surgrad.nn._contract import promises
+from surgrad.nn._sequential import flat
 from surgrad.tasks import Dataset
 
 try:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn.biophysical import AdEx, Izhikevich, IzhikevichState
-from surgrad.nn.cells import ALIF, LIF, CuBaLIF
+from surgrad.nn._biophysical import AdEx, Izhikevich, IzhikevichState
+from surgrad.nn._cells import ALIF, LIF, CuBaLIF
 
 STEPS, BATCH, NEURONS = 100, 2, 5
 DECAY, SYNAPTIC_DECAY = 0.875, 0.75  # exact in binary, so that both sides have the same number

@@ -64,7 +64,7 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _calls(found: Any) -> bool:
-    from surgrad.nn.contract import is_cell
+    from surgrad.nn._contract import is_cell
 
     return is_cell(found) and callable(found)
 

@@ -12,11 +12,11 @@ from jax.sharding import PartitionSpec as P
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import runs_over_time, start, step
-from surgrad.nn.laws.derivatives import INPUTS, NUMBERS, derivatives, function_of, reverse, total
-from surgrad.nn.laws.probe import SCAN, LayerProbe, at_rest, is_floating, split
-from surgrad.nn.laws.states import eagerly
-from surgrad.nn.laws.table import difference, law
+from surgrad.nn._contract import runs_over_time, start, step
+from surgrad.nn._laws.derivatives import INPUTS, NUMBERS, derivatives, function_of, reverse, total
+from surgrad.nn._laws.probe import SCAN, LayerProbe, at_rest, is_floating, split
+from surgrad.nn._laws.states import eagerly
+from surgrad.nn._laws.table import difference, law
 
 _SAFE = "a where() computes and differentiates both branches: make the argument safe, as in log(maximum(x, 1))"
 

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array
 
 from surgrad._types import PyTree
-from surgrad.nn.dtypes import HALF
+from surgrad.nn._dtypes import HALF
 
 Keep = Literal["all", "last"]
 Step = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]

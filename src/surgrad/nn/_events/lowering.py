@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
-from surgrad.nn.events.native import target
+from surgrad.nn._events.native import target
 
 Batch = Shaped[Array, "batch _ _"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import is_cell, over_time, promises, runs_over_time
-from surgrad.nn.laws.probe import SCAN, LayerProbe, split, unrolled
-from surgrad.nn.laws.table import difference, law
+from surgrad.nn._contract import is_cell, over_time, promises, runs_over_time
+from surgrad.nn._laws.probe import SCAN, LayerProbe, split, unrolled
+from surgrad.nn._laws.table import difference, law
 
 
 @law("unroll gives what lax.scan of the steps gives, in every chunk and segment, alone and in a network")

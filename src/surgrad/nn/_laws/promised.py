@@ -11,9 +11,9 @@ import numpy as np
 from surgrad._laws.probe import Probe
 from surgrad._laws.table import NotApplicableError
 from surgrad._surrogate import Surrogate
-from surgrad.nn.contract import over_time, promises, start
-from surgrad.nn.laws.probe import SCAN, LayerProbe, cast, split
-from surgrad.nn.laws.table import difference, kind, law
+from surgrad.nn._contract import over_time, promises, start
+from surgrad.nn._laws.probe import SCAN, LayerProbe, cast, split
+from surgrad.nn._laws.table import difference, kind, law
 
 _OF_CELLS = ("spiking", "elementwise", "linear_response", "relays", "feeds_back", "over_time", "in_order")
 PROMISES = (*_OF_CELLS, "takes_time", "whole_sequence", "weighted")

@@ -44,7 +44,7 @@ def _register(name: str, kind: str, dtype: str) -> Any:
     # Numba and XLA may each fail in ways of their own (no place for a cache, a retired interface); the dense product
     # is as right.
     try:
-        from surgrad.nn.events.kernels import handler
+        from surgrad.nn._events.kernels import handler
 
         compiled = handler(kind, dtype)
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 
 from surgrad._fields import parameter
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
-from surgrad.nn.checks import check_above, returned
-from surgrad.nn.contract import Cell, flag, spike_function
-from surgrad.nn.dtypes import like, wide
-from surgrad.nn.membrane import Current, Voltage, admitted, at_rest, fire, jumps
+from surgrad.nn._checks import check_above, returned
+from surgrad.nn._contract import Cell, flag, spike_function
+from surgrad.nn._dtypes import like, wide
+from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jumps
 
 
 class AdExState(NamedTuple):

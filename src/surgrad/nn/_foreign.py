@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from surgrad._fields import check_callable
 from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
-from surgrad.nn.contract import Cell, Connection, is_cell, over_time, promises
-from surgrad.nn.dtypes import wide
+from surgrad.nn._contract import Cell, Connection, is_cell, over_time, promises
+from surgrad.nn._dtypes import wide
 
 
 class Function(Connection):

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree
 from surgrad._types import Shape
-from surgrad.nn.contract import described
-from surgrad.nn.dtypes import floating
+from surgrad.nn._contract import described
+from surgrad.nn._dtypes import floating
 
 
 def sizes(shape: Shape) -> tuple[Any, ...]:

@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, Int
 from surgrad._fields import parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Shape, Spikes
-from surgrad.nn.checks import check_broadcast, check_membranes, check_state, entered, sizes
-from surgrad.nn.contract import Cell, flag, spike_function
-from surgrad.nn.dtypes import like, wide
+from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
+from surgrad.nn._contract import Cell, flag, spike_function
+from surgrad.nn._dtypes import like, wide
 
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]

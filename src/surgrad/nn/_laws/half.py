@@ -15,12 +15,12 @@ import numpy as np
 
 from surgrad._laws.table import NotApplicableError, brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import Cell, runs_over_time, start, step
-from surgrad.nn.dtypes import HALF
-from surgrad.nn.laws.probe import LayerProbe, Run, cast, split, unrolled
-from surgrad.nn.laws.table import law
-from surgrad.nn.loops import scan as loop
-from surgrad.nn.loops import summed_wide
+from surgrad.nn._contract import Cell, runs_over_time, start, step
+from surgrad.nn._dtypes import HALF
+from surgrad.nn._laws.probe import LayerProbe, Run, cast, split, unrolled
+from surgrad.nn._laws.table import law
+from surgrad.nn._loops import scan as loop
+from surgrad.nn._loops import summed_wide
 
 _STEPS = 2000
 """So many that a bfloat16 sum of ones, which stops at 256, and a bfloat16 decay of a long time constant show."""

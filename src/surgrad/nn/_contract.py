@@ -45,8 +45,8 @@ from jaxtyping import Array
 from surgrad._fields import check_fields, parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import PyTree, Shape
-from surgrad.nn.dtypes import wide
-from surgrad.nn.loops import steps, summed_wide
+from surgrad.nn._dtypes import wide
+from surgrad.nn._loops import steps, summed_wide
 
 
 def spike_function() -> Any:

@@ -21,9 +21,9 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Shaped
 
 from surgrad._types import Numbers
-from surgrad.nn.events.lowering import dense, native
-from surgrad.nn.events.native import require
-from surgrad.nn.loops import varying_alike
+from surgrad.nn._events.lowering import dense, native
+from surgrad.nn._events.native import require
+from surgrad.nn._loops import varying_alike
 
 FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
 """The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""

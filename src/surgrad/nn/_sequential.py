@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._types import Numbers, PyTree, Shape
-from surgrad.nn.checks import sizes
-from surgrad.nn.contract import Cell, connections, described, over_time, promises, start, step, with_connections
-from surgrad.nn.dtypes import floating, promoted
-from surgrad.nn.foreign import as_layer
-from surgrad.nn.partition import warn_of_ties
+from surgrad.nn._checks import sizes
+from surgrad.nn._contract import Cell, connections, described, over_time, promises, start, step, with_connections
+from surgrad.nn._dtypes import floating, promoted
+from surgrad.nn._foreign import as_layer
+from surgrad.nn._partition import warn_of_ties
 
 
 class Sequential(Cell):
@@ -22,7 +22,7 @@ class Sequential(Cell):
 
     A part with a method `init(shape, dtype)` is a cell, `(state, input) -> (state, output)`; any other part is a
     connection, `(*batch, inputs) -> (*batch, outputs)`, that sees one time step. `unroll` evaluates a network in chunks
-    of time, layer by layer; connections that promise so (`surgrad.nn.contract`) act on all steps of a chunk at once.
+    of time, layer by layer; connections that promise so (`surgrad.nn._contract`) act on all steps of a chunk at once.
     `network[i]` is a part, `network[i:j]` a network of some.
 
     Parameters:

@@ -11,9 +11,9 @@ import numpy as np
 
 from surgrad._laws.table import brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import is_cell, runs_over_time
-from surgrad.nn.laws.probe import SCAN, LayerProbe, is_floating, split
-from surgrad.nn.laws.table import difference, law
+from surgrad.nn._contract import is_cell, runs_over_time
+from surgrad.nn._laws.probe import SCAN, LayerProbe, is_floating, split
+from surgrad.nn._laws.table import difference, law
 
 NUMBERS, INPUTS = "by its numbers", "by the inputs"
 Modes = Callable[[Callable[..., Any], Any], Any]

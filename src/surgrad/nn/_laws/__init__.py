@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from surgrad.nn.contract import is_cell, promises
-from surgrad.nn.laws.probe import LayerProbe
-from surgrad.nn.laws.table import LAYER_LAWS
+from surgrad.nn._contract import is_cell, promises
+from surgrad.nn._laws.probe import LayerProbe
+from surgrad.nn._laws.table import LAYER_LAWS
 
 # isort: off
-from surgrad.nn.laws import states, runs, derivatives, transforms, half, promised
+from surgrad.nn._laws import states, runs, derivatives, transforms, half, promised
 # isort: on
 
 __all__ = ["LAYER_LAWS", "LayerProbe", "concerning", "derivatives", "half", "promised", "runs", "states", "transforms"]

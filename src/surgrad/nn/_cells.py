@@ -19,10 +19,10 @@ import jax.numpy as jnp
 
 from surgrad._fields import parameter
 from surgrad._types import Numbers, Parameter, Shape, Spikes
-from surgrad.nn.checks import returned
-from surgrad.nn.contract import Cell
-from surgrad.nn.dtypes import like
-from surgrad.nn.membrane import Current, ThresholdCell, Voltage, Waiting, admitted, at_rest, decayed
+from surgrad.nn._checks import returned
+from surgrad.nn._contract import Cell
+from surgrad.nn._dtypes import like
+from surgrad.nn._membrane import Current, ThresholdCell, Voltage, Waiting, admitted, at_rest, decayed
 
 
 class LIState(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 
 from surgrad._laws.table import brief
 from surgrad._types import PyTree
-from surgrad.nn.contract import is_cell, start, step
-from surgrad.nn.laws.probe import LayerProbe, cast
-from surgrad.nn.laws.table import difference, kinds, law
+from surgrad.nn._contract import is_cell, start, step
+from surgrad.nn._laws.probe import LayerProbe, cast
+from surgrad.nn._laws.table import difference, kinds, law
 
 Shape = tuple[int, ...]
 

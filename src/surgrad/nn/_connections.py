@@ -13,10 +13,10 @@ from jaxtyping import Array, Float, Shaped
 from surgrad._fields import check_whole
 from surgrad._pytree import static
 from surgrad._types import Numbers
-from surgrad.nn.checks import real_array
-from surgrad.nn.contract import Connection, flag, weight_array
-from surgrad.nn.dtypes import like, promoted, wide
-from surgrad.nn.loops import automatically_sharded
+from surgrad.nn._checks import real_array
+from surgrad.nn._contract import Connection, flag, weight_array
+from surgrad.nn._dtypes import like, promoted, wide
+from surgrad.nn._loops import automatically_sharded
 
 
 class Dense(Connection):
@@ -243,7 +243,7 @@ def product(x: Numbers, weights: Numbers, event_driven: bool) -> Float[Array, ".
     x, weights = x.astype(dtype), weights.astype(dtype)
     if not event_driven:
         return automatically_sharded(jnp.matmul, x, weights)
-    from surgrad.nn.events import event_product
+    from surgrad.nn._events import event_product
 
     return automatically_sharded(event_product, x, weights)
 

@@ -16,11 +16,11 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._types import Numbers
-from surgrad.nn.contract import denies, described, is_cell, promises
-from surgrad.nn.dtypes import floating, like
-from surgrad.nn.recurrent import Recurrent
-from surgrad.nn.sequential import Sequential, flat
-from surgrad.nn.unroll import unroll
+from surgrad.nn._contract import denies, described, is_cell, promises
+from surgrad.nn._dtypes import floating, like
+from surgrad.nn._recurrent import Recurrent
+from surgrad.nn._sequential import Sequential, flat
+from surgrad.nn._unroll import unroll
 
 IMPULSE = 1e-3
 """Of the threshold: an input that no neuron spikes from."""

@@ -12,9 +12,9 @@ from jaxtyping import Array, Float
 from surgrad._fields import check_whole
 from surgrad._pytree import static
 from surgrad._types import Numbers, Shape
-from surgrad.nn.checks import check_same, check_state, real_array, sizes
-from surgrad.nn.contract import Cell
-from surgrad.nn.dtypes import floating
+from surgrad.nn._checks import check_same, check_state, real_array, sizes
+from surgrad.nn._contract import Cell
+from surgrad.nn._dtypes import floating
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 

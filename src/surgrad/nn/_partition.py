@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from surgrad._bijectors import Bijector, for_limits, free
 from surgrad._pytree import Pytree
-from surgrad.nn.contract import Connection, Layer, is_cell
+from surgrad.nn._contract import Connection, Layer, is_cell
 
 
 class _Leaf(NamedTuple):

@@ -11,12 +11,12 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Shaped
 
 from surgrad._types import Numbers, PyTree, Shape
-from surgrad.nn.checks import check_same, check_state, real_array, sizes
-from surgrad.nn.connections import normal, product
-from surgrad.nn.contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
-from surgrad.nn.dtypes import floating, promoted
-from surgrad.nn.foreign import as_layer
-from surgrad.nn.loops import carried, steps
+from surgrad.nn._checks import check_same, check_state, real_array, sizes
+from surgrad.nn._connections import normal, product
+from surgrad.nn._contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
+from surgrad.nn._dtypes import floating, promoted
+from surgrad.nn._foreign import as_layer
+from surgrad.nn._loops import carried, steps
 
 
 class RecurrentState(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._types import PyTree
-from surgrad.nn.contract import promises, runs_over_time
+from surgrad.nn._contract import promises, runs_over_time
 
 Evaluate = Callable[[Any, PyTree, PyTree], tuple[PyTree, PyTree]]
 """All steps of a cell: `(cell, state, inputs) -> (state, outputs)`."""

@@ -15,9 +15,9 @@ from surgrad._fields import check_callable
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
-from surgrad.nn.budget import chunk_length, segment_length
-from surgrad.nn.contract import described, runs_over_time
-from surgrad.nn.loops import Keep, blocks, carried, opened, steps, summed_wide
+from surgrad.nn._budget import chunk_length, segment_length
+from surgrad.nn._contract import described, runs_over_time
+from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
 
 
 def unroll(

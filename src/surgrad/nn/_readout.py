@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from surgrad._types import Numbers, Shape
-from surgrad.nn.checks import check_state, entered
-from surgrad.nn.contract import Cell
-from surgrad.nn.dtypes import wide
+from surgrad.nn._checks import check_state, entered
+from surgrad.nn._contract import Cell
+from surgrad.nn._dtypes import wide
 
 Moment = Float[Array, "*shape"]
 

@@ -18,10 +18,10 @@ from jax.tree_util import keystr
 
 from surgrad._laws.table import NotApplicableError
 from surgrad._types import PyTree
-from surgrad.nn.contract import is_cell, start, step
-from surgrad.nn.laws.table import LAYER_LAWS
-from surgrad.nn.sequential import Sequential
-from surgrad.nn.unroll import unroll
+from surgrad.nn._contract import is_cell, start, step
+from surgrad.nn._laws.table import LAYER_LAWS
+from surgrad.nn._sequential import Sequential
+from surgrad.nn._unroll import unroll
 
 Run = Callable[[Any, PyTree, Any], tuple[PyTree, PyTree]]
 """A layer over time: `(layer, state, inputs) -> (state, outputs)`."""
