@@ -29,8 +29,8 @@ def network(spike=None, hidden=16):
 def test_a_deep_network_has_a_layer_for_each_surrogate():
     spikes = [surgrad.Sigmoid(), surgrad.Arctan()]
     network = train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=2, recurrent=1.0)
-    assert [type(part).__name__ for part in network.parts] == ["Dense", "Recurrent"] * 2 + ["Dense", "LI"]
-    assert [network.parts[i].cell.spike for i in (1, 3)] == spikes
+    assert [type(part).__name__ for part in network.parts] == ["Dense", "Recurrent"] * 2 + ["Dense", "LeakyIntegrator"]
+    assert [network.parts[i].cell.surrogate for i in (1, 3)] == spikes
     with pytest.raises(ValueError, match="depth must be an integer >= 1, got 0"):
         train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=0)
 
@@ -88,7 +88,7 @@ def test_the_first_step_of_adam_moves_every_weight_by_the_learning_rate_against_
     for change, g in zip(jax.tree.leaves(moved), jax.tree.leaves(slope), strict=True):
         # Adam's first update is -rate g/(|g| + 1e-8); the difference of weights of order 1 is rounded to 1e-7.
         np.testing.assert_allclose(change, -RATE * g / (jnp.abs(g) + 1e-8), atol=3e-7)
-    assert float(jnp.abs(moved[0].weights).max()) > 0.9 * RATE
+    assert float(jnp.abs(moved[0].weight).max()) > 0.9 * RATE
 
 
 @pytest.mark.usefixtures("x64")

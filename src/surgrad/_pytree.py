@@ -204,6 +204,8 @@ class Pytree:
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
             setattr(new, name, value)
+        if not type(self).__dataclass_params__.init:  # the constructor takes something else than the fields
+            new.__post_init__()
         return new
 
     def _attributes(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential, combine, partition
 from surgrad.nn._contract import promises
 from surgrad.nn._sequential import flat
 from surgrad.tasks import Dataset
@@ -75,10 +75,10 @@ def classifier(
     for layer, each in zip(range(depth), spikes, strict=True):
         into, back = (first, key) if not layer else jax.random.split(jax.random.fold_in(first, layer))
         cell = LIF(each, tau)
-        cell = Recurrent.random(back, cell, hidden, recurrent) if recurrent else cell
-        parts += [Dense.random(into, channels, hidden, gain), cell]
+        cell = Recurrent(cell, hidden, key=back, gain=recurrent) if recurrent else cell
+        parts += [Linear(channels, hidden, key=into, gain=gain), cell]
         channels = hidden
-    return Sequential(*parts, Dense.random(second, hidden, data.classes), LI(tau))
+    return Sequential(*parts, Linear(hidden, data.classes, key=second), LeakyIntegrator(tau))
 
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:

@@ -23,7 +23,7 @@ from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jump
 class AdExState(NamedTuple):
     """Voltage, mV, and adaptation current w, pA, after the reset."""
 
-    voltage: Voltage
+    v: Voltage
     recovery: Current
 
 
@@ -41,7 +41,7 @@ class AdEx(Cell):
     which rest is at x = -1 as in LIF.
 
     Parameters (one value, or one a neuron, the last axis):
-        spike: the surrogate, or any function of x that spikes.
+        surrogate: the spike function: a surrogate, or any function of x that spikes.
         capacitance: C, pF, > 0.
         g_leak: leak conductance g_L, nS, > 0.
         e_leak: resting potential E_L, mV.
@@ -54,7 +54,7 @@ class AdEx(Cell):
         v_peak: voltage that counts as a spike, mV, > v_reset.
         scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
         dt: length of a step, ms, > 0.
-        reset_detached: whether the reset of the voltage is a constant for the derivative; that of w never is.
+        detach_reset: whether the reset of the voltage is a constant for the derivative; that of w never is.
 
     Source: Brette & Gerstner (2005), Adaptive exponential integrate-and-fire model as an effective description of
     neuronal activity.
@@ -63,7 +63,7 @@ class AdEx(Cell):
     spiking = elementwise = True
     linear_response = False
 
-    spike: Callable[[Membrane], Spikes] = spike_function()
+    surrogate: Callable[[Membrane], Spikes] = spike_function()
     capacitance: Parameter = parameter(default=281.0, above=0, unit="pF")
     g_leak: Parameter = parameter(default=30.0, above=0, unit="nS")
     e_leak: Parameter = parameter(default=-70.6, unit="mV")
@@ -76,7 +76,7 @@ class AdEx(Cell):
     v_peak: Parameter = parameter(default=20.0, unit="mV")
     scale: Parameter = parameter(default=90.6, above=0, unit="mV")
     dt: Parameter = parameter(default=0.1, above=0, unit="ms")
-    reset_detached: bool = flag(default=False)
+    detach_reset: bool = flag(default=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -120,7 +120,7 @@ class AdEx(Cell):
 class IzhikevichState(NamedTuple):
     """Voltage v and recovery u after the reset, both in mV."""
 
-    voltage: Voltage
+    v: Voltage
     recovery: Voltage
 
 
@@ -132,7 +132,7 @@ class Izhikevich(Cell):
     that the source prints takes two halves of a step for v, and advances u from the new v.
 
     Parameters (one value, or one a neuron, the last axis):
-        spike: the surrogate, or any function of x that spikes.
+        surrogate: the spike function: a surrogate, or any function of x that spikes.
         a: rate of the recovery, 1/ms.
         b: pull of the voltage on the recovery.
         c: voltage after a spike, mV.
@@ -140,7 +140,7 @@ class Izhikevich(Cell):
         v_peak: voltage that counts as a spike, mV, > c.
         scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
         dt: length of a step, ms, > 0.
-        reset_detached: whether the reset of the voltage is a constant for the derivative; that of u never is.
+        detach_reset: whether the reset of the voltage is a constant for the derivative; that of u never is.
 
     Source: Izhikevich (2003), Simple model of spiking neurons, equations 1 to 3.
     """
@@ -148,7 +148,7 @@ class Izhikevich(Cell):
     spiking = elementwise = True
     linear_response = False
 
-    spike: Callable[[Membrane], Spikes] = spike_function()
+    surrogate: Callable[[Membrane], Spikes] = spike_function()
     a: Parameter = parameter(default=0.02)
     b: Parameter = parameter(default=0.2)
     c: Parameter = parameter(default=-65.0)
@@ -156,7 +156,7 @@ class Izhikevich(Cell):
     v_peak: Parameter = parameter(default=30.0, unit="mV")
     scale: Parameter = parameter(default=95.0, above=0, unit="mV")
     dt: Parameter = parameter(default=0.5, above=0, unit="ms")
-    reset_detached: bool = flag(default=False)
+    detach_reset: bool = flag(default=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -190,6 +190,6 @@ class Izhikevich(Cell):
 
 def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:
     """The voltage after a hard reset, and the spikes. The products are exact where a spike is 0 or 1."""
-    spikes = fire(cell.spike, (voltage - like(voltage, cell.v_peak)) / like(voltage, cell.scale))
+    spikes = fire(cell.surrogate, (voltage - like(voltage, cell.v_peak)) / like(voltage, cell.scale))
     fallen = jumps(cell, spikes)
     return (1 - fallen) * voltage + fallen * like(voltage, bottom), spikes

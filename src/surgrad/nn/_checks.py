@@ -76,7 +76,7 @@ def check_membranes(cell: Pytree, state: Any) -> None:
         TypeError: the voltage is not floating.
         ValueError: the parts do not fit each other, or the cell.
     """
-    name, shape, dtype = type(cell).__name__, jnp.shape(state.voltage), jnp.result_type(state.voltage)
+    name, shape, dtype = type(cell).__name__, jnp.shape(state.v), jnp.result_type(state.v)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name}: the voltage must be floating, got {dtype}; start from init(shape, dtype).")
     for part, value in zip(state._fields, state, strict=True):

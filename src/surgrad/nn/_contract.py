@@ -12,7 +12,7 @@ Promises of cells:
 
 - `spiking`: outputs are spike trains, 0 or 1 if the spike function puts out 0 or 1. They count for firing rates.
 - `elementwise`: a neuron's step depends on its own state and input alone, so that cells may be fused into one kernel.
-- `linear_response`: below `threshold`, `state.voltage` is linear in the inputs; `fluctuation_driven` uses that.
+- `linear_response`: below `threshold`, `state.v` is linear in the inputs; `fluctuation_driven` uses that.
 - `relays`: the outputs are the inputs, at the same or later time steps.
 - `feeds_back`: the outputs of a step are inputs of the next.
 - `over_time`: a method, `(state, inputs) -> (state, outputs)`, that gives what the steps give one by one.
@@ -25,7 +25,7 @@ Promises of connections:
 Promises of both:
 
 - `whole_sequence`: is slow inside of a loop on a CPU, and wants all time steps at once. It changes no result.
-- `weighted`: the last axis of `weights` is that of the outputs, and `with_weights(weights)` returns a copy with others.
+- `weighted`: the last axis of `weight` is that of the outputs, and `with_weight(weight)` returns a copy with another.
 
 `surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
 """
@@ -35,7 +35,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -44,14 +44,18 @@ from jaxtyping import Array
 
 from surgrad._fields import check_fields, parameter
 from surgrad._pytree import Pytree, static
+from surgrad._surrogates.sigmoidal import Arctan
 from surgrad._types import PyTree, Shape
-from surgrad.nn._dtypes import wide
+from surgrad.nn._dtypes import promoted, wide
 from surgrad.nn._loops import steps, summed_wide
 
 
 def spike_function() -> Any:
-    """A declared field that holds a surrogate, or any function of x that spikes."""
-    return dataclasses.field(metadata={"callable": "a surrogate, or a function of x that spikes"})
+    """A declared field that holds a surrogate, or any function of x that spikes; `Arctan(2.0)` by default.
+
+    That is the default of snnTorch and SpikingJelly too, there called ATan.
+    """
+    return dataclasses.field(default=Arctan(2.0), metadata={"callable": "a surrogate, or a function of x that spikes"})
 
 
 def flag(*, default: bool, kw_only: bool = True) -> Any:
@@ -64,9 +68,9 @@ def cell_field() -> Any:
     return dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
 
 
-def weight_array() -> Any:
-    """A declared field that holds an array of real numbers."""
-    return dataclasses.field(metadata={"real": True})
+def weight_array(*, optional: bool = False) -> Any:
+    """A declared field that holds an array of real numbers, or None if it is optional."""
+    return dataclasses.field(metadata={"real": True, "optional": optional})
 
 
 @dataclass_transform(
@@ -82,6 +86,15 @@ class Layer(Pytree):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @classmethod
+    def of_fields(cls, **fields: Any) -> Self:
+        """A layer with given values of its fields, whatever else its constructor takes."""
+        layer = object.__new__(cls)
+        for name, value in fields.items():
+            setattr(layer, name, value)
+        layer.__post_init__()
+        return layer
 
 
 class Connection(Layer):
@@ -148,7 +161,7 @@ def _with_two_arguments(call: Callable[..., Any]) -> Callable[..., Any]:
             raise TypeError(
                 f"{kind}: a step takes a state and an input, and returns both, got ({x}). Write state = "
                 f"cell.init(x.shape) and state, output = cell(state, x) for one time step x, (*batch, features), or "
-                f"state, outputs = unroll(cell, cell.init(xs.shape[1:]), xs) for a sequence xs, time first."
+                f"state, outputs = unroll(cell, xs) for a sequence xs, (time, *batch, features)."
             )
         return call(self, *arguments, **named)
 
@@ -185,6 +198,27 @@ def start(layer: Any, shape: Shape, dtype: Any) -> PyTree:
     if not is_cell(layer):
         return None
     return layer.init(shape, dtype if isinstance(layer, Cell) else wide(dtype))
+
+
+def at_rest(where: str, cell: Any, inputs: Any) -> PyTree:
+    """The state of a cell before inputs over time, in the type of products of inputs and weights.
+
+    Raises:
+        ValueError: the cell has no `init`, or the inputs are not one array with an axis of time.
+    """
+    if not is_cell(cell):
+        name = getattr(cell, "__name__", type(cell).__name__)
+        raise ValueError(f"{where}: {name} has no method init, so give a state: {where}(cell, state, inputs).")
+    shape = np.shape(inputs) if hasattr(inputs, "dtype") else ()
+    if not shape:
+        raise ValueError(
+            f"{where}: without a state, the inputs must be one array, (time, *batch, features), got {described(inputs)}."
+        )
+    return start(cell, shape[1:], promoted(inputs, *_floating_leaves(connections(cell))))
+
+
+def _floating_leaves(tree: PyTree) -> list[Any]:
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
 
 
 def step(layer: Any, state: PyTree, x: Any) -> tuple[PyTree, Any]:

@@ -15,7 +15,7 @@ from surgrad.nn._contract import Cell, Connection, is_cell, over_time, promises
 from surgrad.nn._dtypes import wide
 
 
-class Function(Connection):
+class Lambda(Connection):
     """A function without parameters as a connection; it sees one time step, `(*batch, features)`.
 
     Parameters:
@@ -34,7 +34,7 @@ class Function(Connection):
             return self.function(x)
         except (TypeError, ValueError) as error:  # JAX has either for shapes that do not fit
             name = getattr(self.function, "__name__", repr(self.function))
-            raise ValueError(f"Function {name}: it failed on an input of shape {jnp.shape(x)}: {error}") from error
+            raise ValueError(f"Lambda {name}: it failed on an input of shape {jnp.shape(x)}: {error}") from error
 
 
 class ForeignCell(Cell):
@@ -69,4 +69,4 @@ def as_layer(what: str, part: Any) -> Any:
     check_callable(what, part, "a connection or a cell")
     if not jax.tree_util.all_leaves([part]):
         return part
-    return ForeignCell(part) if is_cell(part) else Function(part)
+    return ForeignCell(part) if is_cell(part) else Lambda(part)

@@ -45,9 +45,9 @@ class _Target(NamedTuple):
 
 def fluctuation_driven(
     network: Sequential,
-    key: Array,
     inputs: Numbers,
     *,
+    key: Array,
     xi: float = 1.0,
     mean: float = 0.0,
     feedforward: float = 0.9,
@@ -158,7 +158,7 @@ def _neurons(part: Any, place: str) -> Any:
         raise ValueError(
             f"fluctuation_driven: part {place} leads to {kind}, which does not promise a linear response below a "
             f"threshold. Draw its weights yourself, in the units of its current; or, if {kind} is yours and has "
-            f"`threshold` and `state.voltage`, set linear_response = True in its class (spiking = False if it is a "
+            f"`threshold` and `state.v`, set linear_response = True in its class (spiking = False if it is a "
             f"readout)."
         )
     return None
@@ -178,7 +178,7 @@ def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Ar
     rate, share = _rate(inputs, place), aim.feedforward if isinstance(after, Recurrent) else 1.0
     shape = jax.eval_shape(lambda x: _passed(between, _run(part, x)), inputs).shape
     target = _target(_neurons(after, place), shape, aim)
-    if shape[-1] != part.weights.shape[-1]:
+    if shape[-1] != part.weight.shape[-1]:
         target = jax.tree.map(jnp.mean, target)
     drawn = _drawn(key, part, target, rate, share)
     if all(map(is_cell, between)):
@@ -198,7 +198,7 @@ def _passed(between: list[Any], currents: Array) -> Array:
 
 def _recurrent(key: Array, part: Recurrent, currents: Array, aim: _Aim, place: str) -> Recurrent:
     """Recurrent weights for what the inputs leave of the variance, by the rate without them."""
-    spikes = _run(part.replace(weights=jnp.zeros_like(part.weights)), currents)
+    spikes = _run(part.replace(weight=jnp.zeros_like(part.weight)), currents)
     target = _target(_neurons(part, place), currents.shape, aim)
     return _drawn(key, part, target, _rate(spikes, place), 1 - aim.feedforward)
 
@@ -215,7 +215,7 @@ def _response(cell: Any, shape: tuple[int, int], threshold: Array) -> Float[Arra
 
     def traced(state: Any, current: Array) -> tuple[Any, Array]:
         state, _ = cell(state, current)
-        return state, state.voltage
+        return state, state.v
 
     height = IMPULSE * threshold
     impulse = jnp.zeros(shape).at[0].set(height)
@@ -224,10 +224,10 @@ def _response(cell: Any, shape: tuple[int, int], threshold: Array) -> Float[Arra
 
 def _drawn(key: Array, part: Any, target: _Target, rate: Array, share: float) -> Any:
     """A part with weights that give a share of the mean and of the variance."""
-    inputs = part.weights.size / part.weights.shape[-1]
+    inputs = part.weight.size / part.weight.shape[-1]
     center = share * target.mean / (inputs * rate * target.area)
     variance = share * target.deviation**2 / (inputs * rate * target.energy) - center**2
     deviation = jnp.sqrt(jnp.maximum(variance, 0))
-    drawn = jax.random.normal(key, part.weights.shape)
+    drawn = jax.random.normal(key, part.weight.shape)
     weights = like(drawn, center) + like(drawn, deviation) * drawn
-    return part.with_weights(weights)
+    return part.with_weight(weights)

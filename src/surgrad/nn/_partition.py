@@ -37,7 +37,7 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
         >>> import jax, surgrad
         >>> from surgrad import nn
         >>> key = jax.random.key(0)
-        >>> network = nn.Sequential(nn.Dense.random(key, 3, 4), nn.LIF(surgrad.Arctan()))
+        >>> network = nn.Sequential(nn.Linear(3, 4, key=key), nn.LIF(surgrad.Arctan()))
         >>> weights, rest = nn.partition(network)
         >>> [leaf.shape for leaf in jax.tree.leaves(weights)]
         [(3, 4), (4,)]

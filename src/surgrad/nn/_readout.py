@@ -1,6 +1,7 @@
-"""Readouts: cells that sum up what came in so far, so that the last output stands for the whole sequence.
+"""Readouts: cells without spikes whose last output summarises the whole sequence.
 
-With `unroll(..., keep="last")` no output is stacked over time. States and outputs are float32 at least.
+`unroll(network, xs, keep="last")` returns that output, and stacks none over time. States and outputs are float32 at
+least.
 """
 
 from __future__ import annotations
@@ -15,116 +16,118 @@ from surgrad.nn._checks import check_state, entered
 from surgrad.nn._contract import Cell
 from surgrad.nn._dtypes import wide
 
-Moment = Float[Array, "*shape"]
+Values = Float[Array, "*shape"]
 
 
-class Running(NamedTuple):
-    """The sum of the inputs, and the number of steps."""
+class MeanState(NamedTuple):
+    """The sum of the inputs so far, and the number of time steps."""
 
-    total: Moment
+    total: Values
     steps: Int[Array, ""]
 
 
-class Rate(Cell):
-    """The mean of the inputs so far: spikes in, spikes per step out."""
+class MeanOverTime(Cell):
+    """Mean of the inputs so far; of spikes, the firing rate in spikes per time step."""
 
     spiking = False
     elementwise = True
 
-    def init(self, shape: Shape, dtype: Any = None) -> Running:
-        """No steps."""
-        return Running(jnp.zeros(shape, wide(dtype)), jnp.zeros((), int))
+    def init(self, shape: Shape, dtype: Any = None) -> MeanState:
+        """The state before the first step, for inputs of a shape `(*batch, features)`."""
+        return MeanState(jnp.zeros(shape, wide(dtype)), jnp.zeros((), int))
 
-    def __call__(self, state: Running, x: Numbers) -> tuple[Running, Moment]:
-        """One step: sum and number of steps, and the mean.
+    def __call__(self, state: MeanState, x: Numbers) -> tuple[MeanState, Values]:
+        """One time step: the new state, and the mean so far.
 
         Raises:
-            TypeError: the state is not what `init` makes, or the input is complex.
+            TypeError: the state is not one that `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        check_state(self, state, Running)
+        check_state(self, state, MeanState)
         total, steps = state.total + entered(self, state.total, x), state.steps + 1
-        return Running(total, steps), total / steps.astype(total.dtype)
+        return MeanState(total, steps), total / steps.astype(total.dtype)
 
 
-class Highest(NamedTuple):
-    """The largest input so far, and whether there was any."""
+class MaxState(NamedTuple):
+    """The running maximum, and whether there was any input."""
 
-    value: Moment
+    value: Values
     begun: Bool[Array, ""]
 
 
-class Peak(Cell):
-    """The largest input so far: the peak of a membrane voltage. Its derivative is that of the earliest peak alone."""
+class MaxOverTime(Cell):
+    """Maximum of the inputs so far. Its derivative is that of the earliest of equal maxima."""
 
     spiking = False
     elementwise = True
 
-    def init(self, shape: Shape, dtype: Any = None) -> Highest:
-        """No input yet. Zeros stand for it, as minus infinity would look like an error to `jax.debug_infs`."""
-        return Highest(jnp.zeros(shape, wide(dtype)), jnp.zeros((), bool))
+    def init(self, shape: Shape, dtype: Any = None) -> MaxState:
+        """The state before the first step, for inputs of a shape `(*batch, features)`."""
+        # Zeros, as minus infinity would look like an error to `jax.debug_infs`.
+        return MaxState(jnp.zeros(shape, wide(dtype)), jnp.zeros((), bool))
 
-    def __call__(self, state: Highest, x: Numbers) -> tuple[Highest, Moment]:
-        """One step: the state, and the largest input so far. NaN stays.
+    def __call__(self, state: MaxState, x: Numbers) -> tuple[MaxState, Values]:
+        """One time step: the new state, and the maximum so far. NaN stays.
 
         Raises:
-            TypeError: the state is not what `init` makes, or the input is complex.
+            TypeError: the state is not one that `init` makes, or the input is complex.
             ValueError: the input differs from the state in shape.
         """
-        check_state(self, state, Highest)
+        check_state(self, state, MaxState)
         x = entered(self, state.value, x)
-        # A comparison, as the maximum would share the derivative among equal values.
+        # A comparison, as `jnp.maximum` would share the derivative among equal values.
         stays = state.begun & ((state.value >= x) | jnp.isnan(state.value))
-        peak = jnp.where(stays, state.value, x)
-        return Highest(peak, state.begun | True), peak
+        value = jnp.where(stays, state.value, x)
+        return MaxState(value, state.begun | True), value
 
 
-class Last(Cell):
-    """The latest input: the voltage at the end."""
+class LastStep(Cell):
+    """The latest input: after the last time step, the input of that step."""
 
     spiking = False
     elementwise = relays = True
 
     def init(self, shape: Shape, dtype: Any = None) -> None:
-        """Nothing."""
+        """None: there is no state."""
 
     def __call__(self, state: None, x: Numbers) -> tuple[None, Any]:
-        """One step: the input."""
+        """One time step: None, and the input."""
         return None, x
 
     def over_time(self, state: None, inputs: Numbers) -> tuple[None, Any]:
-        """Many steps: the inputs."""
+        """All time steps: None, and the inputs."""
         return None, inputs
 
 
-class Wait(NamedTuple):
-    """The steps before the first spike, and one for every neuron that still waits for it, zero for the others."""
+class FirstSpikeState(NamedTuple):
+    """The number of time steps before the first spike, and 1 for each neuron that has not spiked yet, else 0."""
 
-    steps: Moment
-    waits: Moment
+    steps: Values
+    silent: Values
 
 
-class FirstSpike(Cell):
-    """The step of the first spike, from 0, of each neuron; the number of steps so far where there was none.
+class FirstSpikeTime(Cell):
+    """Time step of the first spike of each neuron, from 0; the number of time steps so far if there was none.
 
-    It is the number of steps before the first spike, Σ_t Π_{u <= t} (1 - s[u]), whose derivative it has: a spike moves
-    it only where there was none before.
+    It is Σ_t Π_{u <= t} (1 - s[u]), the number of time steps before the first spike, and has that derivative: a spike
+    changes it only where there was none before.
     """
 
     spiking = False
     elementwise = True
 
-    def init(self, shape: Shape, dtype: Any = None) -> Wait:
-        """No steps, and no spikes."""
-        return Wait(jnp.zeros(shape, wide(dtype)), jnp.ones(shape, wide(dtype)))
+    def init(self, shape: Shape, dtype: Any = None) -> FirstSpikeState:
+        """The state before the first step, for spikes of a shape `(*batch, features)`."""
+        return FirstSpikeState(jnp.zeros(shape, wide(dtype)), jnp.ones(shape, wide(dtype)))
 
-    def __call__(self, state: Wait, spikes: Numbers) -> tuple[Wait, Moment]:
-        """One step: the steps waited and who still waits, and the steps waited.
+    def __call__(self, state: FirstSpikeState, spikes: Numbers) -> tuple[FirstSpikeState, Values]:
+        """One time step: the new state, and the time of the first spike so far.
 
         Raises:
-            TypeError, ValueError: as `Rate`.
+            TypeError: the state is not one that `init` makes, or the spikes are complex.
+            ValueError: the spikes differ from the state in shape.
         """
-        check_state(self, state, Wait)
-        waits = state.waits * (1 - entered(self, state.waits, spikes))
-        steps = state.steps + waits
-        return Wait(steps, waits), steps
+        check_state(self, state, FirstSpikeState)
+        silent = state.silent * (1 - entered(self, state.silent, spikes))
+        steps = state.steps + silent
+        return FirstSpikeState(steps, silent), steps

@@ -11,10 +11,21 @@ import jax.numpy as jnp
 
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import sizes
-from surgrad.nn._contract import Cell, connections, described, over_time, promises, start, step, with_connections
-from surgrad.nn._dtypes import floating, promoted
+from surgrad.nn._contract import (
+    Cell,
+    at_rest,
+    connections,
+    described,
+    over_time,
+    promises,
+    start,
+    step,
+    with_connections,
+)
+from surgrad.nn._dtypes import floating
 from surgrad.nn._foreign import as_layer
 from surgrad.nn._partition import warn_of_ties
+from surgrad.nn._table import table
 
 
 class Sequential(Cell):
@@ -40,7 +51,7 @@ class Sequential(Cell):
 
     def __init__(self, *parts: Any):
         if len(parts) == 1 and isinstance(parts[0], (list, tuple)):
-            raise TypeError(f"Sequential: give the parts one by one, Sequential(*parts), got {parts[0]!r}.")
+            (parts,) = parts
         self.parts = tuple(as_layer(f"Sequential: part {index}", part) for index, part in enumerate(parts))
         if (leaves := jax.tree.leaves(self.parts)) and not jax.tree.leaves(self):
             kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
@@ -55,6 +66,9 @@ class Sequential(Cell):
     def whole_sequence(self) -> bool:
         """Whether one of its parts wants the whole sequence."""
         return any(promises(part, "whole_sequence") for part in self.parts)
+
+    def __str__(self) -> str:
+        return table(self)
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -90,12 +104,12 @@ class Sequential(Cell):
         Raises:
             ValueError: a part does not fit its input; the message names it.
         """
-        states, outputs = self._through(step, state, x)
+        states, outputs = self.through(step, state, x)
         return states, outputs[-1] if outputs else x
 
     def over_time(self, state: tuple[PyTree, ...], inputs: Numbers) -> tuple[tuple[PyTree, ...], Any]:
         """Many steps, layer by layer; time leads."""
-        states, outputs = self._through(over_time, state, inputs)
+        states, outputs = self.through(over_time, state, inputs)
         return states, outputs[-1] if outputs else inputs
 
     def outputs(self, inputs: Numbers, state: tuple[PyTree, ...] | None = None) -> tuple[Any, ...]:
@@ -116,10 +130,10 @@ class Sequential(Cell):
             if not time:
                 raise ValueError("Sequential: there is no axis of time")
             if state is None:
-                state = self.init(shape, promoted(inputs, *jax.tree.leaves(self.connections())))
+                state = at_rest("outputs", self, jnp.asarray(inputs))
             if not promises(self, "in_order"):  # a subclass that may do more than its parts
                 return (over_time(self, state, inputs)[1],)
-            return self._through(over_time, state, inputs)[1]
+            return self.through(over_time, state, inputs)[1]
         except ValueError as error:
             read = f"{time[0]} steps of shape {shape}" if time else "one number"
             raise ValueError(f"{error} (outputs read {read}: time leads, (time, *batch, neurons).)") from error
@@ -149,9 +163,10 @@ class Sequential(Cell):
                 parts.append(with_connections(part, other))
         return self.replace(parts=tuple(parts))
 
-    def _through(
+    def through(
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Numbers
     ) -> tuple[Any, tuple[Any, ...]]:
+        """The states and the outputs of all parts, each evaluated by `evaluate(part, state, x)`."""
         if not isinstance(state, tuple) or len(state) != len(self.parts):
             raise ValueError(
                 f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "

@@ -45,7 +45,7 @@ def half_precision(probe: LayerProbe) -> str | None:
     reference = _summary(probe, _watched, rounded)
     shaken = _summary(probe, _watched, rounded * (1 + noise))
     allowed = {what: _OFF + _CHAOS * _relative(shaken[what], value) for what, value in reference.items()}
-    paths = {"in steps": _watched, f"unroll(chunk={_CHUNK})": _chunked}
+    paths = {"in steps": _watched, f"unroll(chunk_size={_CHUNK})": _chunked}
     for path, run in list(paths.items())[: 2 if _chunks_too(probe) else 1]:
         try:
             found = _summary(probe, run, rounded.astype("bfloat16"))
@@ -125,7 +125,7 @@ def _watched(layer: Any, state: PyTree, inputs: jax.Array) -> tuple[PyTree, PyTr
 
 def _chunked(layer: Any, state: PyTree, inputs: jax.Array) -> tuple[PyTree, PyTree]:
     """All outputs, in chunks; of the states none but the last is at hand."""
-    return (), unrolled(layer, state, inputs, chunk=_CHUNK)[1]
+    return (), unrolled(layer, state, inputs, chunk_size=_CHUNK)[1]
 
 
 def _relative(found: np.ndarray, wanted: np.ndarray) -> float:

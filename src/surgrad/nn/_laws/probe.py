@@ -123,32 +123,32 @@ class LayerProbe:
         divisor, ragged, segment = self.lengths
         return {
             SCAN: scan,
-            self.whole_chunks: functools.partial(unrolled, chunk=divisor),
-            self.chunks: functools.partial(unrolled, chunk=ragged),
-            self.segments: functools.partial(unrolled, chunk=ragged, segment=segment),
-            self.whole_segments: functools.partial(unrolled, chunk=divisor, segment=divisor),
-            f"unroll(Sequential(layer), chunk={ragged})": functools.partial(in_network, chunk=ragged),
+            self.whole_chunks: functools.partial(unrolled, chunk_size=divisor),
+            self.chunks: functools.partial(unrolled, chunk_size=ragged),
+            self.segments: functools.partial(unrolled, chunk_size=ragged, checkpoint_every=segment),
+            self.whole_segments: functools.partial(unrolled, chunk_size=divisor, checkpoint_every=divisor),
+            f"unroll(Sequential(layer), chunk_size={ragged})": functools.partial(in_network, chunk_size=ragged),
         }
 
     @property
     def whole_chunks(self) -> str:
         """The path in chunks that divide the time."""
-        return f"unroll(chunk={self.lengths[0]})"
+        return f"unroll(chunk_size={self.lengths[0]})"
 
     @property
     def chunks(self) -> str:
         """The path in chunks that do not divide the time."""
-        return f"unroll(chunk={self.lengths[1]})"
+        return f"unroll(chunk_size={self.lengths[1]})"
 
     @property
     def segments(self) -> str:
         """The path in segments that do not divide the time."""
-        return f"unroll(chunk={self.lengths[1]}, segment={self.lengths[2]})"
+        return f"unroll(chunk_size={self.lengths[1]}, checkpoint_every={self.lengths[2]})"
 
     @property
     def whole_segments(self) -> str:
         """The path in segments that divide the time."""
-        return f"unroll(chunk={self.lengths[0]}, segment={self.lengths[0]})"
+        return f"unroll(chunk_size={self.lengths[0]}, checkpoint_every={self.lengths[0]})"
 
     @functools.cached_property
     def wide(self) -> Any:

@@ -101,11 +101,11 @@ def _neurons(array: Any, neurons: int) -> bool:
     return array.ndim > 0 and array.shape[-1] == neurons
 
 
-@law("promised: below the threshold, state.voltage is linear in the inputs")
+@law("promised: below the threshold, state.v is linear in the inputs")
 def linear_response(probe: LayerProbe) -> str | None:
     _require(probe, "linear_response")
-    if not hasattr(probe.values(SCAN)["state"], "voltage"):
-        return f"its state has no voltage; {_take_back(probe, 'linear_response')}"
+    if not hasattr(probe.values(SCAN)["state"], "v"):
+        return f"its state has no field v; {_take_back(probe, 'linear_response')}"
     if not jnp.issubdtype(probe.inputs.dtype, jnp.floating):
         raise NotApplicableError(f"inputs of {probe.inputs.dtype} cannot be made small")
     for scale in (1e-2, 1e-4, 1e-6):
@@ -115,13 +115,13 @@ def linear_response(probe: LayerProbe) -> str | None:
             break
     else:
         raise NotApplicableError("its outputs are not zero even for a millionth of the inputs: never below a threshold")
-    both, one, other, none = (run["state"].voltage for run in runs)
-    at = difference({"voltage": both - one - other + 2 * none}, {"voltage": none}, "a sum")
+    both, one, other, none = (run["state"].v for run in runs)
+    at = difference({"v": both - one - other + 2 * none}, {"v": none}, "a sum")
     size = np.abs(one - none).max()
     if at is None or np.abs(both - one - other + none).max() <= 1e-6 * size:
         return None
     advice = _take_back(probe, "linear_response")
-    return f"the last voltage under a sum of inputs is not the sum of the voltages under each: {at}; {advice}"
+    return f"the last v under a sum of inputs is not the sum of those under each: {at}; {advice}"
 
 
 @law("promised: outputs are the inputs, at the same or later time steps")
@@ -163,20 +163,20 @@ def takes_time(probe: LayerProbe) -> str | None:
     return None if at is None else f"called on (time, *batch, features): {at}; {_take_back(probe, 'takes_time')}"
 
 
-@law("promised: the last axis of weights is that of outputs, and with_weights makes a copy with others")
+@law("promised: the last axis of weight is that of outputs, and with_weight makes a copy with others")
 def weighted(probe: LayerProbe) -> str | None:
     _require(probe, "weighted")
     advice = _take_back(probe, "weighted")
-    weights: Any = getattr(probe.layer, "weights", ())
+    weights: Any = getattr(probe.layer, "weight", ())
     outputs = probe.values(SCAN)["outputs"]
     if not np.ndim(weights) or np.shape(weights)[-1] != outputs.shape[-1]:
         return f"weights are {np.shape(weights)} and outputs end in {outputs.shape[-1]}; {advice}"
     others = 2.0 * jnp.asarray(weights) + 1.0
-    copy = probe.layer.with_weights(others)
-    if type(copy) is not type(probe.layer) or not np.array_equal(copy.weights, others):
-        return f"with_weights(w) gives {type(copy).__name__}, whose weights are not w; {advice}"
-    if np.array_equal(probe.layer.weights, others):
-        return f"with_weights(w) changes the object itself; return a copy, or {advice}"
+    copy = probe.layer.with_weight(others)
+    if type(copy) is not type(probe.layer) or not np.array_equal(copy.weight, others):
+        return f"with_weight(w) gives {type(copy).__name__}, whose weight is not w; {advice}"
+    if np.array_equal(probe.layer.weight, others):
+        return f"with_weight(w) changes the object itself; return a copy, or {advice}"
     return None
 
 

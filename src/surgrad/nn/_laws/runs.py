@@ -39,7 +39,7 @@ def _last(probe: LayerProbe) -> dict[str, PyTree]:
     chunk = probe.lengths[1]
     with probe.precision():
         numbers, merged = split(probe.widened())
-        options = {"keep": "last", "chunk": chunk}
+        options = {"keep": "last", "chunk_size": chunk}
         run = probe.compiled("last", lambda numbers, state, x: unrolled(merged(numbers), state, x, **options))
         last, output = run(numbers, *probe.at_rest())
         return jax.tree.map(np.asarray, {"outputs": output[None], "state": last})
