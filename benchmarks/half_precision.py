@@ -70,8 +70,8 @@ HISTORY = (
     "manifolds stayed at 76.5 %. Since then the first scale is 256, and memory has half the noise. Manifolds read",
     "at the peak were given up: with six seeds, two learnt little, in float32 too (at most 65 %).",
     "",
-    'On this CPU one gradient (delayed memory, batch 32) took 0.05 s in bfloat16 with `checkpoint_every="auto"`, and 1.2 s',
-    "without segments; 0.03 s in float32 either way.",
+    'On this CPU one gradient (delayed memory, batch 32) took 0.05 s in bfloat16 with `checkpoint_every="auto"`,',
+    "and 1.2 s without checkpoints; 0.03 s in float32 either way.",
 )
 """What was found before, for the page."""
 

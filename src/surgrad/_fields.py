@@ -62,6 +62,10 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         _check_real(owner, name, value)
     if "above" in rules:
         _check_range(owner, name, value, rules)
+    if rules.get("static") and isinstance(value, Tracer):
+        raise TypeError(
+            f"{owner}: {name} is part of the program, so it must be known while that is traced, got {value}."
+        )
     if rules.get("choices") is not None and value not in rules["choices"]:
         raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
     if rules.get("flag") and not isinstance(value, bool):

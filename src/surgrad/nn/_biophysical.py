@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from surgrad._fields import parameter
+from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import check_above, returned
 from surgrad.nn._contract import Cell, flag, spike_function
@@ -75,7 +76,7 @@ class AdEx(Cell):
     v_reset: Parameter = parameter(default=-70.6, unit="mV")
     v_peak: Parameter = parameter(default=20.0, unit="mV")
     scale: Parameter = parameter(default=90.6, above=0, unit="mV")
-    dt: Parameter = parameter(default=0.1, above=0, unit="ms")
+    dt: float = static(default=0.1, kw_only=True, above=0)
     detach_reset: bool = flag(default=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ class AdEx(Cell):
         """
         x, current = current, admitted(self, state, AdExState, current)
         v, w = state
-        rest, dt = like(v, self.e_leak), like(v, self.dt)
+        rest, dt = like(v, self.e_leak), self.dt
         drift = current - w - like(v, self.g_leak) * (v - rest)
         voltage = v + dt / like(v, self.capacitance) * drift + self._upstroke(v)
         recovery = w + dt / like(v, self.tau_w) * (like(v, self.a) * (v - rest) - w)
@@ -110,7 +111,7 @@ class AdEx(Cell):
     def _upstroke(self, v: Voltage) -> Voltage:
         """What the exponential adds to the voltage in one step, capped in the exponent."""
         slope_factor = like(v, self.slope_factor)
-        gain = like(v, self.dt) * like(v, self.g_leak) * slope_factor / like(v, self.capacitance)
+        gain = self.dt * like(v, self.g_leak) * slope_factor / like(v, self.capacitance)
         cap = jnp.log((like(v, self.v_peak) - like(v, self.v_reset)) / gain)
         exponent = (v - like(v, self.v_threshold)) / slope_factor
         # A `minimum` would keep a float for the derivative where this keeps a bit.
@@ -155,7 +156,7 @@ class Izhikevich(Cell):
     d: Parameter = parameter(default=8.0)
     v_peak: Parameter = parameter(default=30.0, unit="mV")
     scale: Parameter = parameter(default=95.0, above=0, unit="mV")
-    dt: Parameter = parameter(default=0.5, above=0, unit="ms")
+    dt: float = static(default=0.5, kw_only=True, above=0)
     detach_reset: bool = flag(default=False)
 
     def __post_init__(self) -> None:
@@ -181,7 +182,7 @@ class Izhikevich(Cell):
         """One step under a current, in mV/ms: the state after the reset, and the spikes. Raises as `AdEx` does."""
         x, current = current, admitted(self, state, IzhikevichState, current)
         v, u = state
-        dt = like(v, self.dt)
+        dt = self.dt
         voltage = v + dt * (0.04 * jnp.square(v) + 5 * v + 140 - u + current)
         recovery = u + dt * like(v, self.a) * (like(v, self.b) * v - u)
         voltage, spikes = _fire_and_fall(self, voltage, self.c)

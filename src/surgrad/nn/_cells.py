@@ -2,14 +2,14 @@
 
 A state is a named tuple of arrays of one shape, `(*batch, neurons)`, and one dtype, float32 or wider. Inputs and
 parameters are cast to it; spikes come out in the dtype of the input. Time constants and the time step `dt` have the
-same unit: with the default, `dt=1`, time constants count time steps; with `dt` in ms they are in ms. The decay of a time
-step is β = e^(-dt/τ).
+same unit: with the default, `dt=1`, time constants count time steps; with `dt` in ms they are in ms. The decay of a
+time step is β = e^(-dt/τ).
 
 NaN in an input makes the membrane potential NaN, which never spikes again; it raises nothing. An infinite membrane
 potential spikes; a reset by subtraction leaves it infinite, a reset to zero makes it NaN (∞ - ∞).
 
-Parameters are checked when a cell is built out of numbers, not while they are traced. `partition(network, also=["tau"])`
-trains the logarithm of a time constant, so that it stays positive.
+Parameters are checked when a cell is built out of numbers, not while they are traced. To train a time constant, see
+`partition`: it trains the logarithm, so that the time constant stays positive.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from surgrad._fields import parameter
+from surgrad._pytree import static
 from surgrad._types import Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell
@@ -59,7 +60,7 @@ class LeakyIntegrator(Cell):
     elementwise = True
 
     tau: Parameter = parameter(default=10.0, above=0, finite=False, unit="of dt")
-    dt: Parameter = parameter(default=1.0, above=0, kw_only=True)
+    dt: float = static(default=1.0, kw_only=True, above=0)
 
     @property
     def beta(self) -> Array:
@@ -195,10 +196,10 @@ class ALIF(ThresholdCell):
     """LIF neurons with an adaptive threshold: they spike where v >= θ + b a, then a ← e^(-dt/τ_a) a + s.
 
     A spike s raises the threshold from the next time step on, and a reset by subtraction subtracts the baseline θ, as
-    in Bellec et al. (2020), A solution to the learning dilemma for recurrent networks of spiking neurons. (Bellec et al.
-    (2018), Long short-term memory and learning-to-learn in networks of spiking neurons, subtracts θ + b a, and a spike
-    adds 1 - e^(-dt/τ_a) to a.) The surrogate gets x = (v - θ - b a)/θ. A detached reset leaves the adaptation in the
-    derivative; during the refractory period the adaptation decays on.
+    in Bellec et al. (2020), A solution to the learning dilemma for recurrent networks of spiking neurons. (Bellec et
+    al. (2018), Long short-term memory and learning-to-learn in networks of spiking neurons, subtracts θ + b a, and a
+    spike adds 1 - e^(-dt/τ_a) to a.) The surrogate gets x = (v - θ - b a)/θ. A detached reset leaves the adaptation in
+    the derivative; during the refractory period the adaptation decays on.
 
     Parameters:
         surrogate, tau, threshold, reset, detach_reset, refractory, dt: as those of `LIF`.

@@ -212,7 +212,8 @@ def at_rest(where: str, cell: Any, inputs: Any) -> PyTree:
     shape = np.shape(inputs) if hasattr(inputs, "dtype") else ()
     if not shape:
         raise ValueError(
-            f"{where}: without a state, the inputs must be one array, (time, *batch, features), got {described(inputs)}."
+            f"{where}: without a state, the inputs must be one array, (time, *batch, features), got "
+            f"{described(inputs)}."
         )
     return start(cell, shape[1:], promoted(inputs, *_floating_leaves(connections(cell))))
 

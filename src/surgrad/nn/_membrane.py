@@ -38,7 +38,7 @@ class ThresholdCell(Cell):
     reset: str = static(default="subtract", kw_only=True, choices=("subtract", "zero"))
     detach_reset: bool = flag(default=False)
     refractory: int = static(default=0, kw_only=True, whole=0)
-    dt: Parameter = parameter(default=1.0, above=0, kw_only=True)
+    dt: float = static(default=1.0, kw_only=True, above=0)
 
     @property
     def beta(self) -> Array:

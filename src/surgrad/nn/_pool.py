@@ -94,63 +94,63 @@ class MaximumPool(Pool):
 
 
 class AvgPool1d(AveragePool):
-    """The means of windows along one axis of space, `(..., width, channels)`. Parameters and errors: see `Pool`."""
+    """The means of windows along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
     takes_time = True
 
 
 class AvgPool2d(AveragePool):
-    """The means of windows along two axes of space, `(..., height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The means of windows along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
     takes_time = True
 
 
 class AvgPool3d(AveragePool):
-    """The means of windows along three axes of space, `(..., depth, height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The means of windows along three axes of space, `(..., depth, height, width, channels)`."""
 
     spatial = 3
     takes_time = True
 
 
 class MaxPool1d(MaximumPool):
-    """The largest elements of windows along one axis of space, `(..., width, channels)`. Parameters and errors: see `Pool`."""
+    """The largest elements of windows along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
     takes_time = True
 
 
 class MaxPool2d(MaximumPool):
-    """The largest elements of windows along two axes of space, `(..., height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The largest elements of windows along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
     takes_time = True
 
 
 class MaxPool3d(MaximumPool):
-    """The largest elements of windows along three axes of space, `(..., depth, height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The largest elements of windows along three axes of space, `(..., depth, height, width, channels)`."""
 
     spatial = 3
     takes_time = True
 
 
 class SumPool1d(SumPool):
-    """The sums of windows along one axis of space, `(..., width, channels)`. Parameters and errors: see `Pool`."""
+    """The sums of windows along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
     takes_time = True
 
 
 class SumPool2d(SumPool):
-    """The sums of windows along two axes of space, `(..., height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The sums of windows along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
     takes_time = True
 
 
 class SumPool3d(SumPool):
-    """The sums of windows along three axes of space, `(..., depth, height, width, channels)`. Parameters and errors: see `Pool`."""
+    """The sums of windows along three axes of space, `(..., depth, height, width, channels)`."""
 
     spatial = 3
     takes_time = True

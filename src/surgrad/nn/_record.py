@@ -11,7 +11,7 @@ from surgrad.nn._unroll import _UNSET, arranged, check_cell, time_of
 
 
 class Recording(NamedTuple):
-    """States after each time step, and outputs; both with time in front. Of a network, a tuple with one item a layer."""
+    """States after each time step, and outputs, time first; of a network, tuples with one item for each layer."""
 
     states: Any
     outputs: Any

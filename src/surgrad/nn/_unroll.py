@@ -69,9 +69,9 @@ def unroll(
     """Run a network, or any cell, over time: `unroll(net, xs)` from rest, `unroll(net, state, xs)` from a state.
 
     Returns `(state, outputs)`, also as fields: the state after the last time step, and the outputs over time. Outputs
-    and derivatives are those of `jax.lax.scan(cell, state, inputs)`, to rounding, whatever the options. A `Sequential` is
-    evaluated layer by layer in chunks of time steps, so that a `Linear` layer is one matrix product a chunk. Gradients
-    by half-precision numbers are summed over time in float32.
+    and derivatives are those of `jax.lax.scan(cell, state, inputs)`, to rounding, whatever the options. A `Sequential`
+    is evaluated layer by layer in chunks of time steps, so that a `Linear` layer is one matrix product a chunk.
+    Gradients by half-precision numbers are summed over time in float32.
 
     Parameters:
         cell: a cell, such as a network; or a function of a state and the input of a time step that returns the next
