@@ -210,10 +210,10 @@ class TestFluctuations:
         np.testing.assert_array_equal(fluctuation_driven(net, X, key=KEY)[2].weight, net[2].weight)
 
 
-def test_spike_rates_count_the_layers_that_promise_spikes():
+def test_firing_rates_count_the_layers_that_promise_spikes():
     data = Dataset(jax.random.bernoulli(KEY, 0.5, (9, 8, 4)), jnp.arange(8) % 2, 9, 2)
     parts = Linear(4, 6, key=KEY, gain=5.0), LIF(SPIKE), Linear(6, 2, key=KEY, gain=-3.0), Leaky(SPIKE)
-    rate = lambda *parts: float(train.score(Sequential(*parts), data).spike_rate)
+    rate = lambda *parts: float(train.score(Sequential(*parts), data).firing_rate)
     spikes = Sequential(*parts[:2]).outputs(data.spikes())[-1].mean()
     np.testing.assert_allclose([rate(*parts), rate(Sequential(*parts[:3]), parts[3])], spikes, rtol=1e-6)
     assert np.isnan(rate(Linear(4, 2, key=KEY), Leaky(SPIKE)))

@@ -156,7 +156,7 @@ SPECS = P(None, "device"), P("device")
 
 
 def trained(run, put=lambda x, spec: x):
-    net = train.classifier(KEY, SPIKE, DATA, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
+    net = train.classifier(SPIKE, DATA, key=KEY, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
     fit, loss = jax.jit(run)(train.start(net, ADAM), *map(put, (DATA.events, DATA.labels), SPECS))
     return [loss, *jax.tree.leaves(fit.network.connections())]
 

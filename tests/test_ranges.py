@@ -25,7 +25,7 @@ def square(weights, *rest):
 
 def classifier(**changes):
     return train.classifier(
-        KEY, changes.pop("spike", SIGMOID), DATA, **{"hidden": 3, "tau": 5.0, "gain": 1.0} | changes
+        changes.pop("spike", SIGMOID), DATA, key=KEY, **{"hidden": 3, "tau": 5.0, "gain": 1.0} | changes
     )
 
 

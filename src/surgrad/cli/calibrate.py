@@ -59,7 +59,7 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
     sizes = subject.network_options(options)
     with reported(ValueError):
         spike = Normalized(found[0].surrogates()[0], to="peak")
-    model = train.classifier(jax.random.key(options.seed), spike, data, **sizes)
+    model = train.classifier(spike, data, key=jax.random.key(options.seed), **sizes)
     return model, data[jnp.arange(min(SAMPLES, len(data)))]
 
 
