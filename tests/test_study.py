@@ -11,6 +11,7 @@ import pytest
 
 import surgrad
 from surgrad._colours import colour_of
+from surgrad.study._run import _epoch
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")
@@ -207,9 +208,9 @@ def test_settings_refuse_what_cannot_be_run(wrong):
 
 
 def test_one_program_serves_all_runs_of_a_family(families):
-    before = study._epoch._cache_size()
+    before = _epoch._cache_size()
     list(study.run(scaled(surgrad.Sigmoid, 2.0, 3.0), TINY))
-    assert study._epoch._cache_size() == before
+    assert _epoch._cache_size() == before
 
 
 def test_no_mapping_means_what_suits_the_backend(families):

@@ -33,7 +33,7 @@ class Score(NamedTuple):
 
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
-    """A fit before its first update. Weights are trained; parameters of cells and surrogates are not, see `nn.partition`.
+    """A fit before its first update. Weights are trained; numbers of cells and surrogates are not, see `nn.partition`.
 
     Raises:
         TypeError: the optimiser is not one of Optax.
