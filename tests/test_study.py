@@ -11,10 +11,10 @@ import pytest
 
 import surgrad
 from surgrad._colours import colour_of
-from surgrad.study._run import _epoch
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")
+_epoch = pytest.importorskip("surgrad.study._run")._epoch
 
 TINY = study.Settings(seeds=(0, 1), epochs=2, steps=8, hidden=12, batch=256)
 CATALOGUE = surgrad.catalogue()
