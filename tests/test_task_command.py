@@ -6,8 +6,9 @@ for package in ("optax", "rich", "matplotlib", "sklearn"):
     pytest.importorskip(package)
 
 from surgrad import study, tasks  # noqa: E402
-from surgrad.cli import main, specs  # noqa: E402
-from surgrad.cli.usage import UsageError  # noqa: E402
+from surgrad.cli import _specs as specs  # noqa: E402
+from surgrad.cli import main  # noqa: E402
+from surgrad.cli._usage import UsageError  # noqa: E402
 
 
 def test_options_of_a_task_are_numbers_or_words():

@@ -12,16 +12,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Int
 
-from surgrad import tasks, train
+from surgrad import tasks
 from surgrad._colours import kind_name
 from surgrad._combine import Normalized, Temperature
+from surgrad._extras import missing
 from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.tasks import Dataset
+
+try:
+    import optax
+except ModuleNotFoundError as error:
+    raise ImportError(missing("surgrad.study", "optax")) from error
+
+from surgrad import train
 
 MAPPINGS = ("map", "vmap")
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
+from surgrad._extras import missing
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import PyTree
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential, combine, partition
@@ -18,8 +19,8 @@ from surgrad.tasks import Dataset
 
 try:
     import optax
-except ModuleNotFoundError as missing:
-    raise ImportError('surgrad.train needs Optax: pip install "surgrad[train]"') from missing
+except ModuleNotFoundError as error:
+    raise ImportError(missing("surgrad.train", "optax")) from error
 
 
 class Fit(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from surgrad._extras import missing
 from surgrad.tasks.dataset import Split, dataset, require_split, split
 from surgrad.tasks.encode import encode, require_code
 
@@ -26,8 +27,8 @@ def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share:
     require_split("digits", seed, test_share)
     try:
         from sklearn.datasets import load_digits
-    except ModuleNotFoundError as missing:
-        raise ImportError('digits come with scikit-learn: pip install "surgrad[data]"') from missing
+    except ModuleNotFoundError as error:
+        raise ImportError(missing("the task digits", "sklearn")) from error
     random = np.random.default_rng(seed)
     images, labels = load_digits(return_X_y=True)
     return split(dataset(encode(images / 16, code, steps, random), labels, steps, 10), random, test_share)

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from surgrad.cli.usage import writing
+from surgrad.cli._usage import writing
 
 
 class Folder:
