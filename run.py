@@ -22,7 +22,7 @@ COMMANDS = {
     "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku, on the newest Python too",
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
-    "package": "build the wheel and the source archive into dist, check both, and try the wheel in an empty environment",
+    "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
     "lint": "run ruff, pyright and import-linter",
     "setup": "only create the environment",
 }

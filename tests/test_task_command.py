@@ -38,7 +38,7 @@ def test_every_task_that_needs_no_files_suits_the_settings_of_a_study(data):
 
 
 MISTAKES = {
-    "digits:code=phase": "code must be one of 'latency', 'rate', got 'phase'",
+    "digits:code=phase": "code must be one of 'latency', 'rate', 'intensity', got 'phase'",
     "digits:cod=rate": "digits has no option 'cod'; it has steps, code",
     "temporal_xor:steps=9": "two cues need steps >= 2 cue + gap = 15, got 9",
     "mnist": "mnist needs the option 'path'",

@@ -39,10 +39,12 @@ def test_a_message_names_the_smallest_extra_that_installs_all_that_is_missing():
     assert missing("this", "rich", "matplotlib").endswith('"surgrad[demo]"')
 
 
-def run(*command, status=0, cwd=None):
+OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run(*command, status=0, cwd=None, env=OUTSIDE):
     """What a command prints; it must end with the status."""
-    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(command, cwd=cwd, env=outside, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -53,7 +55,7 @@ def installed(tmp_path_factory):
     pytest.importorskip("build")
     pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, env=None)
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
@@ -66,7 +68,7 @@ slow = pytest.mark.slow  # the environment takes a minute
 
 @slow
 def test_the_wheel_imports_with_the_core_dependencies_alone(installed, tmp_path):
-    code = "import surgrad; from surgrad import nn, tasks; print(surgrad.__version__, surgrad.__file__)"
+    code = "import surgrad; from surgrad import encode, nn, tasks; print(surgrad.__version__, surgrad.__file__)"
     version, file = run(installed / "python", "-W", "error", "-c", code, cwd=tmp_path).split()
     assert version == surgrad.__version__
     assert "site-packages" in file

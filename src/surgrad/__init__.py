@@ -109,7 +109,7 @@ __all__ = [
     "static",
 ]
 
-_PACKAGES = ("adapters", "meta", "nn", "plot", "study", "tasks", "train")
+_PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
 
 
 def __getattr__(name):
