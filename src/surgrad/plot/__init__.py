@@ -11,5 +11,8 @@ try:
 except ImportError as error:
     raise ImportError(missing("surgrad.plot", "matplotlib")) from error
 
-from surgrad.plot.results import diagnosis, study
-from surgrad.plot.surrogates import compare, gallery, surrogate, sweep
+from surgrad.plot._activity import membrane, network, raster
+from surgrad.plot._results import diagnosis, study
+from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
+
+__all__ = ["compare", "diagnosis", "gallery", "membrane", "network", "raster", "study", "surrogate", "sweep"]

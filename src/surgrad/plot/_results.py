@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from surgrad._colours import PALETTE, styles
-from surgrad.plot.style import INK, number, strip
+from surgrad.plot._style import INK, number, strip
 
 SCALE = "scale  (steepness relative to the default, at unit peak)"
 
