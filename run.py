@@ -23,9 +23,10 @@ COMMANDS = {
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
     "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
-    "lint": "run ruff, pyright and import-linter",
+    "lint": "run ruff, pyright, import-linter, codespell and the spell-checker with the glossary",
     "setup": "only create the environment",
 }
+SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
 PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
 SPARX = ("tests/peers/test_surrogates_in_peers.py",)
@@ -172,6 +173,8 @@ def main(arguments):
         call(python, "-m", "ruff", "format", "--check", ".")
         call(binary(os.path.join(HERE, ".venv"), "lint-imports"))
         call(binary(os.path.join(HERE, ".venv"), "pyright"))
+        call(binary(os.path.join(HERE, ".venv"), "codespell"), *SPELLED)
+        call(python, "tools/spelling.py")
     return None
 
 

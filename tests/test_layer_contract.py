@@ -283,7 +283,7 @@ class TestPartition:
         shared = Dense.random(KEY, 4, 4)
         net = Sequential(shared, LIF(SPIKE), shared)
         for call in (nn.partition, Sequential.connections):
-            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside of the loss"):
+            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside the loss"):
                 call(net)
         inside = lambda shared: Sequential(shared, LIF(SPIKE), shared).connections()[0].weights.sum()
         jax.grad(inside)(shared)  # the right way, without a warning

@@ -37,7 +37,7 @@ MAPPINGS = ("map", "vmap")
 class Variant:
     """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value.
 
-    The surrogate may be of a class of one's own, and the name any text.
+    The surrogate may be of a class of your own, and the name any text.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Settings:
 class Row:
     """The result of one run, from the held-out samples; the train loss is the mean of the last epoch's batches.
 
-    Losses are cross-entropies in nats, the spike rate is spikes per hidden neuron and step, and `seconds` the run's
+    Losses are cross-entropies in nats, the firing rate is spikes per hidden neuron and step, and `seconds` the run's
     share of the wall time of its family, compilation included. `surrogate` is the name of the variant, `kind` that of
     the class, from which pictures have colour and line style; empty in rows from elsewhere.
     """

@@ -90,10 +90,10 @@ def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
 
 
 def score(network: Sequential, data: Dataset) -> Score:
-    """Accuracy, cross-entropy and spike rate; the answer is the readout of the highest voltage at any step.
+    """Accuracy, cross-entropy and firing rate; the answer is the readout of the highest voltage at any step.
 
-    The spike rate is the mean over the layers that promise spikes (`spiking`), also of networks inside of the network;
-    NaN where there is none. Inside of `jax.shard_map` all are of the whole batch, if its parts are of equal size.
+    The firing rate is the mean over the layers that promise spikes (`spiking`), also of networks inside the network;
+    NaN where there is none. Inside `jax.shard_map` all are of the whole batch, if its parts are of equal size.
     """
     parts = [part for _, part in flat(network)]
     outputs = Sequential(*parts).outputs(data.spikes())
@@ -106,7 +106,7 @@ def score(network: Sequential, data: Dataset) -> Score:
 
 
 def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
-    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside of it."""
+    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside it."""
     mesh = jax.sharding.get_abstract_mesh()
     axes = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Manual]
     if not axes:

@@ -1,7 +1,7 @@
 """Set the scale of each surrogate of a network from one forward pass, and say what is wrong with the network.
 
 For a task the network has hidden layers of leaky integrate-and-fire neurons with the surrogate at unit peak. A function
-of one's own returns a model and a batch: a Dataset, or inputs, time first.
+of your own returns a model and a batch: a Dataset, or time-major inputs.
 """
 
 from __future__ import annotations

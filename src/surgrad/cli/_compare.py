@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the table, write the folder. Whatever can be wrong is found before the training."""
+    """Train, print the table, write the folder. All mistakes are found before the training."""
     require("optax", "rich", "matplotlib")
     from surgrad.study import Row, Settings, load, summarise
 

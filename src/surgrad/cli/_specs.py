@@ -122,7 +122,7 @@ def scales(text: str) -> Sequence[float]:
     """Steepness factors of a list separated by commas, each once.
 
     Raises:
-        UsageError: one is not a number, or outside of what single precision can carry.
+        UsageError: one is not a number, or outside what single precision can carry.
     """
     values = [float(_number(piece, "a scale")) for piece in text.split(",")]
     for value in values:

@@ -1,7 +1,7 @@
 """Choose surrogate, scale, and if asked learning rate and time constant, while a network trains.
 
 Runs with several candidates begin, one of them calibrated; the better ones go on, and the best is trained to the end
-(successive halving). A function of one's own returns a training and a space, see `surgrad.meta.training` and `tune`,
+(successive halving). A function of your own returns a training and a space, see `surgrad.meta.training` and `tune`,
 and a list of good guesses if there are; options of the network are for tasks alone.
 """
 

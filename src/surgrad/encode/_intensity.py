@@ -27,7 +27,7 @@ def checked(code: str, intensity: Numbers, num_steps: int) -> Float[Array, ...]:
 
     Raises:
         TypeError: the intensities are integers or complex numbers.
-        ValueError: one is outside of 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: one is outside 0 to 1, or `num_steps` is no integer >= 1.
     """
     require_whole(code, num_steps=num_steps)
     dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(intensity))

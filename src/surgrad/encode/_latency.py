@@ -26,7 +26,7 @@ def latency(intensity: Numbers, num_steps: int) -> Float[Array, "time ..."]:
 
     Raises:
         TypeError: the intensities are integers.
-        ValueError: an intensity with a known value is outside of 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: an intensity with a known value is outside 0 to 1, or `num_steps` is no integer >= 1.
 
     >>> latency(jnp.array([0.0, 0.5, 1.0]), 3)
     Array([[0., 0., 1.],
@@ -49,7 +49,7 @@ def latency_steps(intensity: Numbers, num_steps: int) -> UInt[Array, ...]:
 
     Raises:
         TypeError: the intensities are integers.
-        ValueError: an intensity with a known value is outside of 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: an intensity with a known value is outside 0 to 1, or `num_steps` is no integer >= 1.
 
     >>> latency_steps(jnp.array([0.0, 0.5, 1.0]), 3)
     Array([3, 1, 0], dtype=uint8)

@@ -29,7 +29,7 @@ def rate(intensity: Numbers, num_steps: int, *, key: Key[Array, ""] | UInt32[Arr
 
     Raises:
         TypeError: the intensities are integers, or there is no key.
-        ValueError: an intensity with a known value is outside of 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: an intensity with a known value is outside 0 to 1, or `num_steps` is no integer >= 1.
 
     >>> rate(jnp.array([0.0, 0.5, 1.0]), 4, key=jax.random.key(0)).shape
     (4, 3)

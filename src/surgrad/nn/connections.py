@@ -84,7 +84,7 @@ class Conv(Connection):
     """
 
     takes_time = weighted = True
-    whole_sequence = True  # XLA runs convolutions ten times slower inside of a loop on a CPU.
+    whole_sequence = True  # XLA runs convolutions ten times slower inside a loop on a CPU.
 
     weights: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array()
     bias: Shaped[Array | np.ndarray, " outputs"] = weight_array()

@@ -16,7 +16,7 @@ Promises of cells:
 - `relays`: the outputs are the inputs, at the same or later time steps.
 - `feeds_back`: the outputs of a step are inputs of the next.
 - `over_time`: a method, `(state, inputs) -> (state, outputs)`, that gives what the steps give one by one.
-- `in_order`: `parts` run one after the other, so that networks inside of networks may be taken apart.
+- `in_order`: `parts` run one after the other, so that networks inside networks may be taken apart.
 
 Promises of connections:
 
@@ -24,7 +24,7 @@ Promises of connections:
 
 Promises of both:
 
-- `whole_sequence`: is slow inside of a loop on a CPU, and wants all time steps at once. It changes no result.
+- `whole_sequence`: is slow inside a loop on a CPU, and wants all time steps at once. It changes no result.
 - `weighted`: the last axis of `weights` is that of the outputs, and `with_weights(weights)` returns a copy with others.
 
 `surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
@@ -129,7 +129,7 @@ class Cell(Layer):
     def init(self, shape: Shape, dtype: Any = None) -> PyTree:
         """The state before the first step, for inputs of a shape, `(*batch, features)`, and a type.
 
-        What is summed over time is float32 at least, whatever the type of the inputs.
+        What is summed over time is float32 at least, for inputs of any type.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no init.")
 

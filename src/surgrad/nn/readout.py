@@ -55,7 +55,7 @@ class Highest(NamedTuple):
 
 
 class Peak(Cell):
-    """The largest input so far: the peak of a membrane voltage. Its derivative is that of the earliest peak alone."""
+    """The largest input so far: the peak of a membrane potential. Its derivative is that of the earliest peak alone."""
 
     spiking = False
     elementwise = True

@@ -32,7 +32,7 @@ def unroll(
 ) -> tuple[Any, Any]:
     """The last state of a cell, and its outputs, `(time, *batch, neurons)`; time leads, in inputs and in outputs.
 
-    Outputs and derivatives are those of one `lax.scan` over the steps, to rounding, whatever the options. A cell whose
+    Outputs and derivatives are those of one `lax.scan` over the steps, to rounding, with all options. A cell whose
     class has a method `over_time` (a `Sequential`, say) is evaluated layer by layer in chunks of steps, so that a
     connection is one matrix product a chunk. Gradients by half-precision numbers are summed over time in float32.
 
@@ -87,7 +87,7 @@ def _run(
     evaluate = functools.partial(_evaluate, keep=keep, chunk=chunk)
     if length is None:
         return evaluate(cell, state, inputs)
-    # Inside of a scan nothing is merged across iterations, so the barrier against merging would only cost.
+    # Inside a scan nothing is merged across iterations, so the barrier against merging would only cost.
     again = jax.checkpoint(summed_wide(evaluate, cell), prevent_cse=False)
     return blocks(again, keep, length, state, inputs)
 
@@ -96,7 +96,7 @@ def _run(
 def _compiled(
     chunk: Any, length: int | None, keep: Keep, cell: Any, state: PyTree, inputs: PyTree
 ) -> tuple[PyTree, PyTree]:
-    """One compiled function for all: outside of `jit`, equal structures never compile twice."""
+    """One compiled function for all: outside `jit`, equal structures never compile twice."""
     return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
 
 
