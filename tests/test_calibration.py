@@ -1,4 +1,4 @@
-"""Calibration puts slopes where the membranes are, whatever it begins with, and changes nothing else."""
+"""Calibration puts slopes where the membranes are, from any start, and changes nothing else."""
 
 import jax
 import jax.numpy as jnp

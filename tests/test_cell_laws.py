@@ -121,7 +121,7 @@ class TestStates:
         with pytest.raises(ValueError, match=rf"{kind}: the input of a step has shape \(2, 4\) and the state \(2, 3\)"):
             cell(state, jnp.zeros((2, 4)))
         with pytest.raises(
-            ValueError, match="A step takes one moment; a whole sequence, whose time leads, goes to unroll"
+            ValueError, match="A call takes one time step; a whole sequence, time-major, goes to unroll"
         ):
             cell(state, jnp.zeros((9, 2, 3)))
         with pytest.raises(TypeError, match=f"{kind}: the state must be a {kind}State, as init makes it, got "):

@@ -101,7 +101,7 @@ def test_a_good_guess_of_the_user_is_kept(module, capsys):
 
 MISTAKES = {
     "calibrate digts": ["no task 'digts'", "digits"],
-    "calibrate --surrogate sigmoid,arctan": ["--surrogate takes one surrogate"],
+    "calibrate --surrogate sigmoid,arctan": ["--surrogate: takes one surrogate, got 2"],
     "calibrate --target 2": ["target must be above 0 and below 1, got 2"],
     "calibrate --tau -1": ["--tau must be > 0, got -1"],
     "calibrate missing:network": ["No module named 'missing'"],

@@ -235,7 +235,7 @@ def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
         ],
         (
             lambda: MeanOverTime()(MeanOverTime().init((3,)), np.ones((9, 3))),
-            r"A step takes one moment; a whole sequence, whose time leads, goes to unroll",
+            r"A call takes one time step; a whole sequence, time-major, goes to unroll",
         ),
         (lambda: Delay(1).over_time(Delay(1).init((3,)), np.ones((9, 4))), r"has shape \(4,\) and the state \(3,\)"),
     ],

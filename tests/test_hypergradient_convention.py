@@ -1,4 +1,4 @@
-"""The exact convention is followed wherever a surrogate stands, whatever its options say and was compiled before.
+"""The exact convention is followed wherever a surrogate stands, no matter what its options say and was compiled before.
 
 The readout of a frozen spiking layer is trained. Its weights depend on the spikes, which alpha does not change, so that
 their true derivative by alpha is zero; all other conventions give something else.

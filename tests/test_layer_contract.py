@@ -294,7 +294,7 @@ class TestPartition:
         shared = Linear(4, 4, key=KEY)
         net = Sequential(shared, LIF(SPIKE), shared)
         for call in (nn.partition, Sequential.connections):
-            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside of the loss"):
+            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside the loss"):
                 call(net)
         inside = lambda shared: Sequential(shared, LIF(SPIKE), shared).connections()[0].weight.sum()
         jax.grad(inside)(shared)  # the right way, without a warning

@@ -1,4 +1,4 @@
-"""Networks over two devices, inside of `shard_map` and with explicit and automatic sharding: the same as on one."""
+"""Networks over two devices, inside `shard_map` and with explicit and automatic sharding: the same as on one."""
 
 import functools
 
@@ -132,7 +132,7 @@ PRODUCTS = {"Dense", "Dense, events", "Recurrent", "Recurrent, events", "layers"
 @every_network
 def test_with_explicit_sharding(name):
     if name in PRODUCTS and jax.__version_info__ < (0, 10):
-        pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside of a loop on such a mesh")
+        pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside a loop on such a mesh")
     with jax.set_mesh(EXPLICIT):
         x = jax.device_put(inputs(name), P(None, "device"))
         assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))

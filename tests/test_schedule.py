@@ -1,4 +1,4 @@
-"""Hyperparameters that follow Optax schedules inside of a compiled step."""
+"""Hyperparameters that follow Optax schedules inside a compiled step."""
 
 import jax
 import jax.numpy as jnp

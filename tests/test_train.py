@@ -41,7 +41,7 @@ def epoch():
 
 
 class Voltages:
-    """A cell of a user that puts out what it was made with, whatever comes in."""
+    """A cell of a user that puts out what it was made with, for any input."""
 
     spiking = False
 

@@ -99,7 +99,7 @@ def test_all_runs_share_one_compiled_program():
         return state, hyper["scale"]
 
     tune(Training(lambda hyper: jnp.zeros(()), update, 400), {"scale": Range(0.01, 1000)}, candidates=12, mapping="map")
-    assert len(traced) <= 2  # once for shapes, once to compile, whatever the number of rungs
+    assert len(traced) <= 2  # once for shapes, once to compile, for any number of rungs
 
 
 def test_candidates_fill_their_ranges():

@@ -1,4 +1,4 @@
-"""Unrolling: the same numbers and derivatives whatever the chunks and segments, in the memory that was asked for."""
+"""Unrolling: the same numbers and derivatives for all chunks and segments, in the memory that was asked for."""
 
 import functools
 import re
@@ -56,7 +56,7 @@ def network():
 
 
 def small():
-    """What is special about derivatives: a product outside, a product and a reset inside of the scan."""
+    """What is special about derivatives: a product outside, a product and a reset inside the scan."""
     net = network()
     return Sequential(*net.parts[:2], LeakyIntegrator(5.0))
 

@@ -85,7 +85,7 @@ def check_whole(owner: str, name: str, value: Any, least: int) -> None:
     if isinstance(value, Tracer):
         raise ValueError(
             f"{owner}: {name} must be an integer >= {least} that is known while the program is traced, got {value}; "
-            f"give a Python integer from outside of jit, grad or vmap."
+            f"give a Python integer from outside jit, grad or vmap."
         )
     require_whole(owner, least, **{name: value})
 

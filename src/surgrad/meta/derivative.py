@@ -16,7 +16,7 @@ from surgrad.meta.loop import Loss, Optimizer, Trained, count_steps, optimizer_o
 from surgrad.nn import unroll
 
 Outer = Callable[[PyTree, PyTree], Float[Array, ""]]
-"""What hyperparameters shall make smaller: `outer(weights, hyper)`, after training."""
+"""The loss that hyperparameters are to minimise: `outer(weights, hyper)`, after training."""
 
 
 class Rules(NamedTuple):

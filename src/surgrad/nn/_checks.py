@@ -97,7 +97,7 @@ def check_same(cell: Pytree, state: tuple[Any, ...], given: tuple[Any, ...]) -> 
         f"start from init({given})."
     )
     if len(given) == len(state) + 1:
-        error.add_note("A step takes one moment; a whole sequence, whose time leads, goes to unroll.")
+        error.add_note("A call takes one time step; a whole sequence, time-major, goes to unroll.")
     raise error
 
 

@@ -16,7 +16,7 @@ Promises of cells:
 - `relays`: the outputs are the inputs, at the same or later time steps.
 - `feeds_back`: the outputs of a step are inputs of the next.
 - `over_time`: a method, `(state, inputs) -> (state, outputs)`, that gives what the steps give one by one.
-- `in_order`: `parts` run one after the other, so that networks inside of networks may be taken apart.
+- `in_order`: `parts` run one after the other, so that networks inside networks may be taken apart.
 
 Promises of connections:
 
@@ -142,7 +142,7 @@ class Cell(Layer):
     def init(self, shape: Shape, dtype: Any = None) -> PyTree:
         """The state before the first step, for inputs of a shape, `(*batch, features)`, and a type.
 
-        What is summed over time is float32 at least, whatever the type of the inputs.
+        What is summed over time is float32 at least, for inputs of any type.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no init.")
 

@@ -2,7 +2,7 @@
 
 Inputs, weights and spikes may be bfloat16 or float16. Membrane potentials, currents, adaptation and the decays between
 two steps may not: a bfloat16 sum of ones stops at 256, and a bfloat16 decay of a time constant of 400 steps is that of
-255. So states are made in `wide` types, whatever comes in.
+255. So states are made in `wide` types, for inputs of any type.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class _Aim(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """The mean and the deviation that membranes shall have, and the sums of their kernel and of its square."""
+    """The mean and the deviation that membranes are to have, and the sums of their kernel and of its square."""
 
     mean: Float[Array, "*neurons"]
     deviation: Float[Array, "*neurons"]
@@ -68,7 +68,7 @@ def fluctuation_driven(
     Parameters:
         network: its connections that promise `weighted` (`Dense`, `Conv`) and lead to a cell that promises a
             `linear_response` get new weights, and a `Recurrent` around such a cell that they lead to; also in networks
-            inside of it. What leads to a readout, a cell that says `spiking = False`, stays as it is.
+            inside it. What leads to a readout, a cell that says `spiking = False`, stays as it is.
         key: of the random weights.
         inputs: a batch of typical inputs, `(time, *batch, inputs)`, longer than the membranes remember.
         xi: ξ, > 0; the smaller, the more spikes. The paper finds 1 to 3 good.
@@ -174,7 +174,7 @@ def _rate(x: Array, place: str) -> Array:
 
 
 def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Array, aim: _Aim, place: str) -> Any:
-    """A connection with weights under which its share of what drives the cell after it is as it shall be."""
+    """A connection with weights under which its share of what drives the cell after it is as it should be."""
     rate, share = _rate(inputs, place), aim.feedforward if isinstance(after, Recurrent) else 1.0
     shape = jax.eval_shape(lambda x: _passed(between, _run(part, x)), inputs).shape
     target = _target(_neurons(after, place), shape, aim)

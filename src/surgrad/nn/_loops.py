@@ -58,7 +58,7 @@ def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
     """A state in the type of what a step makes of it: over a mesh, varying and sharded as the inputs and weights are.
 
     Zeros that were made from a shape are the same on all devices, and the state after a step is not; `lax.scan`
-    refuses that. Outside of a mesh nothing is done.
+    refuses that. Outside a mesh nothing is done.
     """
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or not jax.tree.leaves(state) or not all(map(len, jax.tree.leaves(inputs))):
@@ -147,7 +147,7 @@ def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Calla
 
 
 def summed_wide(function: Callable[..., Any], tree: PyTree) -> Callable[..., Any]:
-    """The function with the tree as its first argument, for use inside of a loop that sums derivatives by the tree.
+    """The function with the tree as its first argument, for use inside a loop that sums derivatives by the tree.
 
     A loop sums the gradient of what it closes over in the type of that: in bfloat16 the sum of 2,000 ones is 256. So
     it closes over half-precision numbers in float32, and each step rounds them back.

@@ -82,7 +82,7 @@ def warn_of_ties(layer: Any) -> None:
         return
     warnings.warn(
         f"{type(layer).__name__}: the same array of weights stands at two places, which training moves apart. To share "
-        f"weights, train one layer and build the network inside of the loss: Sequential(shared, cell, shared).",
+        f"weights, train one layer and build the network inside the loss: Sequential(shared, cell, shared).",
         TiedWeightsWarning,
         stacklevel=3,
     )
@@ -154,7 +154,7 @@ def _inverse(layer: Any, leaf: _Leaf, also: tuple[str, ...]) -> Any:
     if leaf.bijector is not free and not isinstance(free_value, Tracer) and not np.all(np.isfinite(free_value)):
         raise ValueError(
             f"partition: {leaf.name} of {type(layer).__name__} must be {leaf.bijector.name} to be trained, got "
-            f"{leaf.value}; start from a number inside of the range."
+            f"{leaf.value}; start from a number inside the range."
         )
     return free_value
 

@@ -182,7 +182,7 @@ class Sequential(Cell):
 
 
 def flat(network: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The layers of a network, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside of 2.
+    """The layers of a network, in order, also of networks inside, with their places: `"2"`, or `"2.0"` inside 2.
 
     A network whose class does not promise `in_order` is one layer.
     """

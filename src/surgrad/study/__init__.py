@@ -1,9 +1,11 @@
 """Studies: one network trained with many surrogates and seeds."""
 
+from surgrad._extras import missing as _missing
+
 try:
     import optax as _optax
-except ModuleNotFoundError as _missing:
-    raise ImportError('surgrad.study needs Optax: pip install "surgrad[train]"') from _missing
+except ModuleNotFoundError as _error:
+    raise ImportError(_missing("surgrad.study", "optax")) from _error
 
 from surgrad.study._rows import Row, Summary, summarise
 from surgrad.study._run import families, load, run

@@ -11,10 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Int
 
-from surgrad import tasks, train
+from surgrad import tasks
 from surgrad._colours import kind_name
 from surgrad._combine import Normalized, Temperature
 from surgrad._surrogate import Surrogate

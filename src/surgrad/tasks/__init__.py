@@ -3,7 +3,6 @@
 from surgrad.tasks.cues import delayed_memory, temporal_xor
 from surgrad.tasks.dataset import Dataset, Split
 from surgrad.tasks.digits import digits
-from surgrad.tasks.encode import latency, rate
 from surgrad.tasks.manifolds import manifolds
 from surgrad.tasks.mnist import fashion_mnist, mnist
 from surgrad.tasks.registry import load, lookup, names

@@ -68,14 +68,14 @@ def temporal_xor(
 ) -> Split:
     """Two cues, one after the other, each one of two: are they different (class 1) or the same (class 0)?
 
-    In a cue each unit spikes once, at a time of the cue's own; outside of the cues there is nothing but noise. Neither
+    In a cue each unit spikes once, at a time of the cue's own; outside the cues there is nothing but noise. Neither
     cue alone says anything about the class.
 
     Parameters:
         units: number of channels.
         cue: length of a cue, in steps, >= 2.
         gap: steps between the cues.
-        noise: probability of a spike of each unit at each step outside of the cues.
+        noise: probability of a spike of each unit at each step outside the cues.
         samples: number of samples a class.
         steps: length of a sample, in steps; what comes after the second cue is time to answer.
         seed: of the cues, the noise and the split.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from surgrad._numbers import require_whole
+from surgrad.tasks._codes import events, require_code
 from surgrad.tasks.dataset import Dataset, Split, dataset
-from surgrad.tasks.encode import encode, require_code
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package `dataset-fashion-mnist` puts its files."""
@@ -26,7 +26,8 @@ def mnist(
         path: folder of the files, compressed (`.gz`) or not.
         steps: length of a sample, in steps, >= 1.
         code: `"latency"`, a pixel of brightness p of 255 spikes once, at step round((1 - p/255)(steps - 1)), and never
-            when it is dark; or `"rate"`, it spikes at each step with probability p/255.
+            when it is dark; `"rate"`, it spikes at each step with probability p/255; or `"intensity"`, p/255 itself, of
+            which spikes of the rate code can be drawn for each batch anew: `data.train[batch].spikes(key)`.
         limit: samples to use of each part, train and test, chosen by the seed; None: all. A sample of 28 x 28 pixels
             takes 784 bytes as latencies, and `steps` times as many in the rate code.
         seed: of the order of the samples, and of the spikes of the rate code.
@@ -95,4 +96,4 @@ def _part(folder: Path, part: str, steps: int, code: str, limit: int | None, ran
         raise ValueError(f"{folder}: {part} has {len(images)} images and {len(labels)} labels.")
     some = random.permutation(len(labels))[:limit]
     pixels = images.reshape(len(images), -1)[some] / np.float32(255)
-    return dataset(encode(pixels, code, steps, random), labels[some], steps, int(labels.max()) + 1)
+    return dataset(events(pixels, code, steps, random), labels[some], steps, int(labels.max()) + 1)

@@ -1,9 +1,11 @@
 """Training of spiking networks on labelled data, with the optimisers of Optax."""
 
+from surgrad._extras import missing as _missing
+
 try:
     import optax as _optax
-except ModuleNotFoundError as _missing:
-    raise ImportError('surgrad.train needs Optax: pip install "surgrad[train]"') from _missing
+except ModuleNotFoundError as _error:
+    raise ImportError(_missing("surgrad.train", "optax")) from _error
 
 from surgrad.train._classifier import classifier
 from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step

@@ -39,7 +39,7 @@ def native(left: Batch, right: Batch, *, kind: str) -> Batch:
     if kind == "tn":
         return _weights(name, left, right)
     if kind == "nt":
-        # Outside of the branches, so that a loop over time can keep the transposed weights.
+        # Outside the branches, so that a loop over time can keep the transposed weights.
         right = right.swapaxes(1, 2)
     return lax.cond(density(left) <= SPARSE, _call(name, "nn"), functools.partial(dense, kind="nn"), left, right)
 

@@ -111,7 +111,7 @@ def _fold(x: Any, axis: Any, onto: int) -> Any:
 
 
 def _compute(left: Any, right: Any, *, kind: str) -> Array:
-    """The product outside of `jit`; the dense one where that is switched off, since nothing lowers the other then."""
+    """The product outside `jit`; the dense one where that is switched off, since nothing lowers the other then."""
     plain = jax.config.jax_disable_jit  # type: ignore[attr-defined]
     return dense(left, right, kind=kind) if plain else _compiled(left, right, kind=kind)
 

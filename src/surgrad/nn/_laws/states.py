@@ -136,7 +136,7 @@ def _attributes(layer: Any) -> dict[str, Any]:
 
 
 def eagerly(layer: Any, inputs: np.ndarray, count: int = 2) -> dict[str, PyTree]:
-    """The outputs and the state of some steps outside of `jit`."""
+    """The outputs and the state of some steps outside `jit`."""
     state, outputs = start(layer, inputs.shape[1:], jax.dtypes.canonicalize_dtype(inputs.dtype)), []
     for x in jnp.asarray(inputs[:count]):
         state, output = step(layer, state, x)

@@ -29,7 +29,7 @@ def transforms(probe: LayerProbe) -> str | None:
     with probe.precision():
         eager = eagerly(probe.widened(), np.asarray(probe.at_rest()[1]))["outputs"]
     if (at := difference({"outputs": eager}, {"outputs": wanted[:2]}, "jit")) is not None:
-        return f"outside of jit: {at}; a step must not depend on what Python knows of a value"
+        return f"outside jit: {at}; a step must not depend on what Python knows of a value"
     outputs, gradients = _mapped(probe)
     if (at := difference({"outputs": outputs}, {"outputs": wanted}, "the whole batch")) is not None:
         return f"vmap over the batch: {at}; neither batch nor the number of axes may matter to a step, nor to init"

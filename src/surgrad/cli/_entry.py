@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from surgrad.cli import calibrate, check, compare, show, tune
-from surgrad.cli.usage import UsageError
+from surgrad.cli import _calibrate, _check, _compare, _show, _tune
+from surgrad.cli._usage import UsageError
 
-COMMANDS = (compare, calibrate, tune, check, show)
+COMMANDS = (_compare, _calibrate, _tune, _check, _show)
 """Modules with a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
 
 
@@ -29,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, calibrate, tune, check and show them.")
     parser.add_argument("--version", action="version", version=f"surgrad {import_module('surgrad').__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for module in COMMANDS:
-        name, text = module.__name__.rpartition(".")[2], inspect.getdoc(module) or ""
+        name, text = module.__name__.rpartition("._")[2], inspect.getdoc(module) or ""
         command = commands.add_parser(
             name,
             help=text.splitlines()[0],
@@ -59,7 +59,11 @@ def _with_negative_values(arguments: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0; 1 if a check fails; 2 for a mistake; 128 + the signal that ended it."""
-    options = parser().parse_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
+    commands = parser()
+    options = commands.parse_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
+    if "run" not in options:
+        commands.print_help(sys.stderr)
+        return 2
     try:
         code = options.run(options)
         sys.stdout.flush()

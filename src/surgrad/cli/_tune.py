@@ -1,7 +1,7 @@
 """Choose surrogate, scale, and if asked learning rate and time constant, while a network trains.
 
 Runs with several candidates begin, one of them calibrated; the better ones go on, and the best is trained to the end
-(successive halving). A function of one's own returns a training and a space, see `surgrad.meta.training` and `tune`,
+(successive halving). A function of your own returns a training and a space, see `surgrad.meta.training` and `tune`,
 and a list of good guesses if there are; options of the network are for tasks alone.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from surgrad._numbers import require_real
-from surgrad.cli import specs, subject
-from surgrad.cli.usage import UsageError, at_least, reported, require, writing
+from surgrad.cli import _specs as specs
+from surgrad.cli import _subject as subject
+from surgrad.cli._usage import UsageError, at_least, reported, require, writing
 
 RETURNS = "(training, space) or (training, space, first)"
 BATCH = 64
@@ -27,7 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What to tune, within what, and how."""
     subject.arguments(parser, RETURNS)
     add = parser.add_argument
-    add("--surrogates", default="sigmoid", metavar="LIST", help="shapes to choose from, with commas, at unit peak")
+    text = "shapes to choose from, with commas, at unit peak"
+    add("--surrogates", default="sigmoid", type=specs.parse, metavar="LIST", help=text)
     add("--scale", default="0.01:1000", metavar="LOW:HIGH", help="steepness relative to the default shape")
     add("--per-layer", action="store_true", help="a scale of its own for each layer")
     add("--learning-rate", default="0.005", metavar="RATE", help="of Adam: a number, or LOW:HIGH to choose it too")
@@ -88,7 +90,7 @@ class _Task:
         from surgrad.meta import Choice
 
         self.options, self.sizes = options, subject.network_options(options)
-        self.shapes = tuple(s for spec in specs.parse(options.surrogates) for s in spec.surrogates())
+        self.shapes = tuple(s for spec in options.surrogates for s in spec.surrogates())
         layers = (self.sizes["depth"],) if options.per_layer else ()
         self.space: dict[str, Any] = {"scale": _range("scale", options.scale, layers)}
         if len(self.shapes) > 1:

@@ -1,4 +1,4 @@
-"""What the user has to put right."""
+"""Mistakes of the user, and what raises them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from surgrad._extras import missing
 
-class UsageError(Exception):
-    """Something asked for that cannot be done; the message is the one line that the user reads."""
+
+class UsageError(argparse.ArgumentTypeError):
+    """A mistake of the user; the message is the one line that is printed. argparse adds the name of the option."""
 
 
 @contextmanager
@@ -36,11 +38,11 @@ def require(*packages: str) -> None:
     """Check, before anything long starts, that optional packages are installed.
 
     Raises:
-        UsageError: some are not; the message says what to install.
+        UsageError: some are not; the message names the smallest extra that installs them.
     """
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f'this needs {", ".join(missing)}: pip install "surgrad[demo]"')
+    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    if absent:
+        raise UsageError(missing("this command", *absent))
 
 
 def at_least(least: int, most: int = 10**9) -> Callable[[str], int]:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from surgrad import tasks
 from surgrad._config import encode
-from surgrad.cli import specs
-from surgrad.cli.folder import Folder
-from surgrad.cli.signals import StoppedError, stop_on_signals
-from surgrad.cli.table import print_table
-from surgrad.cli.usage import at_least, reported, require
+from surgrad.cli import _specs as specs
+from surgrad.cli._folder import Folder
+from surgrad.cli._signals import StoppedError, stop_on_signals
+from surgrad.cli._table import print_table
+from surgrad.cli._usage import at_least, reported, require
 
 if TYPE_CHECKING:  # the study needs Optax, which may be missing
     from surgrad.study import Row, Settings, Summary, Variant
@@ -33,9 +33,10 @@ SCALES = "0.1,1,100"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to train, on what, how often, and where to."""
     add = parser.add_argument
-    add("--data", default="digits", metavar="TASK", help=f"NAME or NAME:OPTION=VALUE,...: {', '.join(tasks.names())}")
-    add("--surrogates", default=SURROGATES, metavar="LIST", help="NAME or NAME:PARAMETER=VALUE,VALUE, with commas")
-    add("--scales", default=SCALES, metavar="LIST", help="steepness, relative to the default shape, at unit peak")
+    add("--data", default="digits", type=specs.task, metavar="TASK", help=specs.TASK)
+    add("--surrogates", default=SURROGATES, type=specs.parse, metavar="LIST", help=specs.LIST)
+    text = "steepness, relative to the default shape, at unit peak"
+    add("--scales", default=SCALES, type=specs.scales, metavar="LIST", help=text)
     add("--seeds", default=3, type=at_least(1), metavar="N", help="runs with each surrogate and scale")
     add("--seed", default=0, type=at_least(0), metavar="K", help="the first seed, and that of the split of the data")
     add("--epochs", default=12, type=at_least(1), metavar="E", help="passes through the data")
@@ -44,11 +45,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the table, write the folder. Whatever can be wrong is found before the training."""
+    """Train, print the table, write the folder. All mistakes are found before the training."""
     require("optax", "rich", "matplotlib")
     from surgrad.study import Row, Settings, load, summarise
 
-    name, task_options = specs.task(options.data)
+    name, task_options = options.data
     variants = _variants(options)
     settings = Settings(
         data=name,
@@ -80,12 +81,12 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
     """Every surrogate at every scale, or at the values of its parameter; nothing twice."""
     from surgrad.study import Variant, at_unit_peak
 
-    scales, variants = specs.scales(options.scales), []
-    for spec in specs.parse(options.surrogates):
+    variants: list[Variant] = []
+    for spec in options.surrogates:
         surrogates = spec.surrogates()
         if spec.parameter is None:
             with reported(ValueError):
-                variants += [Variant(spec.name, "scale", s, at_unit_peak(surrogates[0], s)) for s in scales]
+                variants += [Variant(spec.name, "scale", s, at_unit_peak(surrogates[0], s)) for s in options.scales]
         else:
             settings = zip(spec.values, surrogates, strict=True)
             variants += [Variant(spec.name, spec.parameter, float(v), surrogate) for v, surrogate in settings]

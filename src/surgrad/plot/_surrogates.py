@@ -17,7 +17,7 @@ from surgrad import _samples
 from surgrad._colours import colour_of, styles
 from surgrad._numbers import require_whole
 from surgrad._surrogate import Surrogate, catalogue
-from surgrad.plot.style import GREY, INK, number, strip
+from surgrad.plot._style import GREY, INK, number, strip
 
 Shown = Surrogate | type[Surrogate]
 Range = float | tuple[float, float] | None

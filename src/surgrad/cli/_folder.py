@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from surgrad.cli.usage import writing
+from surgrad.cli._usage import writing
 
 
 class Folder:
@@ -41,7 +41,7 @@ class Folder:
                     file.unlink()
 
     def append(self, rows: Sequence[Any]) -> None:
-        """Add the rows of finished runs to `runs.csv`, safe from whatever happens later."""
+        """Add the rows of finished runs to `runs.csv`, where nothing that happens later can lose them."""
         with writing(self.path):
             if self._columns is not None:
                 for stale in (self.results, self.picture):

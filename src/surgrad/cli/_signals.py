@@ -28,7 +28,7 @@ class Stop:
 def stop_on_signals() -> Iterator[Stop]:
     """Note the first SIGINT or SIGTERM; a second one acts at once, as it does elsewhere.
 
-    An exception out of a signal handler can be lost inside of a compiled call; a note cannot.
+    An exception out of a signal handler can be lost inside a compiled call; a note cannot.
     """
     stop = Stop()
 

@@ -21,7 +21,7 @@ def print_table(summary: Sequence[Summary]) -> None:
     if not terminal:
         console.width = 200  # nobody knows the width, and nothing is to be cut
     scaled = all(line.parameter == "scale" for line in summary)
-    heads = "test accuracy, %", "test loss", "train loss", "spike rate", "s"
+    heads = "test accuracy, %", "test loss", "train loss", "firing rate", "s"
     table = Table("surrogate", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
     for head in ("scale" if scaled else "setting", *heads):
         table.add_column(head.replace(" ", "\n", 1) if terminal else head, justify="right", no_wrap=True)

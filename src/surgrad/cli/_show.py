@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surgrad.cli import specs
-from surgrad.cli.usage import reported, require, writing
+from surgrad.cli import _specs as specs
+from surgrad.cli._usage import reported, require, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to draw, and where to."""
-    text = "NAME or NAME:PARAMETER=VALUE,VALUE, with commas"
-    parser.add_argument("surrogates", metavar="LIST", nargs="?", default="", help=text)
+    text = f"{specs.LIST} (default: all, as a gallery)%(default).0s"  # argparse would print the default as "[]"
+    parser.add_argument("surrogates", type=specs.parse, metavar="LIST", nargs="?", default=[], help=text)
     parser.add_argument("--out", default="results/surrogates.png", metavar="FILE", help="PNG, PDF or SVG")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the picture."""
     require("matplotlib")
-    figure = _figure(specs.parse(options.surrogates) if options.surrogates else [])
+    figure = _figure(options.surrogates)
     path = Path(options.out)
     with writing(path), reported(ValueError):  # the latter from an ending that is no format
         path.parent.mkdir(parents=True, exist_ok=True)

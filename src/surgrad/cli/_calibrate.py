@@ -1,7 +1,7 @@
 """Set the scale of each surrogate of a network from one forward pass, and say what is wrong with the network.
 
 For a task the network has hidden layers of leaky integrate-and-fire neurons with the surrogate at unit peak. A function
-of one's own returns a model and a batch: a Dataset, or inputs, time first.
+of your own returns a model and a batch: a Dataset, or time-major inputs.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from surgrad.cli import specs, subject
-from surgrad.cli.usage import UsageError, reported, require
+from surgrad.cli import _specs as specs
+from surgrad.cli import _subject as subject
+from surgrad.cli._usage import reported, require
 from surgrad.tasks import Dataset
 
 RETURNS = "(model, batch)"
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What to calibrate."""
     subject.arguments(parser, RETURNS)
     text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
-    parser.add_argument("--surrogate", default="sigmoid", metavar="SURROGATE", help=text)
+    parser.add_argument("--surrogate", default="sigmoid", type=specs.one, metavar="SURROGATE", help=text)
     parser.add_argument(
         "--target", type=float, metavar="SHARE", help="mean root of the slope over its peak (default: the rule's)"
     )
@@ -52,13 +53,10 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
     from surgrad import train
     from surgrad._combine import Normalized
 
-    found = specs.parse(options.surrogate)
-    if len(found) != 1 or len(found[0].surrogates()) != 1:
-        raise UsageError(f"--surrogate takes one surrogate, got {options.surrogate!r}.")
     data = subject.load(options.subject, options.seed).train
     sizes = subject.network_options(options)
     with reported(ValueError):
-        spike = Normalized(found[0].surrogates()[0], to="peak")
+        spike = Normalized(options.surrogate, to="peak")
     model = train.classifier(spike, data, key=jax.random.key(options.seed), **sizes)
     return model, data[jnp.arange(min(SAMPLES, len(data)))]
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from surgrad._colours import PALETTE, styles
-from surgrad.plot.style import INK, number, strip
+from surgrad.plot._style import INK, number, strip
 
 SCALE = "scale  (steepness relative to the default, at unit peak)"
 
@@ -100,7 +100,7 @@ def _wrapped(text: str) -> list[str]:
 def _draw_shares(axes: Axes, layers: Sequence[Any]) -> None:
     """A group of bars a layer, the first on top."""
     kinds = {
-        "spike rate": "rate", "neurons silent": "silent", "neurons saturated": "saturated",
+        "firing rate": "rate", "neurons silent": "silent", "neurons saturated": "saturated",
         "slopes near zero": "flat", "mean slope / peak": "slope",
     }  # fmt: skip
     for k, (label, field) in enumerate(kinds.items()):

@@ -11,7 +11,11 @@ from typing import NamedTuple
 
 from surgrad import tasks
 from surgrad._surrogate import Surrogate, lookup, snake_case
-from surgrad.cli.usage import UsageError, reported
+from surgrad.cli._usage import UsageError, reported
+
+LIST = "NAME or NAME:PARAMETER=VALUE,VALUE, with commas"
+TASK = f"NAME or NAME:OPTION=VALUE,...: {', '.join(tasks.names())}"
+"""Both forms, for the help of options."""
 
 
 class Spec(NamedTuple):
@@ -51,6 +55,18 @@ def parse(text: str) -> list[Spec]:
         else:
             specs.append(piece)
     return [_spec(spec.strip()) for spec in dict.fromkeys(specs)]
+
+
+def one(text: str) -> Surrogate:
+    """The surrogate of a list of one.
+
+    Raises:
+        UsageError: there is more than one, or the text is wrong.
+    """
+    found = [surrogate for spec in parse(text) for surrogate in spec.surrogates()]
+    if len(found) != 1:
+        raise UsageError(f"takes one surrogate, got {len(found)}: {text!r}.")
+    return found[0]
 
 
 def _spec(text: str) -> Spec:
@@ -106,7 +122,7 @@ def scales(text: str) -> Sequence[float]:
     """Steepness factors of a list separated by commas, each once.
 
     Raises:
-        UsageError: one is not a number, or outside of what single precision can carry.
+        UsageError: one is not a number, or outside what single precision can carry.
     """
     values = [float(_number(piece, "a scale")) for piece in text.split(",")]
     for value in values:

@@ -12,8 +12,8 @@ from typing import Any
 
 from surgrad import tasks
 from surgrad._numbers import require_real
-from surgrad.cli import specs
-from surgrad.cli.usage import UsageError, at_least, reported
+from surgrad.cli import _specs as specs
+from surgrad.cli._usage import UsageError, at_least, reported
 
 NETWORK = "hidden", "depth", "recurrent", "tau", "gain"
 """Options of `train.classifier`."""
