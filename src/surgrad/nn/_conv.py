@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from surgrad._fields import check_whole
+from surgrad._keys import takes_key
 from surgrad._pytree import static
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
@@ -62,6 +63,7 @@ class Conv(Connection):
     dilation: tuple[int, ...] = static()
     groups: int = static(whole=1)
 
+    @takes_key
     def __init__(
         self,
         in_channels: int,

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from surgrad._fields import check_whole
+from surgrad._keys import takes_key
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
@@ -60,6 +61,7 @@ class Linear(Connection):
     bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array(optional=True)
     event_driven: bool = flag(default=False)
 
+    @takes_key
     def __init__(
         self,
         in_features: int,

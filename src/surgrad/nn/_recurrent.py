@@ -12,6 +12,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Shaped
 
 from surgrad._fields import check_whole
+from surgrad._keys import takes_key
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
@@ -64,6 +65,7 @@ class Recurrent(Cell):
     weight: Shaped[Array | np.ndarray, "features features"] = weight_array()
     event_driven: bool = flag(default=False)
 
+    @takes_key
     def __init__(
         self,
         cell: Any,

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
+from surgrad._keys import takes_key
 from surgrad._numbers import require_real, require_whole
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 from surgrad.tasks import Dataset
@@ -15,6 +16,7 @@ from surgrad.tasks import Dataset
 SpikeFunction = Callable[..., Any]
 
 
+@takes_key
 def classifier(
     surrogate: SpikeFunction | Sequence[SpikeFunction],
     data: Dataset,

@@ -10,6 +10,7 @@ import optax
 from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
+from surgrad._keys import takes_key
 from surgrad._types import PyTree
 from surgrad.nn import Sequential, combine, partition
 from surgrad.nn._contract import promises
@@ -84,6 +85,7 @@ def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> t
     return Fit(combine(learned, rest), state), value
 
 
+@takes_key
 def batches(samples: int, batch: int, *, key: Array) -> Int[Array, "batches batch"]:
     """Indices of all samples, shuffled, in batches; samples that do not fill the last batch are left out.
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from surgrad._numbers import require_real, require_whole
-from surgrad.tasks.dataset import Split, dataset, require_split, split
+from surgrad.tasks._dataset import Split, dataset, require_split, split
 
 MOST_TERMS = 1000
 """Of a series; in smoother ones, terms whose coefficient is below the inverse of this are left out."""

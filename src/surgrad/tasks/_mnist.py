@@ -11,7 +11,7 @@ import numpy as np
 
 from surgrad._numbers import require_whole
 from surgrad.tasks._codes import events, require_code
-from surgrad.tasks.dataset import Dataset, Split, dataset
+from surgrad.tasks._dataset import Dataset, Split, dataset
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package `dataset-fashion-mnist` puts its files."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from surgrad._extras import missing
 from surgrad.tasks._codes import events, require_code
-from surgrad.tasks.dataset import Split, dataset, require_split, split
+from surgrad.tasks._dataset import Split, dataset, require_split, split
 
 
 def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share: float = 0.2) -> Split:

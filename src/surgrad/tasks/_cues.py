@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from surgrad._numbers import require_share, require_whole
-from surgrad.tasks.dataset import Split, dataset, require_split, split
+from surgrad.tasks._dataset import Split, dataset, require_split, split
 
 
 def delayed_memory(

@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from surgrad.tasks.cues import delayed_memory, temporal_xor
-from surgrad.tasks.dataset import Split
-from surgrad.tasks.digits import digits
-from surgrad.tasks.manifolds import manifolds
-from surgrad.tasks.mnist import fashion_mnist, mnist
+from surgrad.tasks._cues import delayed_memory, temporal_xor
+from surgrad.tasks._dataset import Split
+from surgrad.tasks._digits import digits
+from surgrad.tasks._manifolds import manifolds
+from surgrad.tasks._mnist import fashion_mnist, mnist
 
 _TASKS: dict[str, Callable[..., Split]] = {
     task.__name__: task for task in (digits, fashion_mnist, mnist, manifolds, delayed_memory, temporal_xor)
