@@ -2,6 +2,7 @@
 
 import importlib as _importlib
 
+from surgrad._answers import attribute_error as _attribute_error
 from surgrad._check import check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
@@ -116,4 +117,4 @@ def __getattr__(name):
     """The packages below this one, imported when they are first asked for, whatever has been imported before."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _attribute_error(__name__, name, [*__all__, *_PACKAGES])
