@@ -6,6 +6,7 @@ from surgrad._answers import attribute_error as _attribute_error
 from surgrad._check import check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
+from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._report import Report
@@ -93,6 +94,7 @@ __all__ = [
     "gaussian_grad",
     "inv_square_grad",
     "leaky_relu",
+    "load",
     "log_tailed_relu",
     "multi_gaussian_grad",
     "nonzero_sign_log",
@@ -103,6 +105,7 @@ __all__ = [
     "q_pseudo_spike",
     "relu_grad",
     "s2nn",
+    "save",
     "sigmoid",
     "slayer_grad",
     "soft_sign",

@@ -221,6 +221,19 @@ class Pytree:
         return {n: v for n, v in self.__dict__.items() if n not in _PRIVATE}
 
 
+def leaf_attributes(tree: Pytree) -> tuple[str, ...]:
+    """The attributes of an object that are leaves, or trees of those."""
+    return tree.__dict__.get(_LEAVES, ())
+
+
+def rebuilt(cls: type[Pytree], attributes: dict[str, Any], leaves: tuple[str, ...]) -> Pytree:
+    """An object of a class from its attributes, and which of those are leaves; no constructor runs."""
+    tree = object.__new__(cls)
+    tree.__setstate__(attributes | {_LEAVES: leaves})
+    register(cls)
+    return tree
+
+
 def mark_seen(tree: Any) -> None:
     """Note that compiled code may have taken the numbers of an object, and of its parts, as constants."""
     state = tree.__dict__
