@@ -1,5 +1,8 @@
 """Data sets as spikes, by name."""
 
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
 from surgrad.tasks._cues import delayed_memory, temporal_xor
 from surgrad.tasks._dataset import Dataset, Split
 from surgrad.tasks._digits import digits
@@ -20,3 +23,7 @@ __all__ = [
     "names",
     "temporal_xor",
 ]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)
