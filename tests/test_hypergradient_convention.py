@@ -50,7 +50,7 @@ def in_a_model(options):
 
 def in_a_recurrent_cell(options):
     def spikes(alpha, x):
-        cell = Recurrent(LIF(TEMPLATE.replace(alpha=alpha, **options), 5.0), jnp.eye(4))
+        cell = Recurrent.from_arrays(LIF(TEMPLATE.replace(alpha=alpha, **options), 5.0), jnp.eye(4))
         return jax.lax.scan(cell, cell.init(x.shape[1:], x.dtype), x)[1]
 
     return spikes

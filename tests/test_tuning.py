@@ -129,7 +129,7 @@ def digits_training(steps):
 
     def build(hyper):
         slope = sg.Temperature(hyper.get("shape", sg.Sigmoid()), 1 / hyper["scale"])
-        return train.classifier(key, slope, data, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
+        return train.classifier(slope, data, key=key, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
 
     return training(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
 

@@ -28,6 +28,7 @@ def parameter(
     at_most: float | None = None,
     finite: bool = True,
     unit: str = "",
+    kw_only: bool = False,
 ) -> Any:
     """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number.
 
@@ -38,9 +39,10 @@ def parameter(
         at_most: upper end of the range, which is in it.
         finite: whether infinities are out of range.
         unit: what one is measured in; for the reader.
+        kw_only: whether the constructor takes the field by name only.
     """
     limits = {"above": above, "at_least": at_least, "at_most": at_most, "finite": finite, "unit": unit}
-    return dataclasses.field(default=default, metadata=limits)
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=limits)
 
 
 def check_fields(tree: Pytree) -> None:
@@ -56,10 +58,14 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         TypeError: it has the wrong type: no real number or array, no flag, nothing that can be called.
         ValueError: it is out of its range, or none of the choices.
     """
-    if "above" in rules or "real" in rules:
+    if ("above" in rules or "real" in rules) and not (value is None and rules.get("optional")):
         _check_real(owner, name, value)
     if "above" in rules:
         _check_range(owner, name, value, rules)
+    if rules.get("static") and isinstance(value, Tracer):
+        raise TypeError(
+            f"{owner}: {name} is part of the program, so it must be known while that is traced, got {value}."
+        )
     if rules.get("choices") is not None and value not in rules["choices"]:
         raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
     if rules.get("flag") and not isinstance(value, bool):

@@ -204,6 +204,8 @@ class Pytree:
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
             setattr(new, name, value)
+        if not type(self).__dataclass_params__.init:  # the constructor takes something else than the fields
+            new.__post_init__()
         return new
 
     def _attributes(self) -> dict[str, Any]:
@@ -253,6 +255,9 @@ def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
 def _shown(tree: Pytree) -> list[str]:
     """The arguments of the constructor, less options at their defaults; attributes where it does not keep them."""
     shown = []
+    if not type(tree).__dataclass_params__.init:  # the constructor takes something else than the fields
+        kept = [(f.name, getattr(tree, f.name)) for f in dataclasses.fields(tree) if not _is_default(tree, f)]
+        return [f"{name}={_brief(value)}" for name, value in kept]
     if not all(hasattr(tree, parameter.name) for parameter in constructor_parameters(type(tree))):
         options = {f.name for f in dataclasses.fields(tree)}  # type: ignore[arg-type]
         return [f"{name}={_brief(value)}" for name, value in tree._attributes().items() if name not in options]
@@ -265,6 +270,11 @@ def _shown(tree: Pytree) -> list[str]:
             continue
         shown.append(f"{parameter.name}={_brief(value)}")
     return shown
+
+
+def _is_default(tree: Pytree, field: dataclasses.Field) -> bool:
+    value = getattr(tree, field.name)
+    return isinstance(value, (bool, str, type(None))) and value == field.default
 
 
 def _brief(value: Any) -> str:

@@ -57,12 +57,12 @@ def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
     sizes = subject.network_options(options)
     with reported(ValueError):
         spike = Normalized(options.surrogate, to="peak")
-    model = train.classifier(jax.random.key(options.seed), spike, data, **sizes)
+    model = train.classifier(spike, data, key=jax.random.key(options.seed), **sizes)
     return model, data[jnp.arange(min(SAMPLES, len(data)))]
 
 
 def _calls(found: Any) -> bool:
-    from surgrad.nn.contract import is_cell
+    from surgrad.nn._contract import is_cell
 
     return is_cell(found) and callable(found)
 

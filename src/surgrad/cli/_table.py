@@ -39,7 +39,7 @@ def _cells(line: Summary, scaled: bool) -> list[str]:
         f"{100 * line.test_accuracy:.1f}{sd}",
         f"{line.test_loss:.3f}",
         f"{line.train_loss:.3f}",
-        f"{line.spike_rate:.3f}",
+        f"{line.firing_rate:.3f}",
         f"{line.seconds:.1f}",
     ]
 

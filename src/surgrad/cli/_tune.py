@@ -113,7 +113,7 @@ class _Task:
         shape, sizes = hyper.get("shape", self.shapes[0]), self.sizes | {"tau": hyper.get("tau", self.sizes["tau"])}
         scales = jnp.broadcast_to(hyper["scale"], sizes["depth"])
         spikes = [Normalized(Temperature(shape, 1 / scale), to="peak") for scale in scales]
-        network = train.classifier(jax.random.key(self.options.seed), spikes, self.data.train, **sizes)
+        network = train.classifier(spikes, self.data.train, key=jax.random.key(self.options.seed), **sizes)
         return network, optax.adam(hyper.get("learning_rate", self.rate))
 
     def training(self) -> Any:

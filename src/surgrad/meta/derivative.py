@@ -61,7 +61,7 @@ def reverse(rules: Rules, start: Start, segment: int | str | None) -> Hypergradi
             return (_tapped(weights, tap), state), loss
 
         now = begin(rules, start, first)
-        (weights, state), losses = unroll(step, now, (start.batches, spread, taps), segment=segment)
+        (weights, state), losses = unroll(step, now, (start.batches, spread, taps), checkpoint_every=segment)
         return rules.outer(weights, last), Trained(weights, state, losses)
 
     slopes = jax.value_and_grad(objective, argnums=(0, 1, 2, 3), has_aux=True)

@@ -74,7 +74,7 @@ def train(
     def step(now: PyTree, batch: PyTree) -> tuple[PyTree, Float[Array, ""]]:
         return training_step(loss, rule, now, hyper, batch)
 
-    (weights, state), losses = unroll(step, start, batches, segment=segment)
+    (weights, state), losses = unroll(step, start, batches, checkpoint_every=segment)
     return Trained(weights, state, losses)
 
 

@@ -1,0 +1,13 @@
+"""Training of spiking networks on labelled data, with the optimisers of Optax."""
+
+from surgrad._extras import missing as _missing
+
+try:
+    import optax as _optax
+except ModuleNotFoundError as _error:
+    raise ImportError(_missing("surgrad.train", "optax")) from _error
+
+from surgrad.train._classifier import classifier
+from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
+
+__all__ = ["Fit", "Score", "batches", "classifier", "epoch", "score", "start", "step"]
