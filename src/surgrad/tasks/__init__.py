@@ -1,4 +1,4 @@
-"""Data sets as spikes, by name."""
+"""Tasks: labelled spike trains to learn from and to judge by, by name."""
 
 from typing import NoReturn as _NoReturn
 
@@ -8,7 +8,8 @@ from surgrad.tasks._dataset import Dataset, Split
 from surgrad.tasks._digits import digits
 from surgrad.tasks._manifolds import manifolds
 from surgrad.tasks._mnist import fashion_mnist, mnist
-from surgrad.tasks._registry import load, lookup, names
+from surgrad.tasks._registry import import_all as _import_all
+from surgrad.tasks._registry import load, lookup, names, register
 
 __all__ = [
     "Dataset",
@@ -21,8 +22,11 @@ __all__ = [
     "manifolds",
     "mnist",
     "names",
+    "register",
     "temporal_xor",
 ]
+
+_import_all(__name__, __path__)
 
 
 def __getattr__(name: str) -> _NoReturn:
