@@ -46,7 +46,7 @@ class Competitor(NamedTuple):
 
 
 def _entries() -> Iterator[tuple[str, Competitor]]:
-    """The competitors of all files in `peers`, read from their literal `ENTRIES`, since their libraries may be missing."""
+    """The competitors of all files in `peers`, from their literal `ENTRIES`: their libraries need not be installed."""
     for file in sorted(Path(__file__).with_name("peers").glob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ENTRIES":
