@@ -2,9 +2,11 @@
 
 import importlib as _importlib
 
+from surgrad._answers import attribute_error as _attribute_error
 from surgrad._check import check
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
+from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._report import Report
@@ -92,6 +94,7 @@ __all__ = [
     "gaussian_grad",
     "inv_square_grad",
     "leaky_relu",
+    "load",
     "log_tailed_relu",
     "multi_gaussian_grad",
     "nonzero_sign_log",
@@ -102,6 +105,7 @@ __all__ = [
     "q_pseudo_spike",
     "relu_grad",
     "s2nn",
+    "save",
     "sigmoid",
     "slayer_grad",
     "soft_sign",
@@ -116,4 +120,4 @@ def __getattr__(name):
     """The packages below this one, imported when they are first asked for, no matter what has been imported before."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _attribute_error(__name__, name, [*__all__, *_PACKAGES])

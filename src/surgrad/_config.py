@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,9 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from surgrad._pytree import Pytree, constructor_parameters, is_left_out
+from surgrad._answers import nearest_names, surrogate_answer
+from surgrad._constructors import constructor_parameters, is_left_out
+from surgrad._pytree import Pytree
 
 _CLASS = "class"
 
@@ -59,8 +60,9 @@ def _class(name: str, classes: Mapping[str, type]) -> type:
     if name in HOMES:
         return getattr(importlib.import_module(HOMES[name]), name)
     known = sorted({*classes, *HOMES})
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-    raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}.")
+    near = nearest_names(name, known, cutoff=0.4) or known
+    answer = surrogate_answer(name) or f"the nearest: {', '.join(near)}"
+    raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; {answer}.")
 
 
 def _encoded(value: Any, where: str) -> Any:

@@ -7,8 +7,9 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
+from surgrad._answers import unexpected_keyword
 from surgrad._pytree import Pytree
 from surgrad._surrogate import Surrogate
 from surgrad._types import Curve, Membrane, Slope
@@ -23,8 +24,7 @@ class _FromFunction(Surrogate):
             raise TypeError(f"{type(self).__name__}: expected a function of x, got {function!r}.")
         known = _defaults(function)
         for name in parameters.keys() - known.keys():
-            has = ", ".join(map(repr, known)) or "none"
-            raise TypeError(f"{_name(function)} has no parameter {name!r}; it has {has}.")
+            raise unexpected_keyword(_name(function), name, known)
         self.function, self.names = function, tuple(known)
         for name, value in (known | parameters).items():
             if value is inspect.Parameter.empty:
@@ -38,12 +38,11 @@ class _FromFunction(Surrogate):
     def _evaluate(self, x: Membrane) -> Any:
         return self.function(x, **{n: getattr(self, n) for n in self.names})
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with other values of the function's parameters, or of options."""
         options = {field.name for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         for name in changes.keys() - options - set(self.names):
-            has = ", ".join(map(repr, self.names)) or "none"
-            raise TypeError(f"{_name(self.function)} has no parameter {name!r}; it has {has}.")
+            raise unexpected_keyword(_name(self.function), name, self.names)
         return super().replace(**changes)
 
     def __reduce_ex__(self, protocol: Any) -> Any:

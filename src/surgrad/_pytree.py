@@ -6,14 +6,17 @@ import dataclasses
 import functools
 import inspect
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NamedTuple, dataclass_transform
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
+from surgrad._answers import MissingAttributeError, constructor_that_answers
+from surgrad._constructors import construct, constructor_parameters, unknown_parameter
 from surgrad._frameworks import is_box, register
+from surgrad._shown import shown
 
 _LEAVES, _LAYOUT, _SEEN = "_pytree_leaves", "_pytree_layout", "_pytree_seen"
 _PRIVATE = frozenset((_LEAVES, _LAYOUT, _SEEN))
@@ -102,12 +105,6 @@ def _declares_fields(cls: type) -> bool:
     return any("ClassVar" not in (kind if isinstance(kind, str) else repr(kind)) for kind in own)
 
 
-@functools.cache
-def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
-    """The parameters of a class's constructor, in order."""
-    return tuple(inspect.signature(cls).parameters.values())
-
-
 @dataclass_transform(eq_default=False, field_specifiers=(static,))
 @dataclasses.dataclass(eq=False, repr=False)
 class Pytree:
@@ -131,9 +128,23 @@ class Pytree:
         if "__init__" not in vars(cls) and _declares_fields(cls):
             dataclasses.dataclass(eq=False, repr=False)(cls)
         cls._structural = cls._structural | _structural_names(cls)
+        if "__init__" in vars(cls):
+            cls.__init__ = cls._answering(vars(cls)["__init__"])
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, functools.partial(_unflatten, cls), flatten_func=_flatten
         )
+
+    @classmethod
+    def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
+        """The constructor of a class, with errors for keywords that it does not take."""
+        return constructor_that_answers(init)
+
+    if not TYPE_CHECKING:  # a checker would find every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property has failed, and says why itself
+                return object.__getattribute__(self, name)
+            raise MissingAttributeError(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._structural:
@@ -178,9 +189,9 @@ class Pytree:
         return hash((type(self), layout, self._value()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(_shown(self))})"
+        return shown(self, self._attributes())
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with other values.
 
         Where everything that the constructor takes is kept under its own name, the constructor runs again, so that
@@ -195,7 +206,7 @@ class Pytree:
         known = [name for name in names if hasattr(self, name)]
         for name in changes:
             if name not in known:
-                raise TypeError(unknown_parameter(type(self), name, known))
+                raise unknown_parameter(type(self), name, known)
         new = object.__new__(type(self))
         new.__setstate__(self.__getstate__())
         if all(n in self.__dict__ for n in parameters):
@@ -212,18 +223,17 @@ class Pytree:
         return {n: v for n, v in self.__dict__.items() if n not in _PRIVATE}
 
 
-def construct(tree: Any, values: dict[str, Any]) -> None:
-    """Run the constructor of an object with values by name, also those that it takes as `*arguments`."""
-    many = [p.name for p in constructor_parameters(type(tree)) if p.kind is inspect.Parameter.VAR_POSITIONAL]
-    tree.__init__(*(v for n in many for v in values[n]), **{n: v for n, v in values.items() if n not in many})
+def leaf_attributes(tree: Pytree) -> tuple[str, ...]:
+    """The attributes of an object that are leaves, or trees of those."""
+    return tree.__dict__.get(_LEAVES, ())
 
 
-def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> str:
-    """The message for a parameter that a class does not have: its parameters, then its options."""
-    options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
-    parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
-    listed = f" (options: {', '.join(sorted(options))})" if options else ""
-    return f"{cls.__name__} has no parameter {name!r}; it has {parameters}{listed}."
+def rebuilt(cls: type[Pytree], attributes: dict[str, Any], leaves: tuple[str, ...]) -> Pytree:
+    """An object of a class from its attributes, and which of those are leaves; no constructor runs."""
+    tree = object.__new__(cls)
+    tree.__setstate__(attributes | {_LEAVES: leaves})
+    register(cls)
+    return tree
 
 
 def mark_seen(tree: Any) -> None:
@@ -244,46 +254,6 @@ def _warn_stale(tree: Pytree, name: str) -> None:
         StaleSurrogateWarning,
         stacklevel=4,
     )
-
-
-def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
-    """Whether a value is that of an option, a keyword of structure, at its default."""
-    option = parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(value, (bool, str, type(None)))
-    return option and type(value) is type(parameter.default) and value == parameter.default
-
-
-def _shown(tree: Pytree) -> list[str]:
-    """The arguments of the constructor, less options at their defaults; attributes where it does not keep them."""
-    shown = []
-    if not type(tree).__dataclass_params__.init:  # the constructor takes something else than the fields
-        kept = [(f.name, getattr(tree, f.name)) for f in dataclasses.fields(tree) if not _is_default(tree, f)]
-        return [f"{name}={_brief(value)}" for name, value in kept]
-    if not all(hasattr(tree, parameter.name) for parameter in constructor_parameters(type(tree))):
-        options = {f.name for f in dataclasses.fields(tree)}  # type: ignore[arg-type]
-        return [f"{name}={_brief(value)}" for name, value in tree._attributes().items() if name not in options]
-    for parameter in constructor_parameters(type(tree)):
-        value: Any = getattr(tree, parameter.name, inspect.Parameter.empty)
-        if value is inspect.Parameter.empty or is_left_out(parameter, value):
-            continue
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            shown += map(_brief, value)
-            continue
-        shown.append(f"{parameter.name}={_brief(value)}")
-    return shown
-
-
-def _is_default(tree: Pytree, field: dataclasses.Field) -> bool:
-    value = getattr(tree, field.name)
-    return isinstance(value, (bool, str, type(None))) and value == field.default
-
-
-def _brief(value: Any) -> str:
-    """A number as it is, an array by dtype and shape."""
-    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, Tracer)):
-        return f"{value.dtype}[{','.join(map(str, value.shape))}]"
-    if isinstance(value, (jax.Array, np.ndarray, np.floating)):
-        return str(value)
-    return getattr(value, "__name__", repr(value)) if callable(value) and not isinstance(value, Pytree) else repr(value)
 
 
 def _layout(state: dict[str, Any]) -> _Layout:

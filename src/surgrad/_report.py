@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 
+from surgrad._answers import nearest_names
 from surgrad._laws.table import Law, NotApplicableError, Table, brief
 
 Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
@@ -109,7 +109,7 @@ def require(names: Iterable[str], table: Table, where: str) -> None:
     """
     for name in names:
         if name not in table:
-            near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4) or list(table)
+            near = nearest_names(str(name), table, cutoff=0.4) or list(table)
             raise ValueError(f"{where}: there is no law {name!r}; the nearest are {', '.join(near)}.")
 
 

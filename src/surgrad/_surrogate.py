@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from surgrad._answers import nearest_names, surrogate_answer
 from surgrad._config import decode, encode
+from surgrad._constructors import constructor_parameters, unknown_parameter
 from surgrad._convention import in_force
 from surgrad._fields import check_field, parameter
 from surgrad._frameworks import unboxed
-from surgrad._pytree import Pytree, constructor_parameters, mark_seen, static, unknown_parameter
+from surgrad._pytree import Pytree, mark_seen, static
 from surgrad._spike import broadcasting, membrane, spike
 from surgrad._types import Curve, Input, Membrane, Slope, Spikes
+
+
+def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
+    """The constructor with aliases, and an error that names the parameters that exist."""
+    signature = inspect.signature(init)
+    names = [n for n in signature.parameters if n != "self"]
+
+    @functools.wraps(init)
+    def wrapped(self: Surrogate, *args: Any, **kwargs: Any) -> None:
+        for name in kwargs.keys() - set(names):
+            if name not in cls.aliases:
+                raise unknown_parameter(cls, name, [*names, *cls.aliases])
+            meant, convert = cls.aliases[name]
+            if meant in kwargs or meant in names[: len(args)]:
+                raise TypeError(f"{cls.__name__}: {name!r} is another name for {meant!r}; give only one of the two.")
+            check_field(cls.__name__, name, kwargs[name], cls.__dataclass_fields__[meant].metadata)  # type: ignore[attr-defined]
+            kwargs[meant] = convert(kwargs.pop(name))
+        init(self, *args, **kwargs)
+
+    return wrapped
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
@@ -56,11 +77,14 @@ class Surrogate(Pytree):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls) and "__dataclass_fields__" in vars(cls):
-            cls.__init__ = _checked_keywords(cls, vars(cls)["__init__"])
         for name in ("surrogate_fun", "surrogate_grad"):
             if name in vars(cls):
                 setattr(cls, name, _elementwise(vars(cls)[name]))
+
+    @classmethod
+    def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
+        declared = "__dataclass_fields__" in vars(cls)
+        return _checked_keywords(cls, init) if declared else super()._answering(init)
 
     def __setattr__(self, name: str, value: Any) -> None:
         field = type(self).__dataclass_fields__.get(name)  # type: ignore[attr-defined]
@@ -99,7 +123,7 @@ class Surrogate(Pytree):
         """The slope, under the name that the layers of `sparx` call; `jaxpike` calls the surrogate itself."""
         return self.surrogate_grad(x)
 
-    def smooth(self) -> Any:
+    def smooth(self) -> Self:
         """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
         return self.replace(smoothed=True)
 
@@ -184,26 +208,6 @@ for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all s
     setattr(Surrogate, _name, _elementwise(vars(Surrogate)[_name]))
 
 
-def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
-    """The constructor with aliases, and an error that names the parameters that exist."""
-    signature = inspect.signature(init)
-    names = [n for n in signature.parameters if n != "self"]
-
-    @functools.wraps(init)
-    def wrapped(self: Surrogate, *args: Any, **kwargs: Any) -> None:
-        for name in kwargs.keys() - set(names):
-            if name not in cls.aliases:
-                raise TypeError(unknown_parameter(cls, name, [*names, *cls.aliases]))
-            meant, convert = cls.aliases[name]
-            if meant in kwargs or meant in names[: len(args)]:
-                raise TypeError(f"{cls.__name__}: {name!r} is another name for {meant!r}; give only one of the two.")
-            check_field(cls.__name__, name, kwargs[name], cls.__dataclass_fields__[meant].metadata)  # type: ignore[attr-defined]
-            kwargs[meant] = convert(kwargs.pop(name))
-        init(self, *args, **kwargs)
-
-    return wrapped
-
-
 _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
@@ -221,10 +225,9 @@ def lookup(name: str) -> type[Surrogate]:
     names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
     if name not in names:
         functions = sorted(map(snake_case, _CATALOGUE))
-        near = difflib.get_close_matches(name.lower(), functions, n=3)
-        raise KeyError(
-            f"no surrogate {name!r}; {'the nearest' if near else 'there'} are {', '.join(near or functions)}."
-        )
+        near = nearest_names(name, functions)
+        listed = f"{'the nearest' if near else 'there'} are {', '.join(near or functions)}"
+        raise KeyError(f"no surrogate {name!r}; {surrogate_answer(name) or listed}.")
     return names[name]
 
 

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._constructors import constructor_parameters
 from surgrad._from_function import FromFun, FromGrad
 from surgrad._laws.probe import GRID, SPIKE, Probe
 from surgrad._laws.table import NotApplicableError, brief, excess, law, worst
-from surgrad._pytree import constructor_parameters
 from surgrad._surrogate import Surrogate
 
 _SHAPES = ((), (0,), (1,), (5,), (2, 3), (2, 0, 3), (4, 1, 2))

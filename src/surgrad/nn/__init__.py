@@ -1,5 +1,8 @@
-"""Cells, connections and networks of spiking neurons, and their evaluation over time."""
+"""Layers, cells and networks of spiking neurons, and their evaluation over time."""
 
+from typing import Any as _Any
+
+from surgrad._answers import attribute_error as _attribute_error
 from surgrad.nn._biophysical import AdEx, Izhikevich
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._contract import Cell, Connection, Layer
@@ -7,6 +10,7 @@ from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTransp
 from surgrad.nn._delay import Delay
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
+from surgrad.nn._former import former as _former
 from surgrad.nn._initialise import fluctuation_driven
 from surgrad.nn._linear import Linear
 from surgrad.nn._partition import TiedWeightsWarning, combine, partition
@@ -71,3 +75,10 @@ __all__ = [
     "record",
     "unroll",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    value = _former(name)
+    if value is None:
+        raise _attribute_error(__name__, name, __all__)
+    return value

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
 from surgrad._types import Numbers
 from surgrad.nn._contract import denies, described, is_cell, promises
@@ -44,6 +45,7 @@ class _Target(NamedTuple):
     energy: Float[Array, "*neurons"]
 
 
+@answers_keywords
 @takes_key
 def fluctuation_driven(
     network: Sequential,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from surgrad._answers import answers_keywords
 from surgrad._types import PyTree
 from surgrad.nn._contract import promises, step
 from surgrad.nn._loops import scan, summed_wide
@@ -17,6 +18,7 @@ class Recording(NamedTuple):
     outputs: Any
 
 
+@answers_keywords
 def record(cell: Any, *arguments: PyTree, state: PyTree = _UNSET, inputs: PyTree = _UNSET) -> Recording:
     """Run a network, or any cell, over time, and return all that happens in it: `record(net, xs)`.
 

@@ -11,12 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._answers import answers_keywords
 from surgrad._fields import check_callable
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn._budget import chunk_length, segment_length
 from surgrad.nn._contract import at_rest, described, runs_over_time
+from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
 
 
@@ -56,6 +58,8 @@ def unroll(
 ) -> Unrolled: ...
 
 
+@takes_former_keywords(chunk="chunk_size", segment="checkpoint_every", memory="memory_bytes")
+@answers_keywords
 def unroll(
     cell: Any,
     *arguments: PyTree,

@@ -4,6 +4,9 @@ Every function returns a Matplotlib figure of its own, made without pyplot and w
 with `figure.savefig`. A class of surrogates has the same colour in every picture.
 """
 
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
 from surgrad._extras import missing
 
 try:
@@ -16,3 +19,7 @@ from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
 
 __all__ = ["compare", "diagnosis", "gallery", "membrane", "network", "raster", "study", "surrogate", "sweep"]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)

@@ -1,4 +1,4 @@
-"""Intensities as the events of a data set, by the name of a code."""
+"""Codes of data sets by name: what a `Dataset` stores for intensities."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ CODES = ("latency", "rate", "intensity")
 
 
 def events(intensity: np.ndarray, code: str, steps: int, random: np.random.Generator) -> np.ndarray:
-    """What a `Dataset` holds: latencies; spikes of the rate code, drawn once; or the intensities themselves."""
+    """Events of a `Dataset`: latencies, spikes of the rate code that are drawn once, or the intensities."""
     if code == "latency":
         return np.asarray(latency_steps(intensity, steps))
     if code == "intensity":
         return np.asarray(intensity, np.float32)
-    # A byte a spike; the numbers that are drawn take eight, so not all time steps are drawn at once.
+    # Time step by time step, since random numbers take eight times the memory of spikes.
     return np.stack([random.random(intensity.shape) < intensity for _ in range(steps)])
 
 
 def require_code(task: str, code: str, steps: int) -> None:
-    """Check the options of a task that say how its intensities become spikes.
+    """Check the options `code` and `steps` of a task.
 
     Raises:
         ValueError: there is no such code, or steps is no integer >= 1.

@@ -1,4 +1,4 @@
-"""Cues to keep in mind: patterns in the time of spikes, whose counts say nothing."""
+"""Tasks of working memory, whose classes differ in spike times and not in spike counts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 
 from surgrad._numbers import require_share, require_whole
 from surgrad.tasks._dataset import Split, dataset, require_split, split
+from surgrad.tasks._registry import register
 
 
+@register
 def delayed_memory(
     *,
     classes: int = 4,
@@ -20,22 +22,22 @@ def delayed_memory(
     seed: int = 0,
     test_share: float = 0.2,
 ) -> Split:
-    """A cue, a delay, and a signal to answer: which cue was it?
+    """Delayed memory: tell, after a delay, which cue was shown.
 
-    In the cue each unit spikes once, at a time of the cue's own. Then nothing but noise comes, until one more channel,
-    the last one, spikes at each of the final `go` steps. An answer read before those needs no memory: read it at the
-    end (`nn.Last`).
+    During the cue each channel spikes once, at a time that depends on the class. Then there is only noise, until the
+    last channel, the go signal, spikes at each of the final `go` time steps. Read the answer at the end
+    (`nn.LastStep`): an answer before the delay needs no memory.
 
     Parameters:
         classes: number of cues.
-        units: channels without that of the go signal.
-        cue: length of the cue, in steps, >= 2.
-        go: length of the go signal, in steps.
-        noise: probability of a spike of each unit at each step after the cue.
-        samples: number of samples a class.
-        steps: length of a sample, in steps; the delay is what cue and go leave.
-        seed: of the cues, the noise and the split.
-        test_share: share of the samples that are held out.
+        units: number of channels besides the go signal.
+        cue: length of the cue in time steps, >= 2.
+        go: length of the go signal in time steps.
+        noise: probability of a spike for each channel and time step after the cue, 0 to 1.
+        samples: number of samples of each class.
+        steps: length of a sample in time steps; the delay is what cue and go signal leave.
+        seed: seed of the cues, the noise and the split.
+        test_share: share of the samples that are held out, from 0 to below 1.
 
     Raises:
         ValueError: an option is out of range, or the steps leave no delay.
@@ -55,6 +57,7 @@ def delayed_memory(
     return split(dataset(spikes.swapaxes(0, 1), labels, steps, classes), random, test_share)
 
 
+@register
 def temporal_xor(
     *,
     units: int = 20,
@@ -66,20 +69,20 @@ def temporal_xor(
     seed: int = 0,
     test_share: float = 0.2,
 ) -> Split:
-    """Two cues, one after the other, each one of two: are they different (class 1) or the same (class 0)?
+    """Temporal XOR: two cues in sequence, each one of two patterns; class 1 if they differ, class 0 if they are equal.
 
-    In a cue each unit spikes once, at a time of the cue's own; outside the cues there is nothing but noise. Neither
-    cue alone says anything about the class.
+    During a cue each channel spikes once, at a time that depends on the pattern; outside the cues there is only noise.
+    Neither cue alone tells the class.
 
     Parameters:
         units: number of channels.
-        cue: length of a cue, in steps, >= 2.
-        gap: steps between the cues.
-        noise: probability of a spike of each unit at each step outside the cues.
-        samples: number of samples a class.
-        steps: length of a sample, in steps; what comes after the second cue is time to answer.
-        seed: of the cues, the noise and the split.
-        test_share: share of the samples that are held out.
+        cue: length of a cue in time steps, >= 2.
+        gap: time steps between the cues.
+        noise: probability of a spike for each channel and time step outside the cues, 0 to 1.
+        samples: number of samples of each class.
+        steps: length of a sample in time steps; those after the second cue are time to answer.
+        seed: seed of the cues, the noise and the split.
+        test_share: share of the samples that are held out, from 0 to below 1.
 
     Raises:
         ValueError: an option is out of range, or the steps are too few for both cues and the gap.
@@ -100,12 +103,12 @@ def temporal_xor(
 
 
 def _cues(random: np.random.Generator, cues: int, units: int, steps: int) -> np.ndarray:
-    """Distinct patterns in which every unit spikes once, `(cues, steps, units)`.
+    """Distinct random patterns in which each channel spikes once, `(cues, steps, units)`.
 
     Raises:
         ValueError: there are too few such patterns to draw distinct ones.
     """
-    if cues**2 > steps**units:  # from here on, most draws would have to be repeated
+    if cues**2 > steps**units:  # most draws would have to be repeated
         raise ValueError(f"{cues} cues need more units than {units}, or a longer cue than {steps} steps.")
     while True:
         times = random.integers(steps, size=(cues, units))

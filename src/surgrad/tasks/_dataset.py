@@ -1,4 +1,4 @@
-"""Labelled spikes, and their split in samples to learn from and samples to judge by."""
+"""Labelled spike trains, and their split into training and test samples."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from surgrad.encode import rate
 
 
 class Dataset(Pytree):
-    """Spikes of samples, and their classes.
+    """Labelled spike trains of equal length.
 
-    Where no channel spikes twice, a sample is held as latencies, one small integer a channel; else as a raster, one
-    byte a step and channel. Intensities are held as they are; each call of `spikes` draws spikes of the rate code.
+    If no channel spikes twice, a sample is stored as latencies, one small integer for each channel; else as a raster,
+    one byte for each time step and channel. Intensities are stored as they are, and `spikes(key)` draws spikes of the
+    rate code. `data[indices]` is the data set of some samples, `len(data)` their number.
 
     Parameters:
-        events: integers, the step of each spike, where `steps` means never (`encode.latency_steps`); booleans, whether
-            there is a spike, time first; or floating numbers from 0 to 1, the intensities of channels.
-        labels: class of each sample, an integer from 0.
-        steps: length of a sample, in steps.
-        classes: number of classes.
+        events: integers `(samples, channels)`, the time step of each spike, where `steps` means never
+            (`encode.latency_steps`); booleans `(time, samples, channels)`, whether there is a spike; or floating
+            numbers from 0 to 1, `(samples, channels)`, intensities.
+        labels: class of each sample, integers from 0 to below `classes`, `(samples,)`.
+        steps: length of a sample in time steps, >= 1.
+        classes: number of classes, >= 1.
 
     Raises:
-        TypeError: events are of another dtype, or labels no integers.
-        ValueError: a label is no class, an event no step, or an intensity not 0 to 1; shapes do not fit each other.
+        TypeError: events have another dtype, or labels are not integers.
+        ValueError: a label, an event or an intensity is out of its range, or shapes do not fit each other.
     """
 
     events: (
@@ -63,9 +65,9 @@ class Dataset(Pytree):
         return len(self.labels)
 
     def __getitem__(self, samples: Integer[Array | np.ndarray, " batch"]) -> Dataset:
-        """Some of the samples, in a given order."""
+        """The samples of some indices, in that order."""
         events = self.events[:, samples] if self._is_raster else self.events[samples]
-        # What is taken out of a data set fits as the whole does: its numbers are not read again.
+        # The samples fit as the whole does, so nothing is checked again.
         return jax.tree.unflatten(jax.tree.structure(self), [events, self.labels[samples]])
 
     @property
@@ -74,10 +76,10 @@ class Dataset(Pytree):
         return self.events.shape[-1]
 
     def spikes(self, key: Array | None = None) -> Float[Array, "time samples channels"]:
-        """0 or 1; time leads.
+        """The spike trains, 0 or 1.
 
         Parameters:
-            key: of the spikes of intensities, which are drawn from it; not needed otherwise.
+            key: random key of the spikes, if the data set has intensities; else it is not needed.
 
         Raises:
             TypeError: there are intensities, and no key.
@@ -92,7 +94,7 @@ class Dataset(Pytree):
 
 
 def _require_fit(events: Any, labels: Any, steps: int) -> None:
-    """Check types and shapes, which are known while a program is traced, too."""
+    """Check dtypes and shapes."""
     raster = events.dtype == bool
     if not raster and not jnp.issubdtype(events.dtype, jnp.integer) and not jnp.issubdtype(events.dtype, jnp.floating):
         raise TypeError(
@@ -110,7 +112,7 @@ def _require_fit(events: Any, labels: Any, steps: int) -> None:
 
 
 def _require_range(name: str, numbers: Any, most: int, demand: str) -> None:
-    """Check numbers that have a value already, on the host, where a traced program does not see it."""
+    """Check the values of arrays that are not traced."""
     if isinstance(numbers, (np.ndarray, jax.Array)) and not isinstance(numbers, Tracer) and numbers.size:
         found = np.asarray(numbers)
         if not (found.min() >= 0 and found.max() <= most):  # NaN is in no range
@@ -118,23 +120,23 @@ def _require_range(name: str, numbers: Any, most: int, demand: str) -> None:
 
 
 class Split(NamedTuple):
-    """Samples to learn from and samples to judge by."""
+    """Training samples and test samples."""
 
     train: Dataset
     test: Dataset
 
 
 def dataset(events: np.ndarray, labels: np.ndarray, steps: int, classes: int) -> Dataset:
-    """A data set of NumPy's arrays; latencies take as few bytes as the number of steps allows."""
+    """A data set of NumPy arrays, with latencies in the smallest dtype that holds them."""
     dtype = np.min_scalar_type(steps) if np.issubdtype(events.dtype, np.integer) else events.dtype
     return Dataset(jnp.asarray(events, dtype), jnp.asarray(labels, jnp.int32), steps, classes)
 
 
 def split(data: Dataset, random: np.random.Generator, test_share: float) -> Split:
-    """Samples in random order, the first `test_share` of them to test.
+    """The samples in random order, a share of them as test samples.
 
     Raises:
-        ValueError: that leaves no sample to learn from.
+        ValueError: no training sample is left.
     """
     order = random.permutation(len(data))
     held_out = round(test_share * len(data))
@@ -147,7 +149,7 @@ def split(data: Dataset, random: np.random.Generator, test_share: float) -> Spli
 
 
 def require_split(task: str, seed: int, test_share: float) -> None:
-    """Check the options of a task that say how its samples are split, before they are made.
+    """Check the options `seed` and `test_share` of a task.
 
     Raises:
         ValueError: the share is not from 0 to below 1, or the seed is no integer >= 0.

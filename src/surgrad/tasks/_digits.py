@@ -1,4 +1,4 @@
-"""Handwritten digits."""
+"""Handwritten digits of scikit-learn."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import numpy as np
 from surgrad._extras import missing
 from surgrad.tasks._codes import events, require_code
 from surgrad.tasks._dataset import Split, dataset, require_split, split
+from surgrad.tasks._registry import register
 
 
+@register
 def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share: float = 0.2) -> Split:
     """The 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn, as spikes of 64 channels.
 
     Parameters:
-        steps: length of a sample, in steps, >= 1.
-        code: `"latency"`, a pixel of brightness p of 16 spikes once, at step round((1 - p/16)(steps - 1)), and never
-            when it is dark; `"rate"`, it spikes at each step with probability p/16; or `"intensity"`, p/16 itself, of
-            which spikes of the rate code can be drawn for each batch anew: `data.train[batch].spikes(key)`.
-        seed: of the split in samples to train and to test, and of the spikes of the rate code.
-        test_share: share of the samples that are held out.
+        steps: length of a sample in time steps, >= 1.
+        code: `"latency"`: a pixel of brightness p of 16 spikes once, at time step round((1 - p/16)(steps - 1)), or
+            never if p = 0. `"rate"`: it spikes at each time step with probability p/16. `"intensity"`: p/16 itself;
+            `data.train[batch].spikes(key)` then draws spikes of the rate code anew for each batch.
+        seed: seed of the split into training and test samples, and of the spikes of the rate code.
+        test_share: share of the samples that are held out, from 0 to below 1.
 
     Raises:
         ImportError: scikit-learn is not installed.

@@ -8,11 +8,13 @@ import numpy as np
 
 from surgrad._numbers import require_real, require_whole
 from surgrad.tasks._dataset import Split, dataset, require_split, split
+from surgrad.tasks._registry import register
 
 MOST_TERMS = 1000
-"""Of a series; in smoother ones, terms whose coefficient is below the inverse of this are left out."""
+"""Largest number of terms of a series. Terms with a coefficient below the inverse of it are left out."""
 
 
+@register
 def manifolds(
     *,
     classes: int = 10,
@@ -25,25 +27,25 @@ def manifolds(
     seed: int = 0,
     test_share: float = 0.2,
 ) -> Split:
-    """A smooth random manifold a class, in the space of the spike times of all units, each of which spikes once.
+    """Random manifolds: for each class a smooth manifold in the space of the spike times of all channels.
 
-    The time of unit i at a point x, which is uniform in [0, 1]^D, is
+    Each channel spikes once. The spike time of channel i at a point x, uniform in [0, 1]^D, is
 
         f_i(x) = prod_j sum_{k=1}^{n} k^(-alpha) A_ijk sin(2π(k x_j B_ijk + C_ijk)),    A, B, C uniform in [0, 1],
 
-    brought to 0 to 1 over the samples of the class, times the window, rounded down to a step. Counts of spikes say
-    nothing about the class. The defaults are the values of the publication.
+    scaled to 0 to 1 over the samples of the class, times the window, rounded down to a time step. Spike counts do not
+    tell the class. The defaults are the values of the publication.
 
     Parameters:
         classes: number of manifolds.
-        units: M, number of channels.
-        dimensions: D of a manifold.
-        alpha: smoothness, > 0; n = min(ceil(1000^(1/alpha)), 1000) terms.
+        units: number M of channels.
+        dimensions: dimension D of a manifold.
+        alpha: smoothness, > 0; there are n = min(ceil(1000^(1/alpha)), 1000) terms.
         samples: number of points on each manifold.
-        steps: length of a sample, in steps.
-        window: steps in which the spikes fall, from the first on; None: the first half.
-        seed: of the manifolds, the points and the split.
-        test_share: share of the samples that are held out.
+        steps: length of a sample in time steps.
+        window: number of time steps, from the first on, in which the spikes fall; None for the first half.
+        seed: seed of the manifolds, the points and the split.
+        test_share: share of the samples that are held out, from 0 to below 1.
 
     Raises:
         ValueError: an option is out of range.
@@ -63,7 +65,7 @@ def manifolds(
     require_split("manifolds", seed, test_share)
     random = np.random.default_rng(seed)
     times = [_manifold(random, samples, units, dimensions, alpha) for _ in range(classes)]
-    # The latest spike of a unit is at 1, the end of the window, which belongs to its last step.
+    # The latest spike of a channel is at 1, the end of the window; it belongs to the last time step of the window.
     latencies = np.minimum((window * np.concatenate(times)).astype(int), window - 1)
     return split(dataset(latencies, np.repeat(np.arange(classes), samples), steps, classes), random, test_share)
 
@@ -73,7 +75,7 @@ def _manifold(random: np.random.Generator, samples: int, units: int, dimensions:
     terms = math.ceil(MOST_TERMS ** (1 / max(alpha, 1)))
     series = random.random((units, dimensions, 3, terms))
     points = random.random((samples, dimensions))
-    # A hundred points at a time stay in the cache.
+    # Blocks of a hundred points fit into the cache.
     blocks = [points[begin : begin + 100] for begin in range(0, samples, 100)]
     coordinates = np.concatenate([np.stack([coordinate(b, unit, alpha) for unit in series], axis=1) for b in blocks])
     lowest, highest = coordinates.min(axis=0), coordinates.max(axis=0)
@@ -81,7 +83,7 @@ def _manifold(random: np.random.Generator, samples: int, units: int, dimensions:
 
 
 def coordinate(points: np.ndarray, series: np.ndarray, alpha: float) -> np.ndarray:
-    """f_i at some points, `(points, dimensions)`, in single precision; a series is A, B and C of each dimension."""
+    """The spike time f_i at points `(points, dimensions)`, in single precision; `series` is A, B and C."""
     k = np.arange(1, series.shape[-1] + 1)
     product = np.ones(len(points), np.float32)
     for x, (amplitude, frequency, phase) in zip(points.T, series, strict=True):

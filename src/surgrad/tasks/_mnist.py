@@ -1,4 +1,4 @@
-"""MNIST, and what comes in the same files."""
+"""MNIST, and data sets in the same file format."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ import numpy as np
 from surgrad._numbers import require_whole
 from surgrad.tasks._codes import events, require_code
 from surgrad.tasks._dataset import Dataset, Split, dataset
+from surgrad.tasks._registry import register
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package `dataset-fashion-mnist` puts its files."""
 
 
+@register
 def mnist(
     path: str | Path, *, steps: int = 25, code: str = "latency", limit: int | None = None, seed: int = 0
 ) -> Split:
-    """Grey images in the four files of MNIST, `train-images-idx3-ubyte` and so on, as spikes of one channel a pixel.
+    """Grey images in the file format of MNIST as spikes, with one channel for each pixel.
 
     Parameters:
-        path: folder of the files, compressed (`.gz`) or not.
-        steps: length of a sample, in steps, >= 1.
-        code: `"latency"`, a pixel of brightness p of 255 spikes once, at step round((1 - p/255)(steps - 1)), and never
-            when it is dark; `"rate"`, it spikes at each step with probability p/255; or `"intensity"`, p/255 itself, of
-            which spikes of the rate code can be drawn for each batch anew: `data.train[batch].spikes(key)`.
-        limit: samples to use of each part, train and test, chosen by the seed; None: all. A sample of 28 x 28 pixels
-            takes 784 bytes as latencies, and `steps` times as many in the rate code.
-        seed: of the order of the samples, and of the spikes of the rate code.
+        path: folder of the four files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
+            and `t10k-labels-idx1-ubyte`, compressed (`.gz`) or not.
+        steps: length of a sample in time steps, >= 1.
+        code: `"latency"`: a pixel of brightness p of 255 spikes once, at time step round((1 - p/255)(steps - 1)), or
+            never if p = 0. `"rate"`: it spikes at each time step with probability p/255. `"intensity"`: p/255 itself;
+            `data.train[batch].spikes(key)` then draws spikes of the rate code anew for each batch.
+        limit: number of samples to use of each part, training and test, chosen by the seed; None for all. A sample of
+            28 x 28 pixels takes 784 bytes as latencies, and `steps` times as many in the rate code.
+        seed: seed of the order of the samples, and of the spikes of the rate code.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -44,6 +47,7 @@ def mnist(
     return Split(*(_part(folder, part, steps, code, limit, random) for part in ("train", "t10k")))
 
 
+@register
 def fashion_mnist(
     path: str | Path = DEBIAN, *, steps: int = 25, code: str = "latency", limit: int | None = None, seed: int = 0
 ) -> Split:
@@ -62,11 +66,11 @@ def fashion_mnist(
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The bytes of a file in the IDX format of MNIST (0, 0, 8, number of axes, their lengths, bytes), as an array.
+    """The array in a file of the IDX format of MNIST: 0, 0, 8, number of axes, their lengths, bytes.
 
     Raises:
         FileNotFoundError: there is no such file, compressed or not.
-        ValueError: the file has another format, other numbers than bytes, or another length than it says.
+        ValueError: the file has another format, numbers other than bytes, or not the length that it states.
     """
     content = _content(path)
     begin = 4 + 4 * int.from_bytes(content[3:4])

@@ -1,42 +1,59 @@
-"""Tasks by name."""
+"""Tasks by name. A module of this package that decorates its loader with `register` is found without any other entry."""
 
 from __future__ import annotations
 
-import difflib
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from surgrad.tasks._cues import delayed_memory, temporal_xor
+from surgrad._answers import nearest_names
 from surgrad.tasks._dataset import Split
-from surgrad.tasks._digits import digits
-from surgrad.tasks._manifolds import manifolds
-from surgrad.tasks._mnist import fashion_mnist, mnist
 
-_TASKS: dict[str, Callable[..., Split]] = {
-    task.__name__: task for task in (digits, fashion_mnist, mnist, manifolds, delayed_memory, temporal_xor)
-}
+Loader = TypeVar("Loader", bound=Callable[..., Split])
+
+_TASKS: dict[str, Callable[..., Split]] = {}
+
+
+def register(loader: Loader) -> Loader:
+    """Enter a task under the name of its loader, a function of options that returns a `Split`; usable as a decorator.
+
+    Raises:
+        ValueError: another task has that name.
+    """
+    known = _TASKS.get(loader.__name__)
+    if known is not None and (known.__module__, known.__qualname__) != (loader.__module__, loader.__qualname__):
+        raise ValueError(f"register: there is a task {loader.__name__!r} already, of {known.__module__}.")
+    _TASKS[loader.__name__] = loader
+    return loader
+
+
+def import_all(package: str, path: list[str]) -> None:
+    """Import all modules of a package, so that their tasks are entered."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def names() -> tuple[str, ...]:
-    """The names of all tasks."""
-    return tuple(_TASKS)
+    """The names of all tasks, in alphabetical order."""
+    return tuple(sorted(_TASKS))
 
 
 def lookup(name: str) -> Callable[..., Split]:
     """The loader of a task.
 
     Raises:
-        KeyError: there is none of that name; the message names the nearest.
+        KeyError: there is none of that name; the message gives the nearest.
     """
     if name not in _TASKS:
-        near = difflib.get_close_matches(name, _TASKS, n=3, cutoff=0.4) or list(_TASKS)
+        near = nearest_names(name, _TASKS, cutoff=0.4) or names()
         raise KeyError(f"no task {name!r}; the nearest: {', '.join(near)}.")
     return _TASKS[name]
 
 
 def load(name: str, **options: Any) -> Split:
-    """A task by name, with the options of its loader.
+    """The data of a task, by its name and the options of its loader.
 
     Raises:
         KeyError: there is no task of that name.

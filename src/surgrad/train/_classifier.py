@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
+from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
 from surgrad._numbers import require_real, require_whole
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
@@ -16,6 +17,7 @@ from surgrad.tasks import Dataset
 SpikeFunction = Callable[..., Any]
 
 
+@answers_keywords
 @takes_key
 def classifier(
     surrogate: SpikeFunction | Sequence[SpikeFunction],

@@ -1,0 +1,192 @@
+"""Messages for names that do not exist: what users of neighbouring libraries mean, else the nearest names.
+
+How packages and functions use it:
+
+- A package answers for its missing names with a module-level `__getattr__`:
+
+      def __getattr__(name):
+          raise attribute_error(__name__, name, __all__)
+
+- Objects derived from `Pytree` answer for missing attributes and for unexpected keywords of their constructors.
+- A function answers for unexpected keywords when it is decorated with `@answers_keywords`.
+- Whoever looks something up by name appends `nearest_names(name, known)` or, where surrogates of other libraries can
+  be meant, `surrogate_answer(name)`.
+
+The answers are in `_neighbours`. The names of this library are read from the source of its packages, so that none of
+them is imported for the sake of a message.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from surgrad._neighbours import ATTRIBUTES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ROOT = __package__
+
+
+def nearest_names(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Up to `n` known names that are spelled like a name, the nearest first; in another case if none is."""
+    known = list(known)
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=n, cutoff=cutoff)
+    return difflib.get_close_matches(name, known, n=n, cutoff=cutoff) or [by_lower[one] for one in near]
+
+
+def attribute_error(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error for a name that a module does not have.
+
+    Parameters:
+        module: the module's `__name__`.
+        name: what was asked for.
+        known: the public names of the module.
+    """
+    text = f"module {module!r} has no attribute {name!r}"
+    if not name.startswith("_"):
+        text += _sentence(_module_answer(name, known))
+    # Python would add the nearest name of the module by itself, `sigmoid` for `fast_sigmoid`.
+    return AttributeError(text, name=name, obj=None)
+
+
+def surrogate_answer(name: str, parameter: str | None = None) -> str:
+    """What a surrogate of other libraries is here; empty if there is none of this name, or with this parameter."""
+    rows = SURROGATES.get(SAME_SURROGATE.get(_key(name), _key(name)), ())
+    if parameter is not None:
+        rows = tuple(row for row in rows if parameter in row.parameters)
+    found = []
+    for whose, parameters, here in rows:
+        signature = ", ".join(f"{parameter}={value:g}" for parameter, value in parameters.items())
+        found.append(f"{name}({signature}) of {whose} is {here} here")
+    return "; ".join(found)
+
+
+def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
+    """The error for a keyword that a function or a constructor does not take.
+
+    Parameters:
+        owner: name of the function or class.
+        name: the keyword.
+        known: the parameters that there are.
+        listed: how the message lists them; by name if left out.
+    """
+    known = list(known)
+    listed = listed or f"it has {', '.join(map(repr, known)) or 'none'}"
+    answer = surrogate_answer(owner, name) or _renamed(KEYWORDS, name, known) or _spelled(name, known)
+    return TypeError("; ".join(part for part in (f"{owner} has no parameter {name!r}", listed, answer) if part) + ".")
+
+
+class MissingAttributeError(AttributeError):
+    """An object has no attribute of a name. The message is put together when it is read, since many only ask."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        super().__init__(owner, name, name=name, obj=None)
+
+    def __str__(self) -> str:
+        owner, name = self.args
+        known = [one for one in dir(owner) if not one.startswith("_")]
+        answer = "" if name.startswith("_") else _renamed(ATTRIBUTES, name, known) or _spelled(name, known)
+        return f"{type(owner).__name__!r} object has no attribute {name!r}{_sentence(answer)}"
+
+
+def answers_keywords(function: F) -> F:
+    """The function, with an error for unexpected keywords that names those that were meant."""
+    return _answering(function, function.__qualname__.rpartition(".<locals>.")[2])
+
+
+def constructor_that_answers(init: F) -> F:
+    """The constructor `init`, with an error for unexpected keywords that names those that were meant."""
+    return _answering(init, None)
+
+
+def _answering(function: Any, owner: str | None) -> Any:
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return function
+    names = frozenset(parameters)
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs.keys() <= names:
+            name = next(name for name in kwargs if name not in names)
+            known = [one for one in parameters if one != "self"]
+            raise unexpected_keyword(owner or type(args[0]).__name__, name, known)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _sentence(answer: str) -> str:
+    return f"; {answer}." if answer else ""
+
+
+def _module_answer(name: str, known: Iterable[str]) -> str:
+    """What a name of a module means: a neighbour's name, one of ours that is in another package, or the nearest."""
+    key = _key(name)
+    places = [place for place in _places() if place.rpartition(".")[2] == name]
+    meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
+    if not places:
+        meant = surrogate_answer(name) or meant
+        places = [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
+    ours = f"it is {' or '.join(places)}" if places else ""
+    return "; ".join(part for part in (meant, ours) if part) or _spelled(name, known)
+
+
+def _renamed(rows: Mapping[str, tuple[tuple[str, ...], str]], name: str, known: Iterable[str]) -> str:
+    candidates, text = rows.get(_key(name), ((), ""))
+    found = next((f"{name!r} is {one!r} here" for one in candidates if one in known), "")
+    return ": ".join(part for part in (found, _with_places(text)) if part)
+
+
+def _spelled(name: str, known: Iterable[str]) -> str:
+    near = nearest_names(name, known)
+    return f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}" if near else ""
+
+
+def _with_places(text: str) -> str:
+    """A text with `{Name}` replaced by the name and the package that it is in."""
+    return re.sub(r"\{(\w+)\}", lambda found: place_of(found[1]), text)
+
+
+def place_of(name: str) -> str:
+    """A public name with its package, `surgrad.nn.LIF` for `LIF`; the name alone if there is none."""
+    return next((place for place in _places() if place.rpartition(".")[2] == name), name)
+
+
+@functools.cache
+def _places() -> tuple[str, ...]:
+    """All public names of the library with their packages: those of `surgrad`, of `surgrad.nn`, then of the others."""
+    root = Path(__file__).parent
+    others = sorted(p for p in root.iterdir() if not p.name.startswith("_") and p.name not in ("nn", "cli"))
+    found: list[str] = []
+    for source in (root, root / "nn", *others):
+        file = source if source.suffix == ".py" else source / "__init__.py"
+        if file.is_file():
+            package = _ROOT if source is root else f"{_ROOT}.{source.stem}"
+            names = _public_names(ast.parse(file.read_text("utf-8")), file.name == "__init__.py")
+            found += [f"{package}.{name}" for name in names]
+    return tuple(found)
+
+
+def _public_names(module: ast.Module, is_package: bool) -> list[str]:
+    """What `__all__` lists; without it, what is defined, and what a package imports from inside the library."""
+    defined: list[str] = []
+    for node in module.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return list(ast.literal_eval(node.value))
+        if is_package and isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{_ROOT}."):
+            defined += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.append(node.name)
+    return [name for name in defined if not name.startswith("_")]

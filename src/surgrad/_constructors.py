@@ -1,0 +1,38 @@
+"""Constructors of classes: their parameters, and how an object is made from values by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from surgrad._answers import unexpected_keyword
+
+
+@functools.cache
+def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a class's constructor, in order."""
+    return tuple(inspect.signature(cls).parameters.values())
+
+
+def construct(tree: Any, values: dict[str, Any]) -> None:
+    """Run the constructor of an object with values by name, also those that it takes as `*arguments`."""
+    many = [p.name for p in constructor_parameters(type(tree)) if p.kind is inspect.Parameter.VAR_POSITIONAL]
+    tree.__init__(*(v for n in many for v in values[n]), **{n: v for n, v in values.items() if n not in many})
+
+
+def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> TypeError:
+    """The error for a parameter that a class does not have: it lists its parameters, then its options."""
+    known = list(known)
+    options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
+    parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
+    listed = f" (options: {', '.join(sorted(options))})" if options else ""
+    return unexpected_keyword(cls.__name__, name, known, f"it has {parameters}{listed}")
+
+
+def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
+    """Whether a value is that of an option, a keyword of structure, at its default."""
+    option = parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(value, (bool, str, type(None)))
+    return option and type(value) is type(parameter.default) and value == parameter.default

@@ -1,0 +1,136 @@
+"""`save` and `load`: trees of surrogates, layers and numbers in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+import jax
+import numpy as np
+
+from surgrad._differences import difference
+from surgrad._named import named
+from surgrad._pytree import Pytree
+from surgrad._structure import Described, restored
+
+_FORMAT, _STRUCTURE = 1, "structure.json"
+
+
+def save(path: str | os.PathLike[str], tree: Any) -> None:
+    """Write a tree to one file, from which `load` makes an equal one.
+
+    A tree consists of surrogates, cells, connections and networks, numbers, arrays of all dtypes (bfloat16 and typed
+    PRNG keys too), texts and `None`, in lists, tuples, named tuples (states of optimisers) and dictionaries. Functions
+    and classes are written by name, `module:qualname`. The file is a zip archive of `structure.json` and of arrays in
+    NumPy's format; nothing is pickled. An interrupted call leaves an older file as it was.
+
+        >>> import surgrad, tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "spike.surgrad"
+        >>> surgrad.save(path, {"spike": surgrad.Sigmoid(4.0), "epoch": 3})
+        >>> surgrad.load(path)
+        {'spike': Sigmoid(alpha=4.0), 'epoch': 3}
+
+    Parameters:
+        path: of the file; an existing one is replaced.
+        tree: what to write.
+
+    Raises:
+        TypeError: something that a file cannot hold, such as a lambda, a traced number, or a module of a framework; the
+            message names its place in the tree.
+    """
+    described = Described(tree)
+    head = {
+        "format": _FORMAT,
+        "surgrad": import_module(__name__.partition(".")[0]).__version__,
+        "jax": jax.__version__,
+        "tree": described.structure,
+    }
+    text = json.dumps(head, allow_nan=False, indent=1)
+    with _replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_STRUCTURE, text)
+        for place, array in enumerate(described.arrays):
+            with archive.open(_entry(place), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[type] = ()) -> Any:
+    """The tree that `save` wrote to a file. No constructor runs, and no module but this library's is imported.
+
+    Parameters:
+        path: of the file.
+        like: a tree that the one in the file must resemble: the same classes, structure, shapes and dtypes. Values of
+            leaves may differ.
+        classes: the user's own classes, derived from `Surrogate` or from parts of `surgrad.nn`, that are in the file
+            and not in `like`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        KeyError: a class or a function that is not known; the message says what to give, or to import.
+        ValueError: the file was not written by `save`, is damaged, is of a newer format, or differs from `like`, as in
+            `parts[0].weight: shape (4, 3) in the file, (4, 5) here`.
+    """
+    with _opened(path) as archive:
+        head = _head(archive, path)
+        known = named([*_classes(like), *classes])
+        if like is not None and (found := difference(head["tree"], Described(like).structure)):
+            raise ValueError(f"load: {os.fspath(path)} differs from `like`; {found}.")
+        return restored(head["tree"], lambda place: _array(archive, place), known)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of the path once it is complete; nothing is left of it if it never is."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with new.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"load: {os.fspath(path)} is damaged, or was not written by surgrad.save: {error}.") from error
+
+
+def _head(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> dict[str, Any]:
+    if _STRUCTURE not in archive.namelist():
+        raise ValueError(f"load: {os.fspath(path)} was not written by surgrad.save: it has no {_STRUCTURE}.")
+    head = json.loads(archive.read(_STRUCTURE))
+    if head["format"] > _FORMAT:
+        raise ValueError(
+            f"load: {os.fspath(path)} is of format {head['format']}, written by surgrad {head['surgrad']}; "
+            f"this version reads format {_FORMAT}: install a newer one."
+        )
+    return head
+
+
+def _array(archive: zipfile.ZipFile, place: int) -> np.ndarray:
+    with archive.open(_entry(place)) as entry:
+        return np.lib.format.read_array(entry, allow_pickle=False)
+
+
+def _entry(place: int) -> str:
+    return f"arrays/{place}.npy"
+
+
+def _classes(tree: Any) -> list[type]:
+    """The classes of all objects in a tree."""
+    found: list[type] = []
+    for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Pytree)):
+        if isinstance(node, Pytree):
+            found += [type(node), *_classes(list(node._attributes().values()))]
+    return found

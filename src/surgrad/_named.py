@@ -1,0 +1,91 @@
+"""Classes and functions by name, in files: `module:qualname`.
+
+Nothing is imported because a file says so, but modules of this library: a name of another is found if its module has
+been imported already. A class of this library that is public is found whatever module it has moved to.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from surgrad._answers import place_of
+
+Classes = Mapping[str, type]
+"""The user's own classes, by qualified name and by name."""
+
+
+def named(classes: Any) -> Classes:
+    """Classes by name and by qualified name."""
+    return {name: cls for cls in classes for name in (cls.__name__, cls.__qualname__)}
+
+
+def name_of(value: Any, where: str) -> str:
+    """The name of a class or a function in a file.
+
+    Raises:
+        TypeError: it is a function that is not found under its name: a lambda, one inside of another, or decorated.
+    """
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+    if not isinstance(value, type) and _in_module(module, name) is not value:
+        raise TypeError(
+            f"save: {where} is {value!r}, which cannot be found by its name, {module}:{name}; "
+            f"give a function that is defined at the top of a module, and not decorated."
+        )
+    return f"{module}:{name}"
+
+
+def found(name: str, classes: Classes, base: type = object, given: bool = False) -> Any:
+    """The class or function of a name in a file.
+
+    Parameters:
+        name: `module:qualname`.
+        classes: the user's own.
+        base: what the class must derive from.
+        given: whether a class that is not of this library must be among `classes`.
+
+    Raises:
+        KeyError: there is none.
+    """
+    module, _, qualname = name.partition(":")
+    ours = module.partition(".")[0] == __package__
+    value = classes.get(qualname)
+    if value is None and ours:
+        value = _of_ours(module, qualname)
+    elif value is None and not given:
+        value = _in_module(module, qualname)
+    if value is None or (base is not object and not (isinstance(value, type) and issubclass(value, base))):
+        raise KeyError(_unknown(module, qualname, ours, given))
+    return value
+
+
+def _unknown(module: str, name: str, ours: bool, given: bool) -> str:
+    if ours:
+        return f"load: the file has {name} of surgrad, which this version does not have."
+    if given:
+        return f"load: the file has the class {name} of {module}; give it as classes=[{name.rpartition('.')[2]}]."
+    return f"load: the file has {name} of the module {module}, which is not there; import that module first."
+
+
+def _of_ours(module: str, name: str) -> Any:
+    """A name of this library: where it is public now, else in the module that the file names."""
+    for candidate in (place_of(name).rpartition(".")[0], module):
+        if candidate.partition(".")[0] != __package__:
+            continue
+        try:
+            importlib.import_module(candidate)
+        except ImportError:
+            continue
+        if (value := _in_module(candidate, name)) is not None:
+            return value
+    return None
+
+
+def _in_module(module: str | None, name: str) -> Any:
+    """What stands under a qualified name in a module that has been imported; None if nothing does."""
+    value = sys.modules.get(module or "")
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value

@@ -1,0 +1,258 @@
+"""What users of neighbouring libraries write, and what it is called here: data, which `_answers` turns into messages.
+
+Keys are names without underscores and in lower case, so that `fast_sigmoid`, `FastSigmoid` and `fastsigmoid` are one
+key. In texts, `{Linear}` stands for the public name `Linear` of this library with the package that it is in.
+
+Sources, as read in November 2026: snnTorch 1.0, SpikingJelly 2.0, Norse 1.1, Spyx 1.0, jaxpike 0.1.4, sparx 0.1.1,
+Equinox 0.13, Flax 0.12 and Keras 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Counterpart(NamedTuple):
+    """A surrogate of other libraries, as an expression of this one that has exactly the same slope.
+
+    Parameters:
+        whose: the libraries.
+        parameters: their names of the hyperparameters, with their defaults.
+        here: the expression, in terms of their parameters and of public names of this library.
+    """
+
+    whose: str
+    parameters: dict[str, float]
+    here: str
+
+
+_BOX = "PiecewiseLeakyRelu(c=0.0, w=width / 2)"
+_CIRC = "from_grad(lambda x, alpha=alpha: (1 + (x / alpha) ** 2) ** -1.5)"
+_CLIPPED = "from_grad(lambda x, alpha=alpha: 1 / jnp.maximum(abs(x), 1 / alpha))"
+_SIGNED = "from_grad(lambda x, threshold=threshold: jnp.where(x < 0, threshold, -threshold))"
+_ESCAPE = "Mixture([Shift(SlayerGrad(beta), 1.0)], weights=[slope])"
+_SQUAREWAVE = "SquarewaveFourierSeries(n - 1, T_period)"
+_OTHER_SIDE = "snnTorch (as its paper has it; its code keeps the other side, x > B)"
+_NO_TRIANGLE = "snnTorch (which is +threshold below and -threshold above)"
+_STRAIGHT_THROUGH = "LeakyRelu(alpha=1.0, beta=1.0)"
+
+SURROGATES: dict[str, tuple[Counterpart, ...]] = {
+    "arctan": (Counterpart("Spyx", {"k": 2.0}, "Mixture([Arctan(2 * k)], weights=[1 / (3.141592653589793 * k)])"),),
+    "atan": (Counterpart("snnTorch, SpikingJelly, jaxpike and sparx", {"alpha": 2.0}, "Arctan(alpha)"),),
+    "boxcar": (
+        Counterpart("Spyx", {"width": 2.0, "height": 0.5}, f"Mixture([{_BOX}], weights=[height * width])"),
+        Counterpart("jaxpike", {"width": 1.0}, _BOX),
+    ),
+    "circ": (Counterpart("Norse", {"alpha": 100.0}, _CIRC),),
+    "deterministicpass": (Counterpart("SpikingJelly", {}, _STRAIGHT_THROUGH),),
+    "erf": (Counterpart("SpikingJelly", {"alpha": 2.0}, "ERF(alpha)"),),
+    "fakenumericalgradient": (
+        Counterpart("SpikingJelly", {"alpha": 0.3}, _CLIPPED),
+    ),
+    "fastsigmoid": (Counterpart("snnTorch, jaxpike and sparx", {"slope": 25.0}, "InvSquareGrad(slope)"),),
+    "gaussian": (Counterpart("sparx", {"sigma": 0.5}, "GaussianGrad(sigma, alpha=1.0)"),),
+    "heaviside": (Counterpart("snnTorch", {}, "LeakyRelu(alpha=0.0, beta=1.0)"),),
+    "heavierfc": (Counterpart("Norse", {"k": 100.0}, "Mixture([ERF(k)], weights=[2 / k])"),),
+    "leakykrelu": (Counterpart("SpikingJelly", {"leak": 0.0, "k": 1.0}, "LeakyRelu(alpha=leak, beta=k)"),),
+    "lso": (Counterpart("snnTorch", {"slope": 0.1}, "LeakyRelu(alpha=slope, beta=1.0)"),),
+    "nonzerosignlogabs": (Counterpart("SpikingJelly", {"alpha": 1.0}, "NonzeroSignLog(alpha)"),),
+    "piecewiselinear": (Counterpart("braintools' documentation", {}, "ReluGrad(alpha=1.0, width=1.0)"),),
+    "qpseudospike": (Counterpart("SpikingJelly", {"alpha": 2.0}, "QPseudoSpike(alpha, normalized=True)"),),
+    "rect": (Counterpart("SpikingJelly", {"alpha": 1.0}, "PiecewiseLeakyRelu(c=0.0, w=1 / (2 * alpha))"),),
+    "rectangle": (Counterpart("sparx", {"width": 1.0}, _BOX),),
+    "sfs": (
+        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(InvSquareGrad(slope), window=B)"),
+    ),
+    "sigmoid": (Counterpart("snnTorch", {"slope": 25.0}, "Sigmoid(slope)"),),
+    "softsign": (Counterpart("SpikingJelly", {"alpha": 2.0}, "SoftSign(alpha)"),),
+    "spikerateescape": (
+        Counterpart("snnTorch", {"beta": 1.0, "slope": 25.0}, _ESCAPE),
+    ),
+    "squarewavefourierseries": (
+        Counterpart("SpikingJelly (which sums one term less than n)", {"n": 2, "T_period": 8.0}, _SQUAREWAVE),
+    ),
+    "straightthrough": (Counterpart("sparx", {}, _STRAIGHT_THROUGH),),
+    "straightthroughestimator": (Counterpart("snnTorch", {}, _STRAIGHT_THROUGH),),
+    "superspike": (
+        Counterpart("Norse", {"alpha": 100.0}, "InvSquareGrad(alpha)"),
+        Counterpart("Spyx", {"k": 25.0}, "InvSquareGrad(k)"),
+        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([InvSquareGrad(1.0)], weights=[alpha])"),
+    ),
+    "tanh": (Counterpart("Norse and Spyx", {"k": 1.0}, "Normalized(Sigmoid(2 * k), to='peak')"),),
+    "tent": (Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),),
+    "triangle": (Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),),
+    "triangular": (
+        Counterpart("Spyx", {"k": 2.0}, "ReluGrad(k, width=1 / k)"),
+        Counterpart("jaxpike", {"width": 1.0}, "PiecewiseQuadratic(1 / width)"),
+        Counterpart(_NO_TRIANGLE, {"threshold": 1.0}, _SIGNED),
+    ),
+}  # fmt: skip
+"""By the name of the surrogate there. Where a name exists here too, its hyperparameters are the ones that differ."""
+
+SAME_SURROGATE = {
+    "super": "superspike",
+    "superspikefn": "superspike",
+    "ste": "straightthroughestimator",
+    "heavicirc": "circ",
+    "heavitanh": "tanh",
+    "heavitent": "tent",
+    "hardtanh": "rectangle",
+    "gaussianspike": "gaussian",
+    "leakyspikeoperator": "lso",
+    "rectangular": "rectangle",
+    "sparsefastsigmoid": "sfs",
+    "surrogateatan": "atan",
+    "sigmoidgrad": "sigmoid",
+}
+"""Other names of the same surrogates."""
+
+_INTEGRATE = "{LIF}(surrogate, tau=float('inf')), without a leak"
+_RECURRENT = "{Recurrent}(cell, features, key=key) around a cell such as {LIF}(surrogate)"
+_LIF = "{LIF}(surrogate, beta=beta)"
+_ENCODE = "{rate}(intensity, num_steps, key=key)"
+_FRESH = "a state is an argument and a result here, and a fresh one is net.init(shape)"
+
+_PYTREES = "jax.grad, jax.jit and jax.vmap themselves: every object here is a pytree"
+_CUSTOM = "{from_grad}(slope) or {from_fun}(curve)"
+
+_NAMES: dict[str, str] = {
+    # connections
+    "dense": "{Linear}(in_features, out_features, key=key)",
+    "fullyconnected lineartorch": "{Linear}(in_features, out_features, key=key)",
+    "conv convolution": "{Conv2d}(in_channels, out_channels, kernel_size, key=key)",
+    "pool2d maxpool": "{MaxPool2d}(kernel_size)",
+    "pool avgpool sumpool2d sumpool": "{AvgPool2d}(kernel_size)",
+    "function elementwise": "{Lambda}(function), or the function itself",
+    "snnsequential sequentialstate chain": "{Sequential}(*layers)",
+    # cells
+    "leaky lifboxcell lifbox leakyintegrateandfire spikinglif": _LIF,
+    "lifnode": "{LIF}(surrogate, beta=1 - 1 / tau) on inputs divided by tau",
+    "lifcell": "{CuBaLIF}(surrogate, tau=tau, tau_syn=tau_syn), a cell with a synaptic current",
+    "if ifnode ifcell integrateandfire": _INTEGRATE,
+    "plif parametriclifnode": "{LIF}(surrogate), whose time constant {partition}(net, also=['tau']) has trained",
+    "synaptic cubalifnode lifrefraccell": "{CuBaLIF}(surrogate, tau=tau, tau_syn=tau_syn)",
+    "rleaky rsynaptic rlif lifrecurrentcell recurrentlif recurrentlifcell linearrecurrentcontainer rcubalif "
+    "elementwiserecurrentcontainer": _RECURRENT,
+    "lsnn lsnncell adlif adaptivelif alifnode lsnnrecurrentcell": "{ALIF}(surrogate)",
+    "lifadexcell adexnode adexlif": "{AdEx}(surrogate)",
+    "izhikevichnode izhikevichcell": "{Izhikevich}(surrogate)",
+    "li licell nonspikinglifnode linearleakyintegrator leakyreadout": "{LeakyIntegrator}(tau=tau)",
+    # readouts
+    "peak maxmembranelogits maxreadout": "{MaxOverTime}()",
+    "countlogits spikecount ratereadout meanreadout": "{MeanOverTime}()",
+    "last laststate lastoutput": "{LastStep}()",
+    "firstspike timetofirstspike ttfs": "{FirstSpikeTime}()",
+    # runs over time
+    "scan rnn multistepforward unrollcheckpointed rollout runnet seqtoanncontainer multistepcontainer lift bptt "
+    "foriloop stateupdate": "{unroll}(net, xs)",
+    "resetnet resetstates utilsreset detachnet": _FRESH,
+    "storevseq returnvoltage monitor": "{record}(net, xs).states",
+    # parameters
+    "split ispartition filterparameters trainablevariables parameters params": "{partition}(net)",
+    "merge": "{combine}(trained, rest)",
+    "filtergrad filterjit filtervalueandgrad filtervmap": _PYTREES,
+    # data, files, pictures
+    "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
+    "poissonencoder rateencoder poissonencode rateencode poisson": _ENCODE,
+    "latencyencoder latencyencode": "{latency}",
+    "datasets spikedata dataset": "surgrad.tasks.load(name)",
+    "spikeplot visualizing viz": "surgrad.plot",
+    "treeserialiseleaves serialise savemodel savestate savecheckpoint dump": "{save}(path, tree)",
+    "treedeserialiseleaves deserialise loadmodel loadstate restore loadcheckpoint": "{load}(path)",
+    # modules and bases
+    "surrogate surrogates axn": "surgrad itself: surgrad.Sigmoid(4.0) is a surrogate, surgrad.sigmoid(x) its function",
+    "functions": "functions of surrogates in surgrad itself, such as surgrad.sigmoid, and {unroll}",
+    "neuron neurons layer layers": "surgrad.nn",
+    "module statefulmodule basenode memorymodule spikingneuron": "{Cell}",
+    "custom customsurrogate surrogatefunctionbase multiargssurrogatefunctionbase": _CUSTOM,
+}  # fmt: skip
+
+_ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
+    "initstate initializecarry initialcarry initleaky initrleaky initsynaptic initrsynaptic initalpha initlapicque "
+    "initialstate zerostate getinitialstate resetmem reset resetstate resethidden initmem": (("init",), _FRESH),
+    "kernel weights recurrentweight recurrentweights recurrentkernel w weightmatrix": (("weight",), ""),
+    "biases b": (("bias",), ""),
+    "mem membrane membranepotential hidden syn": ((), "the membrane potential stands in the state, state.v"),
+    "v voltage": ((), "the membrane potential stands in the state, state.v"),
+    "parameters params trainableparameters namedparameters trainablevariables trainableweights variables": (
+        (),
+        "{partition}(net) has what is trained, and jax.tree.leaves(net) all numbers",
+    ),
+    "statedict savestate savecheckpoint saveweights": ((), "{save}(path, net)"),
+    "loadstatedict loadweights": ((), "{load}(path)"),
+    "train eval": ((), "nothing here behaves differently in training, so there is no mode to set"),
+    "to cuda cpu": ((), "jax.device_put(net, device)"),
+    "zerograd backward": ((), "gradients are jax.grad of a function of the object"),
+    "forward apply singlestepforward step update": ((), "the object itself is called"),
+    "multistepforward scan unroll run": ((), "{unroll}(net, xs)"),
+    "spikegrad surrogatefunction spkfun spikefn spike spikefunction": (("surrogate",), ""),
+    "vthreshold vth thr thresh": (("threshold",), ""),
+    "vreset resetmechanism resetmethod": (("reset",), ""),
+    "resetdetached": (("detach_reset",), ""),
+    "layers modules children": (("parts",), ""),
+    "infeatures outfeatures inchannels outchannels": (("weight",), "see the shape of the weight"),
+    "decay decayrate": (("beta", "tau"), ""),
+    "spiking setspikingmode": (("smoothed",), ""),
+    "grad gradient dspike slope": (("surrogate_grad",), ""),
+    "primitive primitivefunction relaxation fun curve": (("surrogate_fun",), ""),
+    "exact": (("hard",), ""),
+    "getconfig config todict asdict": (("to_config",), ""),
+    "steepness sharpness k": (("alpha",), ""),
+}
+
+_LEARNED = "what is learned is chosen when it is trained: {partition}(net, also=['tau'])"
+_IN_TIME = "{unroll}(net, xs) returns the last state before the outputs, and {record} the states of all time steps"
+
+_KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "spikegrad surrogatefunction spkfun spikefunction spikefn spike surrogategradient activation": (("surrogate",), ""),
+    "resetdetached detach": (("detach_reset",), ""),
+    "resetmechanism resetmethod hardreset softreset vreset": (("reset",), ""),
+    "learnbeta learnalpha learnthreshold learntau learnable": ((), _LEARNED),
+    "inithidden stateful hidden hx": ((), _FRESH),
+    "returnsequences": (("keep",), "{unroll}(net, xs) returns all outputs, and the last with keep='last'"),
+    "returnstate returnstates returncarry returnvoltage returnmembrane storevseq output recordv": ((), _IN_TIME),
+    "segment checkpoint remat checkpointing checkpointlength": (("checkpoint_every",), ""),
+    "memory maxmemory memorylimit": (("memory_bytes",), ""),
+    "chunk chunklength": (("chunk_size",), ""),
+    "bias withbias": (("use_bias", "bias"), ""),
+    "kernel weights w recurrentweight": (("weight",), ""),
+    "strides": (("stride",), ""),
+    "kerneldilation rhsdilation": (("dilation",), ""),
+    "featuregroupcount": (("groups",), ""),
+    "window windowshape poolsize kernelshape ksize": (("kernel_size",), ""),
+    "features units hiddensize numhiddens outputsize outsize outdim dout linearfeatures nout": (
+        ("features", "out_features", "out_channels"),
+        "",
+    ),
+    "insize inputsize indim din inputs nin": (("in_features", "in_channels"), ""),
+    "inchannels": (("in_channels", "in_features"), ""),
+    "outchannels filters numfilters": (("out_channels", "out_features"), ""),
+    "infeatures": (("in_features", "in_channels"), ""),
+    "outfeatures": (("out_features", "out_channels", "features"), ""),
+    "rngs rng prngkey seed generator rngkey randomkey": (("key",), ""),
+    "vthreshold vth thr thresh theta": (("threshold",), ""),
+    "taumem taum taumembrane tauv": (("tau",), ""),
+    "tausynapse tausyn taus": (("tau_syn",), ""),
+    "taua tauadapt taub": (("tau_adaptation",), ""),
+    "decay decayrate": (("beta", "tau"), ""),
+    "beta": (("tau",), "beta = exp(-dt / tau)"),
+    "slope k steepness sharpness scale": (("alpha",), ""),
+    "spiking": (("smoothed",), "smoothed=True is what spiking=False means there"),
+    "std stddev": (("sigma",), ""),
+    "tperiod period": (("t_period",), ""),
+    "timesteps steps nsteps t numsteps": (("num_steps", "steps"), ""),
+    "stepmode": ((), "layers see one time step, and {unroll}(net, xs) runs over time"),
+    "backend": ((), "paths are chosen by {unroll}; see its options"),
+}
+
+
+def _by_name(rows: dict[str, Any]) -> dict[str, Any]:
+    return {name: row for names, row in rows.items() for name in names.split()}
+
+
+NAMES = _by_name(_NAMES)
+"""Of modules: what stands there under a name, in words of this library."""
+ATTRIBUTES = _by_name(_ATTRIBUTES)
+"""Of objects: names here that the object may have, then what to do where it has none of them."""
+KEYWORDS = _by_name(_KEYWORDS)
+"""Of functions and constructors: names here that may be among the parameters, then what to do."""

@@ -1,0 +1,337 @@
+"""Names of other libraries are answered by what they are called here, and the answers are right."""
+
+import copy
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import surgrad
+from surgrad import _answers, _neighbours
+from surgrad._pytree import Pytree
+
+PENDING = {
+    "AvgPool2d", "Conv2d", "FirstSpikeTime", "Lambda", "LastStep", "LeakyIntegrator", "Linear", "MaxOverTime", "MaxPool2d",
+    "MeanOverTime", "combine", "partition", "record", "load", "save",
+    "beta", "checkpoint_every", "chunk_size", "detach_reset", "dilation", "features", "groups", "hard", "in_channels",
+    "in_features", "kernel_size", "key", "memory_bytes", "num_steps", "out_channels", "out_features", "stride",
+    "surrogate", "tau_adaptation", "use_bias", "weight",
+}  # fmt: skip
+"""Names that are decided (proposals/names.md) and may not be there yet."""
+
+X = np.linspace(-3, 3, 61)
+U = np.abs(X)
+FORMULAS = {
+    ("arctan", "Spyx"): lambda k: 1 / (np.pi * (1 + (k * np.pi * X) ** 2)),
+    ("atan", "snnTorch"): lambda alpha: alpha / 2 / (1 + (np.pi / 2 * alpha * X) ** 2),
+    ("boxcar", "Spyx"): lambda width, height: height * (width / 2 >= U),
+    ("boxcar", "jaxpike"): lambda width: (width / 2 >= U) / width,
+    ("circ", "Norse"): lambda alpha: (
+        2 * alpha * (1 / (2 * np.sqrt(alpha**2 + X**2)) - X**2 / (2 * (alpha**2 + X**2) ** 1.5))
+    ),
+    ("deterministicpass", "SpikingJelly"): lambda: np.ones_like(X),
+    ("erf", "SpikingJelly"): lambda alpha: alpha / np.sqrt(np.pi) * np.exp(-(alpha**2) * X**2),
+    ("fakenumericalgradient", "SpikingJelly"): lambda alpha: np.minimum(1 / np.maximum(U, 1e-9), alpha),
+    ("fastsigmoid", "snnTorch"): lambda slope: 1 / (slope * U + 1) ** 2,
+    ("gaussian", "sparx"): lambda sigma: np.exp(-0.5 * (X / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)),
+    ("heaviside", "snnTorch"): lambda: 1.0 * (X >= 0),
+    ("heavierfc", "Norse"): lambda k: 2 * np.exp(-(k**2) * X**2) / np.sqrt(np.pi),
+    ("leakykrelu", "SpikingJelly"): lambda leak, k: np.where(X >= 0, k, leak),
+    ("lso", "snnTorch"): lambda slope: np.where(X >= 0, 1, slope),
+    ("nonzerosignlogabs", "SpikingJelly"): lambda alpha: 1 / (1 / alpha + U),
+    ("piecewiselinear", "braintools"): lambda: np.maximum(0, 1 - U),
+    ("qpseudospike", "SpikingJelly"): lambda alpha: (1 + 2 / (alpha - 1) * U) ** -alpha,
+    ("rect", "SpikingJelly"): lambda alpha: alpha * (0.5 / alpha >= U),
+    ("rectangle", "sparx"): lambda width: (width / 2 >= U) / width,
+    ("sfs", "snnTorch"): lambda slope, B: (U <= B) / (slope * U + 1) ** 2,
+    ("sigmoid", "snnTorch"): lambda slope: slope * np.exp(-slope * U) / (np.exp(-slope * U) + 1) ** 2,
+    ("softsign", "SpikingJelly"): lambda alpha: 1 / (2 * alpha * (1 / alpha + U) ** 2),
+    ("spikerateescape", "snnTorch"): lambda beta, slope: slope * np.exp(-beta * np.abs(X - 1)),
+    ("squarewavefourierseries", "SpikingJelly"): lambda n, T_period: (
+        sum(np.cos(2 * np.pi * (2 * i - 1) * X / T_period) for i in range(1, int(n))) * 4 / T_period
+    ),
+    ("straightthrough", "sparx"): lambda: np.ones_like(X),
+    ("straightthroughestimator", "snnTorch"): lambda: np.ones_like(X),
+    ("superspike", "Norse"): lambda alpha: 1 / (alpha * U + 1) ** 2,
+    ("superspike", "Spyx"): lambda k: 1 / (1 + k * U) ** 2,
+    ("superspike", "SpikingJelly"): lambda alpha: alpha / (1 + U) ** 2,
+    ("tanh", "Norse"): lambda k: 1 - np.tanh(k * X) ** 2,
+    ("tent", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
+    ("triangle", "sparx"): lambda width, scale: scale * np.maximum(0, 1 - U / width),
+    ("triangular", "Spyx"): lambda k: np.maximum(0, 1 - k * U),
+    ("triangular", "jaxpike"): lambda width: np.maximum(0, 1 - U / width) / width,
+    ("triangular", "snnTorch"): lambda threshold: np.where(X >= 0, -threshold, threshold),
+}
+"""The slopes as the source of each library has them; at the ends of boxes as here."""
+
+ROWS = [(name, row) for name, rows in _neighbours.SURROGATES.items() for row in rows]
+
+
+def label(value):
+    return value if isinstance(value, str) else re.match(r"\w+", value.whose)[0]
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=label)
+@pytest.mark.parametrize("factor", [1, 1.5], ids=["defaults", "others"])
+def test_the_surrogate_that_is_named_has_the_neighbours_slope(name, row, factor, x64):
+    hyper = {p: v + 1 if p == "n" else v * factor for p, v in row.parameters.items()}
+    if factor == 1:
+        hyper = dict(row.parameters)
+    ours = eval(row.here, {**vars(surgrad), "jnp": jnp, **hyper})
+    expected = FORMULAS[name, label(row)](**hyper)
+    scale = np.max(np.abs(expected))
+    # Most parameters are Python floats; formulas in `from_grad` may be mixed with those.
+    np.testing.assert_allclose(ours.surrogate_grad(jnp.asarray(X)), expected, rtol=1e-6, atol=1e-7 * scale)
+
+
+def test_every_formula_belongs_to_a_row():
+    assert set(FORMULAS) == {(name, label(row)) for name, row in ROWS}
+
+
+def test_other_names_of_surrogates_lead_to_rows():
+    assert set(_neighbours.SAME_SURROGATE.values()) <= set(_neighbours.SURROGATES)
+    assert not set(_neighbours.SAME_SURROGATE) & set(_neighbours.SURROGATES)
+
+
+def texts():
+    yield from _neighbours.NAMES.values()
+    yield from (text for _, text in [*_neighbours.ATTRIBUTES.values(), *_neighbours.KEYWORDS.values()])
+
+
+def test_every_name_in_a_text_is_a_public_name():
+    named = {name for text in texts() for name in re.findall(r"\{(\w+)\}", text)}
+    missing = {name for name in named if "." not in _answers.place_of(name)}
+    assert missing <= PENDING, "an answer names what does not exist"
+
+
+def test_every_dotted_name_in_a_text_can_be_imported():
+    for dotted in {name for text in texts() for name in re.findall(r"\bsurgrad(?:\.\w+)+", text)}:
+        found = surgrad
+        for part in dotted.split(".")[1:]:
+            found = getattr(found, part)
+
+
+def test_names_are_found_in_the_source_as_python_finds_them():
+    places = _answers._places()
+    assert {f"surgrad.{name}" for name in surgrad.__all__} <= set(places)
+    assert {"surgrad.nn.LIF", "surgrad.nn.unroll"} <= set(places)
+    for place in places:
+        package, _, name = place.rpartition(".")
+        assert hasattr(sys.modules.get(package) or __import__(package, fromlist=[name]), name), place
+
+
+def classes(base=Pytree):
+    return [
+        cls for child in base.__subclasses__() for cls in (child, *classes(child)) if cls.__module__[:7] == "surgrad"
+    ]
+
+
+def parameters_of(thing):
+    try:
+        return set(inspect.signature(thing).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
+    pytest.importorskip("optax")
+    public = [getattr(surgrad.nn, name, None) for name in dir(surgrad.nn)]
+    parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
+    attributes = parameters.union(*map(dir, classes()))
+    for known, rows in ((parameters, _neighbours.KEYWORDS), (attributes, _neighbours.ATTRIBUTES)):
+        named = {one for candidates, _ in rows.values() for one in candidates}
+        assert named - known <= PENDING
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "answer"),
+    [
+        ("surgrad", "LIF", "it is surgrad.nn.LIF"),
+        (
+            "surgrad",
+            "fast_sigmoid",
+            r"fast_sigmoid\(slope=25\) of snnTorch, jaxpike and sparx is InvSquareGrad\(slope\)",
+        ),
+        ("surgrad", "FastSigmoid", r"InvSquareGrad\(slope\)"),
+        ("surgrad", "superspike", r"superspike\(alpha=100\) of Norse is InvSquareGrad\(alpha\)"),
+        ("surgrad", "ATan", r"ATan\(alpha=2\) of .* is Arctan\(alpha\)"),
+        ("surgrad", "spikegen", r"rate\(intensity, num_steps, key=key\)"),
+        ("surgrad", "functions", "surgrad.sigmoid"),
+        ("surgrad", "surrogate", "surgrad.Sigmoid"),
+        ("surgrad.nn", "sigmoid", "it is surgrad.sigmoid"),
+        ("surgrad.nn", "lif", "it is surgrad.nn.LIF"),
+        ("surgrad.nn", "Leaky", r"surgrad.nn.LIF\(surrogate, beta=beta\)"),
+        ("surgrad.nn", "Synaptic", "surgrad.nn.CuBaLIF"),
+        ("surgrad.nn", "RLeaky", "surgrad.nn.Recurrent"),
+        ("surgrad.nn", "LIFNode", r"surgrad.nn.LIF\(surrogate, beta=1 - 1 / tau\)"),
+        ("surgrad.nn", "LIFCell", "surgrad.nn.CuBaLIF"),
+        ("surgrad.nn", "IF", r"surgrad.nn.LIF\(surrogate, tau=float\('inf'\)\)"),
+        ("surgrad.nn", "scan", r"surgrad.nn.unroll\(net, xs\)"),
+        ("surgrad.nn", "RNN", r"surgrad.nn.unroll\(net, xs\)"),
+        ("surgrad.nn", "unrol", "the nearest is unroll"),
+        ("surgrad", "Sigmod", "the nearest are Sigmoid"),
+    ],
+)
+def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
+    error = _answers.attribute_error(module, name, dir(__import__(module, fromlist=["x"])))
+    assert re.match(f"module '{module}' has no attribute '{name}'; ", str(error))
+    assert re.search(answer, str(error))
+
+
+def test_no_neighbour_s_surrogate_is_answered_by_the_nearest_name():
+    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "fast_sigmoid", "SigmoidGrad"]:
+        assert "nearest" not in str(_answers.attribute_error("surgrad", name, surgrad.__all__))
+        assert "nearest" not in _answers.surrogate_answer(name)
+
+
+def test_python_adds_no_guess_of_its_own():
+    for code in ("import surgrad; surgrad.fast_sigmoid", "import surgrad; surgrad.Sigmoid().surrogate_gard"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "AttributeError" in done.stderr
+        assert "Did you mean" not in done.stderr
+
+
+def test_the_answer_imports_no_package():
+    code = "import sys, surgrad\ntry: surgrad.LIF\nexcept AttributeError as e: print(e, 'surgrad.nn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("it is surgrad.nn.LIF. False\n")
+
+
+class Layer(Pytree):
+    """An object with names that neighbours have others for."""
+
+    weight: float = 1.0
+    surrogate: surgrad.Surrogate = surgrad.Sigmoid()
+    use_bias: bool = True
+
+    @property
+    def broken(self):
+        return self.missing_part
+
+    def init(self, shape):
+        return None
+
+
+class TestAttributes:
+    @pytest.mark.parametrize(
+        ("name", "answer"),
+        [
+            ("kernel", "'kernel' is 'weight' here"),
+            ("weights", "'weights' is 'weight' here"),
+            ("recurrent_weight", "'recurrent_weight' is 'weight' here"),
+            ("init_state", "'init_state' is 'init' here: a state is an argument"),
+            ("initialize_carry", "'initialize_carry' is 'init' here"),
+            ("reset_mem", r"net.init\(shape\)"),
+            ("init_leaky", r"net.init\(shape\)"),
+            ("mem", "state.v"),
+            ("parameters", "jax.tree.leaves"),
+            ("spike_grad", "'spike_grad' is 'surrogate' here"),
+            ("wieght", "the nearest is weight"),
+        ],
+    )
+    def test_a_missing_attribute_is_answered(self, name, answer):
+        with pytest.raises(AttributeError, match=f"'Layer' object has no attribute '{name}'; .*{answer}"):
+            getattr(Layer(), name)
+
+    def test_a_property_that_fails_says_why_itself(self):
+        with pytest.raises(AttributeError, match=r"no attribute 'missing_part'"):
+            Layer().broken
+
+    def test_objects_are_asked_and_copied_as_before(self):
+        layer = Layer()
+        assert not hasattr(layer, "kernel")
+        assert not hasattr(layer, "__jax_array__")
+        assert getattr(layer, "kernel", 3) == 3
+        assert copy.deepcopy(layer) == copy.copy(layer) == layer
+        assert pickle.loads(pickle.dumps(surgrad.Sigmoid())) == surgrad.Sigmoid()
+        assert jax.tree.map(lambda leaf: leaf, layer) == layer
+        with pytest.raises(AttributeError, match=r"no attribute '_hidden'$"):
+            layer._hidden
+
+
+@_answers.answers_keywords
+def run(cell, xs, *, keep="all", checkpoint_every=None):
+    return keep
+
+
+class TestKeywords:
+    @pytest.mark.parametrize(
+        ("call", "answer"),
+        [
+            (lambda: Layer(kernel=1.0), "Layer has no parameter 'kernel'; it has .*; 'kernel' is 'weight' here"),
+            (lambda: Layer(spike_grad=None), "'spike_grad' is 'surrogate' here"),
+            (lambda: Layer(surrogate_function=None), "'surrogate_function' is 'surrogate' here"),
+            (lambda: Layer(spike=None), "'spike' is 'surrogate' here"),
+            (lambda: Layer(bias=False), "'bias' is 'use_bias' here"),
+            (lambda: Layer(init_hidden=True), "a state is an argument"),
+            (lambda: Layer(wieght=1.0), "the nearest is weight"),
+            (lambda: Layer(1.0).replace(kernel=2.0), "'kernel' is 'weight' here"),
+            (lambda: run(1, 2, return_sequences=True), "run has no parameter 'return_sequences'; .*'keep' here"),
+            (lambda: run(1, 2, segment=50), "'segment' is 'checkpoint_every' here"),
+            (lambda: run(1, 2, checkpoint=50), "'checkpoint' is 'checkpoint_every' here"),
+            (lambda: run(1, 2, return_state=True), "returns the last state before the outputs"),
+            (lambda: run(1, 2, keeep="last"), "the nearest is keep"),
+            (
+                lambda: surgrad.Sigmoid(slope=25.0),
+                r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch is Sigmoid\(slope\)",
+            ),
+            (lambda: surgrad.InvSquareGrad(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.Arctan(k=2.0), r"Arctan\(k=2\) of Spyx is Mixture"),
+            (lambda: surgrad.sigmoid(0.0, slope=25.0), "snnTorch"),
+            (lambda: surgrad.Sigmoid(spiking=False), "'spiking' is 'smoothed' here: smoothed=True"),
+            (lambda: surgrad.Temperature(surgrad.Sigmoid(), temprature=2.0), "the nearest is temperature"),
+            (lambda: surgrad.from_grad(lambda x, width=1.0: x, widht=1.0), "the nearest is width"),
+            (lambda: surgrad.Surrogate.from_config({"class": "Sigmoid", "slope": 25.0}), "snnTorch"),
+        ],
+    )
+    def test_an_unexpected_keyword_is_answered(self, call, answer):
+        with pytest.raises(TypeError, match=answer):
+            call()
+
+    def test_expected_ones_are_passed_on(self):
+        assert run(1, 2, keep="last") == "last"
+        assert inspect.signature(run).parameters.keys() == {"cell", "xs", "keep", "checkpoint_every"}
+
+    def test_a_constructor_that_takes_all_keywords_is_left_alone(self):
+        class Free(Pytree):
+            def __init__(self, **anything):
+                self.given = anything
+
+        assert Free(kernel=1.0).given == {"kernel": 1.0}
+
+    def test_a_constructor_by_hand_names_the_class_that_was_called(self):
+        class Hand(Pytree):
+            def __init__(self, threshold=1.0):
+                self.threshold = threshold
+
+        class Inherits(Hand):
+            """Its constructor is the other's."""
+
+        with pytest.raises(
+            TypeError, match=r"Inherits has no parameter 'v_threshold'; .*'v_threshold' is 'threshold' here"
+        ):
+            Inherits(v_threshold=1.0)
+
+
+def test_names_of_surrogates_are_answered_wherever_they_are_looked_up(capsys):
+    from surgrad._surrogate import lookup
+    from surgrad.cli import main
+
+    with pytest.raises(KeyError, match=r"no surrogate 'fast_sigmoid'; .* is InvSquareGrad\(slope\) here"):
+        lookup("fast_sigmoid")
+    with pytest.raises(KeyError, match=r"InvSquareGrad\(slope\)"):
+        surgrad.Surrogate.from_config({"class": "FastSigmoid", "slope": 25.0})
+    assert main(["check", "atan:alpha=2"]) == 2
+    assert "Arctan(alpha) here" in capsys.readouterr().err
+
+
+def test_nearest_names_ignore_the_case():
+    assert _answers.nearest_names("SIGMOID", ["Sigmoid", "ERF"]) == ["Sigmoid"]
+    assert _answers.nearest_names("erff", ["Sigmoid", "ERF"]) == ["ERF"]
+    assert _answers.nearest_names("zzz", ["Sigmoid", "ERF"]) == []
