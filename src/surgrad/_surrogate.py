@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 
 from surgrad._answers import nearest_names, surrogate_answer
@@ -23,6 +22,7 @@ from surgrad._frameworks import unboxed
 from surgrad._pytree import Pytree, mark_seen, static
 from surgrad._spike import broadcasting, membrane, spike
 from surgrad._types import Curve, Input, Membrane, Slope, Spikes
+from surgrad._width import SOMEWHERE, half_maximum
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
@@ -165,11 +165,24 @@ class Surrogate(Pytree):
 
         Shape: that of the hyperparameters.
         """
-        where = self.peaks
-        if where is None:
-            side = np.logspace(-6, 6, 1201)
-            where = (*-side, 0.0, *side)
+        where = SOMEWHERE if self.peaks is None else self.peaks
         return jnp.max(jax.vmap(self.surrogate_grad)(jnp.array(where)), axis=0)
+
+    def fwhm(self) -> jax.Array:
+        """The full width at half maximum of the slope, in units of x.
+
+        It is the distance between the places nearest to the peak, one on each side, at which the slope has fallen to
+        half of the peak; infinite where it never does. It is accurate to about 10⁻⁶ of itself, and differentiable in
+        the hyperparameters, except where the slope jumps over half of its peak: there the derivative is NaN.
+
+            >>> import surgrad
+            >>> float(surgrad.ReluGrad(alpha=0.3, width=2.0).fwhm())
+            2.0
+
+        Shape: that of the hyperparameters.
+        """
+        found = half_maximum(self, self.peaks)
+        return found.left + found.right
 
 
 def _descendants(cls: type) -> list[type]:
@@ -234,6 +247,23 @@ def lookup(name: str) -> type[Surrogate]:
 def snake_case(name: str) -> str:
     """The name of a surrogate's function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def width(surrogate: Surrogate) -> jax.Array:
+    """The full width at half maximum of a surrogate's slope, in units of x; see `Surrogate.fwhm`.
+
+        >>> import surgrad
+        >>> round(float(surgrad.width(surgrad.Sigmoid(4.0))), 4)
+        0.8814
+
+    Shape: that of the hyperparameters.
+
+    Raises:
+        TypeError: it is no surrogate object.
+    """
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError(f"width: expected a Surrogate object, got {surrogate!r}.")
+    return surrogate.fwhm()
 
 
 def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
