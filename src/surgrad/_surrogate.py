@@ -124,11 +124,16 @@ class Surrogate(Pytree):
         return self.surrogate_grad(x)
 
     def smooth(self) -> Self:
-        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
+        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters.
+
+        >>> import surgrad
+        >>> float(surgrad.Sigmoid(4.0).smooth()(0.0))
+        0.5
+        """
         return self.replace(smoothed=True)
 
-    def exact(self) -> Any:
-        """A copy whose forward pass is the step."""
+    def hard(self) -> Self:
+        """A copy whose forward pass is the step, 0 or 1; undoes `smooth`."""
         return self.replace(smoothed=False)
 
     def to_config(self) -> dict[str, Any]:
