@@ -30,6 +30,10 @@ class Asymmetric(Surrogate):
 
     The curve of the part above is moved so that the two meet at the threshold.
 
+        >>> one = surgrad.Asymmetric(below=surgrad.LeakyRelu(0.1, 1.0), above=surgrad.Sigmoid(8.0))
+        >>> [round(float(one.surrogate_grad(x)), 3) for x in (-1.0, 0.0)]
+        [0.1, 2.0]
+
     Parameters:
         below: surrogate for x < 0.
         above: surrogate for x >= 0.
@@ -57,6 +61,10 @@ class Asymmetric(Surrogate):
 
 class Mixture(Surrogate):
     """A weighted sum of surrogates.
+
+        >>> one = surgrad.Mixture([surgrad.Sigmoid(4.0), surgrad.Sigmoid(8.0)], weights=[0.5, 0.5])
+        >>> float(one.peak())
+        1.5
 
     Parameters:
         parts: the surrogates.
@@ -97,6 +105,9 @@ class Mixture(Surrogate):
 class Shift(Surrogate):
     """A surrogate moved along x, σ(x - offset): its slope is largest at x = offset, the spike stays at 0.
 
+        >>> float(surgrad.Shift(surgrad.Sigmoid(4.0), 0.5).surrogate_grad(0.5))
+        1.0
+
     Parameters:
         surrogate: what is moved.
         offset: where its centre comes to lie, in units of x; positive lies above the threshold.
@@ -123,6 +134,9 @@ class Shift(Surrogate):
 
 class Temperature(Surrogate):
     """A surrogate stretched along x, σ(x/T), with slope σ'(x/T)/T: wide and low when hot. The area stays.
+
+        >>> float(surgrad.Temperature(surgrad.Sigmoid(4.0), 2.0).peak())
+        0.5
 
     Parameters:
         surrogate: what is stretched.
@@ -218,6 +232,10 @@ class Normalized(Surrogate):
 
 class Sparse(Surrogate):
     """A surrogate whose slope is zero outside a window, so that most gradients are exactly zero.
+
+        >>> one = surgrad.Sparse(surgrad.InvSquareGrad(25.0), window=0.5)
+        >>> [float(one.surrogate_grad(x)) for x in (0.0, 0.6)]
+        [1.0, 0.0]
 
     Parameters:
         surrogate: what is cut.

@@ -32,6 +32,14 @@ def parameter(
 ) -> Any:
     """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number.
 
+        >>> class Laplace(surgrad.Surrogate):
+        ...     scale: float = surgrad.parameter(1.0, above=0)
+        ...     def surrogate_grad(self, x):
+        ...         return jnp.exp(-jnp.abs(x) / self.scale)
+        >>> Laplace(scale=-1.0)
+        Traceback (most recent call last):
+        ValueError: Laplace: scale must be > 0 and finite, got -1.0.
+
     Parameters:
         default: value of the field; required if missing. None stands for no value, and is then allowed.
         above: lower end of the range, which is not in it.

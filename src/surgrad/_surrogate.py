@@ -54,6 +54,14 @@ class Surrogate(Pytree):
     derivative), or both, elementwise in x. Their other attributes are hyperparameters: numbers and arrays are leaves
     of a pytree, so a surrogate is an argument like any other of `jax.jit`, `jax.vmap` and `jax.grad`.
 
+        >>> class Box(surgrad.Surrogate):
+        ...     width: float = 1.0
+        ...     def surrogate_grad(self, x):
+        ...         return jnp.where(jnp.abs(x) < self.width / 2, 1 / self.width, 0.0)
+        >>> box = Box(width=0.5)
+        >>> float(box(0.1)), float(jax.grad(box)(0.1))
+        (1.0, 2.0)
+
     Parameters:
         parameter_tangent: the derivative of a spike by a hyperparameter. `"slope"`: the derivative of
             `surrogate_grad`; `"function"`: that of `surrogate_fun`; `"none"`: zero, which is the truth.
@@ -230,7 +238,11 @@ _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
 def catalogue() -> MappingProxyType[str, type[Surrogate]]:
-    """All surrogates that have a functional form, by class name, in alphabetical order."""
+    """All surrogates that have a functional form, by class name, in alphabetical order.
+
+    >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
+    Sigmoid(alpha=2.0)
+    """
     return MappingProxyType(dict(sorted(_CATALOGUE.items())))
 
 
@@ -272,7 +284,11 @@ def width(surrogate: Surrogate) -> jax.Array:
 
 
 def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
-    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue."""
+    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
+
+    >>> surgrad.sigmoid is surgrad.functional(surgrad.Sigmoid)  # a new function each time
+    False
+    """
 
     def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
         return cls(*args, **kwargs)(x)
