@@ -21,7 +21,7 @@ def failures(name, text):
     test = doctest.DocTestParser().get_doctest(text, dict(GLOBALS), name, None, 0)
     assert test.examples, f"{name} has no example"
     found = []
-    doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(test, out=found.append)
+    doctest.DocTestRunner().run(test, out=found.append)
     return "".join(found)
 
 

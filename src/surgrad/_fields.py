@@ -38,7 +38,7 @@ def parameter(
         ...         return jnp.exp(-jnp.abs(x) / self.scale)
         >>> Laplace(scale=-1.0)
         Traceback (most recent call last):
-        ValueError: Laplace: scale must be > 0 and finite, got -1.0.
+        ValueError: Laplace: scale must be > 0, got -1.0.
 
     Parameters:
         default: value of the field; required if missing. None stands for no value, and is then allowed.

@@ -188,8 +188,7 @@ class Surrogate(Pytree):
         half of the peak; infinite where it never does. It is accurate to about 10⁻⁶ of itself, and differentiable in
         the hyperparameters, except where the slope jumps over half of its peak: there the derivative is NaN.
 
-            >>> import surgrad
-            >>> float(surgrad.ReluGrad(alpha=0.3, width=2.0).fwhm())
+            >>> round(float(surgrad.ReluGrad(alpha=0.3, width=2.0).fwhm()), 4)
             2.0
 
         Shape: that of the hyperparameters.
@@ -286,8 +285,9 @@ def width(surrogate: Surrogate) -> jax.Array:
 def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
     """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
 
-    >>> surgrad.sigmoid is surgrad.functional(surgrad.Sigmoid)  # a new function each time
-    False
+    >>> spikes = surgrad.functional(surgrad.Sigmoid)
+    >>> float(jax.grad(spikes)(0.0, alpha=8.0))
+    2.0
     """
 
     def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
