@@ -47,9 +47,24 @@ def unroll(
 
 @overload
 def unroll(
+    cell: Any,
+    /,
+    *,
+    inputs: PyTree,
+    state: PyTree = ...,
+    keep: Keep = "all",
+    checkpoint_every: int | str | None = None,
+    memory_bytes: float | None = None,
+    chunk_size: int | None = None,
+) -> Unrolled: ...
+
+
+@overload
+def unroll(
     cell: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]],
     state: PyTree,
     inputs: PyTree,
+    /,
     *,
     keep: Keep = "all",
     checkpoint_every: int | str | None = None,
