@@ -23,7 +23,7 @@ class _Logistic(Surrogate):
 class SoftForward(_Logistic):
     """Logistic step of steepness alpha that forgets to spike."""
 
-    breaks = ("exact_forward",)
+    breaks = ("hard_forward",)
 
     def __call__(self, x):
         return self.surrogate_fun(x)
@@ -32,7 +32,7 @@ class SoftForward(_Logistic):
 class SilentAtThreshold(_Logistic):
     """Logistic step of steepness alpha with x > 0 where x >= 0 belongs."""
 
-    breaks = ("exact_forward",)
+    breaks = ("hard_forward",)
 
     def __call__(self, x):
         soft = self.surrogate_fun(x)

@@ -251,8 +251,8 @@ def test_rounding_in_a_tail_is_no_jump_of_the_curve():
     check(TextbookTail(), laws=["curve_matches_slope"]).raise_if_failed()
 
 
-def test_a_smoothed_surrogate_has_no_exact_forward_pass_to_test():
-    assert check(surgrad.Sigmoid().smooth(), laws=["exact_forward"])["exact_forward"].outcome == "skipped"
+def test_a_smoothed_surrogate_has_no_hard_forward_pass_to_test():
+    assert check(surgrad.Sigmoid().smooth(), laws=["hard_forward"])["hard_forward"].outcome == "skipped"
 
 
 def hat(x, width=1.0):

@@ -147,7 +147,11 @@ def test_weights_that_are_traced_one_by_one_are_weights():
         (lambda: Mixture([Sigmoid()], [float("nan")]), ValueError, "weights must be >= 0 and finite"),
         (lambda: Mixture([Sigmoid()], [0.5, 0.5]), ValueError, "1 parts need as many weights"),
         (lambda: Mixture([Sigmoid(), Sigmoid()], [0.5, -0.5]), ValueError, "weights must be >= 0"),
-        (lambda: Normalized(Sigmoid(), to="height"), ValueError, "to must be one of 'area', 'peak', got 'height'"),
+        (
+            lambda: Normalized(Sigmoid(), to="height"),
+            ValueError,
+            "to must be one of 'area', 'peak', 'width', got 'height'",
+        ),
         (lambda: Asymmetric(Sigmoid()), TypeError, "above"),
     ],
 )

@@ -219,13 +219,13 @@ class TestCopies:
         assert eval(repr(sg), vars(surgrad)) == sg
 
 
-class TestSmoothAndExact:
+class TestSmoothAndHard:
     @pytest.mark.parametrize("sg", BUILT_IN, ids=by_name)
-    def test_smooth_runs_the_curve_forwards_and_exact_the_step(self, sg):
+    def test_smooth_runs_the_curve_forwards_and_hard_the_step(self, sg):
         x = jnp.linspace(-1.5, 1.5, 16)
         np.testing.assert_allclose(sg.smooth()(x), sg.surrogate_fun(x), rtol=1e-6, atol=1e-7)
-        np.testing.assert_array_equal(sg.smooth().exact()(x), np.asarray(x) >= 0)
-        assert sg.smooth().exact() == sg
+        np.testing.assert_array_equal(sg.smooth().hard()(x), np.asarray(x) >= 0)
+        assert sg.smooth().hard() == sg
 
     def test_a_smooth_forward_pass_has_true_derivatives_by_its_parameters(self, x64):
         h, x = 1e-5, 0.3

@@ -10,7 +10,7 @@ from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._report import Report
-from surgrad._surrogate import Surrogate, catalogue, functional, parameter
+from surgrad._surrogate import Surrogate, catalogue, functional, parameter, width
 from surgrad._surrogates.adaptive import Dspike, dspike
 from surgrad._surrogates.bump import (
     GaussianGrad,
@@ -111,6 +111,7 @@ __all__ = [
     "soft_sign",
     "squarewave_fourier_series",
     "static",
+    "width",
 ]
 
 _PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")

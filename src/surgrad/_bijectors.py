@@ -13,6 +13,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree
+from surgrad._trees import path_name
 from surgrad._types import PyTree
 
 Numbers = Float[Array, "*shape"]
@@ -83,7 +84,7 @@ def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Arr
     """
     chosen = _declared(tree) if bijectors is None else _spread(bijectors, tree)
     flat, structure = jax.tree_util.tree_flatten_with_path(tree)
-    paths = [jax.tree_util.keystr(path).lstrip(".") for path, _ in flat]
+    paths = [path_name(path) for path, _ in flat]
     numbers = {p: _inverse(b, p, leaf) for p, b, (_, leaf) in zip(paths, chosen, flat, strict=True)}
 
     def build(numbers: dict[str, Array]) -> Any:

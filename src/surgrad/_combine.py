@@ -30,6 +30,10 @@ class Asymmetric(Surrogate):
 
     The curve of the part above is moved so that the two meet at the threshold.
 
+        >>> one = surgrad.Asymmetric(below=surgrad.LeakyRelu(0.1, 1.0), above=surgrad.Sigmoid(8.0))
+        >>> [round(float(one.surrogate_grad(x)), 3) for x in (-1.0, 0.0)]
+        [0.1, 2.0]
+
     Parameters:
         below: surrogate for x < 0.
         above: surrogate for x >= 0.
@@ -57,6 +61,10 @@ class Asymmetric(Surrogate):
 
 class Mixture(Surrogate):
     """A weighted sum of surrogates.
+
+        >>> one = surgrad.Mixture([surgrad.Sigmoid(4.0), surgrad.Sigmoid(8.0)], weights=[0.5, 0.5])
+        >>> float(one.peak())
+        1.5
 
     Parameters:
         parts: the surrogates.
@@ -97,6 +105,9 @@ class Mixture(Surrogate):
 class Shift(Surrogate):
     """A surrogate moved along x, σ(x - offset): its slope is largest at x = offset, the spike stays at 0.
 
+        >>> float(surgrad.Shift(surgrad.Sigmoid(4.0), 0.5).surrogate_grad(0.5))
+        1.0
+
     Parameters:
         surrogate: what is moved.
         offset: where its centre comes to lie, in units of x; positive lies above the threshold.
@@ -117,9 +128,15 @@ class Shift(Surrogate):
     def peak(self) -> jax.Array:
         return self.surrogate.peak()
 
+    def fwhm(self) -> jax.Array:
+        return self.surrogate.fwhm()
+
 
 class Temperature(Surrogate):
     """A surrogate stretched along x, σ(x/T), with slope σ'(x/T)/T: wide and low when hot. The area stays.
+
+        >>> float(surgrad.Temperature(surgrad.Sigmoid(4.0), 2.0).peak())
+        0.5
 
     Parameters:
         surrogate: what is stretched.
@@ -144,49 +161,81 @@ class Temperature(Surrogate):
         return self.surrogate.surrogate_grad(self._stretched(x)) / self.temperature
 
     def peak(self) -> jax.Array:
-        return self.surrogate.peak() / self.temperature
+        return self.surrogate.peak() / unboxed(self.temperature)
+
+    def fwhm(self) -> jax.Array:
+        return self.surrogate.fwhm() * unboxed(self.temperature)
 
 
 class Normalized(Surrogate):
-    """A surrogate scaled to unit area or to unit peak of its slope; the curve stays at its value at the threshold.
+    """A surrogate of a given area, peak or width of its slope.
+
+    For area and peak the slope is scaled, and the curve stays at its value at the threshold. For the width the
+    surrogate is stretched along x, as `Temperature` does, so that its area stays.
+
+        >>> import surgrad
+        >>> float(surgrad.Normalized(surgrad.Sigmoid(7.0), to="width", width=0.5).fwhm())
+        0.5
 
     Parameters:
-        surrogate: what is scaled.
-        to: `"area"`, the rise of the curve is 1, or `"peak"`, the largest slope is 1.
+        surrogate: what is normalized.
+        to: `"area"`, the rise of the curve is 1; `"peak"`, the largest slope is 1; or `"width"`, the full width at half
+            maximum of the slope is `width`.
+        width: full width at half maximum, in units of x, > 0; 1 if left out, and only for `to="width"`.
 
     Raises:
-        ValueError: the area is not finite (the curve has no limits) or not positive.
+        ValueError: the area, peak or width is not finite (the curve has no limits) or not positive; a width is given
+            and not asked for.
     """
 
     surrogate: Surrogate
-    to: str = static(default="area", choices=("area", "peak"))
+    to: str = static(default="area", choices=("area", "peak", "width"))
+    width: Parameter | None = parameter(default=None, above=0, kw_only=True)
 
     def __post_init__(self) -> None:
         _part(self, "surrogate", self.surrogate)
+        if self.to == "width" and self.width is None:
+            self.width = 1.0
+        if self.to != "width" and self.width is not None:
+            raise ValueError(f"Normalized: width is for to='width', got to={self.to!r} and width={self.width!r}.")
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(unboxed(self.surrogate))):
             return
         with jax.ensure_compile_time_eval():
             size = np.asarray(self._size())
         if not np.all(np.isfinite(size) & (size > 0)):
-            hint = "; normalize to='peak' instead" if self.to == "area" else ""
+            hint = "; normalize to='peak' instead" if self.to != "peak" else ""
             raise ValueError(f"Normalized: {self.surrogate!r} has {self.to} {size}, not a positive number{hint}.")
 
     def _size(self) -> jax.Array:
-        return self.surrogate.area() if self.to == "area" else self.surrogate.peak()
+        return {"area": self.surrogate.area, "peak": self.surrogate.peak, "width": self.surrogate.fwhm}[self.to]()
+
+    def _stretched(self) -> Temperature:
+        return Temperature(self.surrogate, unboxed(self.width) / self._size())
 
     def surrogate_fun(self, x: Membrane) -> Curve:
+        if self.to == "width":
+            return self._stretched().surrogate_fun(x)
         middle = self.surrogate.surrogate_fun(jnp.zeros_like(x))
         return middle + (self.surrogate.surrogate_fun(x) - middle) / self._size()
 
     def surrogate_grad(self, x: Membrane) -> Slope:
+        if self.to == "width":
+            return self._stretched().surrogate_grad(x)
         return self.surrogate.surrogate_grad(x) / self._size()
 
     def peak(self) -> jax.Array:
-        return self.surrogate.peak() / self._size()
+        return self._stretched().peak() if self.to == "width" else self.surrogate.peak() / self._size()
+
+    def fwhm(self) -> jax.Array:
+        return self._stretched().fwhm() if self.to == "width" else self.surrogate.fwhm()
 
 
 class Sparse(Surrogate):
     """A surrogate whose slope is zero outside a window, so that most gradients are exactly zero.
+
+        >>> one = surgrad.Sparse(surgrad.InvSquareGrad(25.0), window=0.5)
+        >>> [float(one.surrogate_grad(x)) for x in (0.0, 0.6)]
+        [1.0, 0.0]
 
     Parameters:
         surrogate: what is cut.

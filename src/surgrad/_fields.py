@@ -32,17 +32,25 @@ def parameter(
 ) -> Any:
     """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number.
 
+        >>> class Laplace(surgrad.Surrogate):
+        ...     scale: float = surgrad.parameter(1.0, above=0)
+        ...     def surrogate_grad(self, x):
+        ...         return jnp.exp(-jnp.abs(x) / self.scale)
+        >>> Laplace(scale=-1.0)
+        Traceback (most recent call last):
+        ValueError: Laplace: scale must be > 0, got -1.0.
+
     Parameters:
-        default: value of the field; required if missing.
+        default: value of the field; required if missing. None stands for no value, and is then allowed.
         above: lower end of the range, which is not in it.
         at_least: lower end of the range, which is in it.
         at_most: upper end of the range, which is in it.
         finite: whether infinities are out of range.
         unit: what one is measured in; for the reader.
-        kw_only: whether the constructor takes the field by name only.
+        kw_only: whether the constructor takes it by name only.
     """
     limits = {"above": above, "at_least": at_least, "at_most": at_most, "finite": finite, "unit": unit}
-    return dataclasses.field(default=default, kw_only=kw_only, metadata=limits)
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=limits | {"optional": default is None})
 
 
 def check_fields(tree: Pytree) -> None:
@@ -58,7 +66,9 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         TypeError: it has the wrong type: no real number or array, no flag, nothing that can be called.
         ValueError: it is out of its range, or none of the choices.
     """
-    if ("above" in rules or "real" in rules) and not (value is None and rules.get("optional")):
+    if value is None and rules.get("optional"):
+        return
+    if "above" in rules or "real" in rules:
         _check_real(owner, name, value)
     if "above" in rules:
         _check_range(owner, name, value, rules)

@@ -62,6 +62,12 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[type] = ()) -> Any:
     """The tree that `save` wrote to a file. No constructor runs, and no module but this library's is imported.
 
+        >>> import surgrad, tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "spike.surgrad"
+        >>> surgrad.save(path, surgrad.Sigmoid(4.0))
+        >>> surgrad.load(path, like=surgrad.Sigmoid(1.0))
+        Sigmoid(alpha=4.0)
+
     Parameters:
         path: of the file.
         like: a tree that the one in the file must resemble: the same classes, structure, shapes and dtypes. Values of

@@ -83,6 +83,10 @@ def from_grad(function: Callable[..., Slope], **parameters: Any) -> FromGrad:
     The keywords of the function become hyperparameters, with their defaults: leaves if they are numbers, to be
     changed with `replace`. The surrogate has no curve.
 
+        >>> boxcar = surgrad.from_grad(lambda x, width=1.0: 1.0 * (abs(x) < width / 2))
+        >>> [float(jax.grad(boxcar.replace(width=0.4))(x)) for x in (0.1, 0.3)]
+        [1.0, 0.0]
+
     Raises:
         TypeError: a parameter that the function does not have, or one without a value.
     """
@@ -93,6 +97,10 @@ def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
     """A surrogate out of its curve, `function(x, **hyperparameters)`; its slope is the curve's derivative.
 
     Hyperparameters and errors are those of `from_grad`.
+
+        >>> tanh = surgrad.from_fun(lambda x, k=1.0: (1 + jnp.tanh(k * x)) / 2, k=4.0)
+        >>> float(jax.grad(tanh)(0.0))
+        2.0
     """
     return FromFun(function, **parameters)  # pyright: ignore[reportCallIssue]
 

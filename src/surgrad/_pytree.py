@@ -24,11 +24,30 @@ _NUMBERS = (float, int, complex, np.generic, np.ndarray, jax.Array)
 
 
 class StaleSurrogateWarning(UserWarning):
-    """An attribute was assigned where compiled code may go on with the old value."""
+    """An attribute was assigned where compiled code may go on with the old value.
+
+    >>> one = surgrad.Sigmoid(4.0)
+    >>> jax.grad(one)(0.0).item()
+    1.0
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     one.alpha = 8.0
+    >>> caught[0].category.__name__
+    'StaleSurrogateWarning'
+    """
 
 
 def static(default: Any = dataclasses.MISSING, *, kw_only: bool = False, **metadata: Any) -> Any:
-    """A declared field that is structure: it never becomes a leaf, and another value means another program."""
+    """A declared field that is structure: it never becomes a leaf, and another value means another program.
+
+    >>> class Rounded(surgrad.Surrogate):
+    ...     alpha: float = 4.0
+    ...     digits: int = surgrad.static(default=2)
+    ...     def surrogate_grad(self, x):
+    ...         return jnp.round(jnp.exp(-self.alpha * jnp.abs(x)), self.digits)
+    >>> jax.tree.leaves(Rounded())
+    [4.0]
+    """
     return dataclasses.field(default=default, kw_only=kw_only, metadata={"static": True, **metadata})
 
 

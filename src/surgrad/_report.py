@@ -30,7 +30,12 @@ class Verdict(NamedTuple):
 
 
 class Report:
-    """The verdicts of `check`, one a law; true if no law failed, printed as a table."""
+    """The verdicts of `check`, one a law; true if no law failed, printed as a table.
+
+    >>> report = surgrad.check(surgrad.LeakyRelu(), laws=["centred", "non_negative"])
+    >>> report.ok, report["centred"].outcome
+    (True, 'waived')
+    """
 
     def __init__(self, subject: str, verdicts: Iterable[Verdict]) -> None:
         self.subject = subject

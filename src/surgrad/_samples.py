@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from surgrad._surrogate import Surrogate
+from surgrad._width import half_maximum
 
 Points = Float[np.ndarray, " points"]
 
 
 class Peak(NamedTuple):
-    """The largest slope, where it is, and where the slope has fallen to half of it (None if it does not, in view)."""
+    """The largest slope, where it is, and where the slope has fallen to half of it (None if it never does)."""
 
     x: float
     height: float
@@ -95,24 +96,8 @@ def reach(surrogate: Surrogate) -> float:
 _ROUND = np.array([1, 1.5, 2, 3, 4, 5, 6, 8, 10])
 
 
-def peak(x: Points, heights: Points) -> Peak:
-    """The peak of a sampled slope, the one nearest to the threshold if there are many."""
-    top = float(np.nanmax(heights))
-    at = int(min(np.flatnonzero(heights == top), key=lambda i: abs(x[i])))
-    below = np.flatnonzero(heights < top / 2)
-    ends = [_crossing(x, heights, *pair, top / 2) for pair in _neighbours(below, at)]
-    return Peak(float(x[at]), top, *ends)
-
-
-def _neighbours(below: np.ndarray, at: int) -> list[tuple[int | None, int]]:
-    """The nearest samples below half height on either side of the peak, each with its neighbour towards the peak."""
-    left, right = below[below < at], below[below > at]
-    return [(int(left[-1]) if len(left) else None, 1), (int(right[0]) if len(right) else None, -1)]
-
-
-def _crossing(x: Points, heights: Points, outer: int | None, inwards: int, level: float) -> float | None:
-    if outer is None:
-        return None
-    inner = outer + inwards
-    part = (level - heights[outer]) / (heights[inner] - heights[outer])
-    return float(x[outer] + part * (x[inner] - x[outer]))
+def peak(surrogate: Surrogate) -> Peak:
+    """The peak of a slope, the one nearest to the threshold if there are many, and its half maxima."""
+    at, height, left, right = map(float, half_maximum(surrogate, surrogate.peaks))
+    at = at if math.isfinite(at) else 0.0
+    return Peak(at, height, at - left if math.isfinite(left) else None, at + right if math.isfinite(right) else None)

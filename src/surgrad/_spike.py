@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from surgrad._trees import named_leaves, with_leaves
 from surgrad._types import Membrane, PyTree, Spikes
 
 
@@ -79,9 +80,8 @@ def _check_shapes(surrogate: PyTree, x: Membrane, owner: str) -> None:
 
 def _refuse_misfit(surrogate: PyTree, x: Membrane, owner: str) -> None:
     """Raise for the first parameter that does not broadcast to x, if there is one."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(surrogate):
+    for name, leaf in named_leaves(surrogate):
         if not _broadcasts(jnp.shape(leaf), x.shape):
-            name = jax.tree_util.keystr(path).lstrip(".")
             raise ValueError(
                 f"{owner}: {name} of shape {jnp.shape(leaf)} does not broadcast to x of shape {x.shape}; "
                 f"give one value, or one a neuron (the last axis of x)."
@@ -140,9 +140,7 @@ def _parameter_tangent(surrogate: PyTree, dsurrogate: PyTree, x: Membrane) -> li
         return []
 
     def along(values: list[Any]) -> Membrane:
-        merged = dict(zip(moving, values, strict=True))
-        moved = structure.unflatten([merged.get(i, leaf) for i, leaf in enumerate(leaves)])
-        return getattr(moved, method)(x)
+        return getattr(with_leaves(surrogate, dict(zip(moving, values, strict=True))), method)(x)
 
     primals = [leaves[i] for i in moving]
     tangent = jax.jvp(along, (primals,), (list(moving.values()),))[1]

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 
 from surgrad._answers import nearest_names, surrogate_answer
@@ -23,6 +22,7 @@ from surgrad._frameworks import unboxed
 from surgrad._pytree import Pytree, mark_seen, static
 from surgrad._spike import broadcasting, membrane, spike
 from surgrad._types import Curve, Input, Membrane, Slope, Spikes
+from surgrad._width import SOMEWHERE, half_maximum
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
@@ -53,6 +53,14 @@ class Surrogate(Pytree):
     in forward mode, to all orders. Subclasses define `surrogate_grad`, or `surrogate_fun` (the slope is then its
     derivative), or both, elementwise in x. Their other attributes are hyperparameters: numbers and arrays are leaves
     of a pytree, so a surrogate is an argument like any other of `jax.jit`, `jax.vmap` and `jax.grad`.
+
+        >>> class Box(surgrad.Surrogate):
+        ...     width: float = 1.0
+        ...     def surrogate_grad(self, x):
+        ...         return jnp.where(jnp.abs(x) < self.width / 2, 1 / self.width, 0.0)
+        >>> box = Box(width=0.5)
+        >>> float(box(0.1)), float(jax.grad(box)(0.1))
+        (1.0, 2.0)
 
     Parameters:
         parameter_tangent: the derivative of a spike by a hyperparameter. `"slope"`: the derivative of
@@ -124,11 +132,16 @@ class Surrogate(Pytree):
         return self.surrogate_grad(x)
 
     def smooth(self) -> Self:
-        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters."""
+        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters.
+
+        >>> import surgrad
+        >>> float(surgrad.Sigmoid(4.0).smooth()(0.0))
+        0.5
+        """
         return self.replace(smoothed=True)
 
-    def exact(self) -> Any:
-        """A copy whose forward pass is the step."""
+    def hard(self) -> Self:
+        """A copy whose forward pass is the step, 0 or 1; undoes `smooth`."""
         return self.replace(smoothed=False)
 
     def to_config(self) -> dict[str, Any]:
@@ -165,11 +178,23 @@ class Surrogate(Pytree):
 
         Shape: that of the hyperparameters.
         """
-        where = self.peaks
-        if where is None:
-            side = np.logspace(-6, 6, 1201)
-            where = (*-side, 0.0, *side)
+        where = SOMEWHERE if self.peaks is None else self.peaks
         return jnp.max(jax.vmap(self.surrogate_grad)(jnp.array(where)), axis=0)
+
+    def fwhm(self) -> jax.Array:
+        """The full width at half maximum of the slope, in units of x.
+
+        It is the distance between the places nearest to the peak, one on each side, at which the slope has fallen to
+        half of the peak; infinite where it never does. It is accurate to about 10⁻⁶ of itself, and differentiable in
+        the hyperparameters, except where the slope jumps over half of its peak: there the derivative is NaN.
+
+            >>> round(float(surgrad.ReluGrad(alpha=0.3, width=2.0).fwhm()), 4)
+            2.0
+
+        Shape: that of the hyperparameters.
+        """
+        found = half_maximum(self, self.peaks)
+        return found.left + found.right
 
 
 def _descendants(cls: type) -> list[type]:
@@ -212,7 +237,11 @@ _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
 def catalogue() -> MappingProxyType[str, type[Surrogate]]:
-    """All surrogates that have a functional form, by class name, in alphabetical order."""
+    """All surrogates that have a functional form, by class name, in alphabetical order.
+
+    >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
+    Sigmoid(alpha=2.0)
+    """
     return MappingProxyType(dict(sorted(_CATALOGUE.items())))
 
 
@@ -236,8 +265,30 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def width(surrogate: Surrogate) -> jax.Array:
+    """The full width at half maximum of a surrogate's slope, in units of x; see `Surrogate.fwhm`.
+
+        >>> import surgrad
+        >>> round(float(surgrad.width(surgrad.Sigmoid(4.0))), 4)
+        0.8814
+
+    Shape: that of the hyperparameters.
+
+    Raises:
+        TypeError: it is no surrogate object.
+    """
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError(f"width: expected a Surrogate object, got {surrogate!r}.")
+    return surrogate.fwhm()
+
+
 def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
-    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue."""
+    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
+
+    >>> spikes = surgrad.functional(surgrad.Sigmoid)
+    >>> float(jax.grad(spikes)(0.0, alpha=8.0))
+    2.0
+    """
 
     def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
         return cls(*args, **kwargs)(x)

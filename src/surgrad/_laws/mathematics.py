@@ -14,7 +14,7 @@ _SUSPECTS, _PANELS, _FINE_PANELS = 8, 4, 4096
 
 
 @law("spikes are 0 or 1, and 1 exactly where x >= 0")
-def exact_forward(probe: Probe) -> str | None:
+def hard_forward(probe: Probe) -> str | None:
     _require_step(probe)
     # As many points as the grid, so that what is compiled for the grid serves here too.
     x = probe.spread(np.concatenate([_EDGES, GRID[len(_EDGES) :]]).astype(np.float32))

@@ -15,6 +15,7 @@ import numpy as np
 
 from surgrad._laws.table import NotApplicableError
 from surgrad._surrogate import Surrogate
+from surgrad._trees import named_leaves, with_leaves
 
 CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
 
@@ -140,7 +141,7 @@ class Probe:
         In reverse mode by each real leaf; in forward mode by all leaves at once, which hides nothing: the sum of
         numbers one of which is not finite is not finite.
         """
-        names = [jax.tree_util.keystr(path).lstrip(".") for path, leaf in _leaves(self.surrogate) if _is_real(leaf)]
+        names = [name for name, leaf in named_leaves(self.surrogate) if _is_real(leaf)]
         if not names:
             raise NotApplicableError("there are no hyperparameters")
         methods = {**self.methods, "spike": SPIKE}
@@ -164,10 +165,6 @@ def _widened(surrogate: Surrogate) -> Surrogate:
     return jax.tree.map(
         lambda v: jnp.asarray(v, jnp.float64) if _is_real(v) and not isinstance(v, float) else v, surrogate
     )
-
-
-def _leaves(surrogate: Surrogate) -> list[tuple[Any, Any]]:
-    return jax.tree_util.tree_leaves_with_path(surrogate)
 
 
 def _is_real(leaf: Any) -> bool:
@@ -201,13 +198,12 @@ def _pullback(surrogate: Surrogate, x: jax.Array, cotangents: jax.Array) -> jax.
 @functools.partial(jax.jit, static_argnums=2)
 def _parameter_derivatives(surrogate: Surrogate, x: jax.Array, methods: tuple[str, ...]) -> list[tuple[Any, jax.Array]]:
     """For each method, the derivatives by each real leaf, and along all of them. One program: methods share much."""
-    leaves, structure = jax.tree.flatten(surrogate)
+    leaves = jax.tree.leaves(surrogate)
     moving = [i for i, leaf in enumerate(leaves) if _is_real(leaf)]
     values = [jnp.asarray(leaves[i]) for i in moving]
 
     def evaluate(method: str, values: list[jax.Array], x: jax.Array) -> jax.Array:
-        merged = dict(zip(moving, values, strict=True))
-        return getattr(structure.unflatten([merged.get(i, leaf) for i, leaf in enumerate(leaves)]), method)(x)
+        return getattr(with_leaves(surrogate, dict(zip(moving, values, strict=True))), method)(x)
 
     def by_leaf(method: str, row: jax.Array) -> list[jax.Array]:
         return jax.grad(lambda v: evaluate(method, v, row).sum())(values)

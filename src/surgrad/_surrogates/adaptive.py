@@ -29,6 +29,9 @@ class Dspike(Surrogate):
     account (guslab.org/projects/3_project), whose curve is this one without the ends, and the slope with its ends
     against `DSpike` in SpikingJelly's `activation_based/model/spike_dhs.py`, from which the default is.
 
+        >>> round(float(surgrad.Dspike().surrogate_grad(0.25)), 4)
+        0.9887
+
     Parameters:
         b: what the paper calls the temperature, > 0; steep where large.
     """

@@ -27,6 +27,9 @@ _AREA = "the original's area, 2/alpha, makes the curve end at 1/2 ± 1/alpha"
 class GaussianGrad(Surrogate):
     """A Gaussian slope, α N(x; 0, σ²), of area α and peak α/(σ√(2π)); the curve goes from (1-α)/2 to (1+α)/2.
 
+        >>> round(float(surgrad.GaussianGrad().surrogate_grad(0.25)), 4)
+        0.3521
+
     Parameters:
         sigma: standard deviation, in units of x, > 0.
         alpha: area of the slope, > 0.
@@ -51,6 +54,9 @@ class GaussianGrad(Surrogate):
 
 class MultiGaussianGrad(Surrogate):
     """A Gaussian with two negative side lobes, scale·[(1+h) N(x; 0, σ²) - h N(x; σ, (sσ)²) - h N(x; -σ, (sσ)²)].
+
+        >>> round(float(surgrad.MultiGaussianGrad().surrogate_grad(0.25)), 4)
+        0.3853
 
     Parameters:
         h: weight of the lobes, >= 0.
@@ -88,6 +94,9 @@ class MultiGaussianGrad(Surrogate):
 class InvSquareGrad(Surrogate):
     """The fast sigmoid's slope, 1/(1+α|x|)², of peak 1 and area 2/α, known from SuperSpike.
 
+        >>> round(float(surgrad.InvSquareGrad().surrogate_grad(0.25)), 4)
+        0.0015
+
     Parameters:
         alpha: steepness, > 0.
     """
@@ -108,6 +117,9 @@ class InvSquareGrad(Surrogate):
 
 class SlayerGrad(Surrogate):
     """SLAYER's slope, e^(-α|x|), of peak 1 and area 2/α.
+
+        >>> round(float(surgrad.SlayerGrad().surrogate_grad(0.25)), 4)
+        0.7788
 
     Parameters:
         alpha: steepness, > 0.

@@ -19,6 +19,9 @@ class SquarewaveFourierSeries(Surrogate):
 
     Periodic, so without limits: NaN at ±∞. x is reduced by the period first, which keeps the phase of a large x.
 
+        >>> round(float(surgrad.SquarewaveFourierSeries().surrogate_grad(0.25)), 4)
+        0.9061
+
     Parameters:
         n: number of terms, an integer >= 1; structure, not a leaf.
         t_period: period T, in units of x, > 0.

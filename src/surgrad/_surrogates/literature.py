@@ -28,6 +28,9 @@ class S2NN(Surrogate):
     The slope is α s(αx) s(-αx) below and β/(x+1) above; it leaves ε out, as the original does, so that it differs
     from the curve's derivative by a relative ε.
 
+        >>> round(float(surgrad.S2NN().surrogate_grad(0.25)), 4)
+        0.8
+
     Parameters:
         alpha: steepness below the threshold, > 0.
         beta: slope at the threshold, > 0.
@@ -57,6 +60,9 @@ class QPseudoSpike(Surrogate):
 
     The area is (α+1)/(α-1) for α > 1 and infinite below. `normalized=True` is the slope as published,
     (1 + 2|x|/(α-1))^(-α), of area 1.
+
+        >>> round(float(surgrad.QPseudoSpike().surrogate_grad(0.25)), 4)
+        0.7347
 
     Parameters:
         alpha: exponent of the tail, > 0; > 1 if normalized.

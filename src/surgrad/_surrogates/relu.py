@@ -15,6 +15,9 @@ _GROWS = "a line has no limits"
 class PiecewiseLeakyRelu(Surrogate):
     """A ramp from 0 to 1 over |x| <= w, and lines of slope c outside; slope 1/(2w) inside.
 
+        >>> round(float(surgrad.PiecewiseLeakyRelu().surrogate_grad(0.25)), 4)
+        0.5
+
     Parameters:
         c: slope outside the window, >= 0.
         w: half-width of the window, in units of x, > 0. `alpha` may be given for it, with w = 1/alpha.
@@ -41,6 +44,9 @@ class PiecewiseLeakyRelu(Surrogate):
 class LeakyRelu(Surrogate):
     """Leaky rectifier, αx below 0 and βx from 0 on; slope α and β. α = β = 1 is the straight-through estimator.
 
+        >>> round(float(surgrad.LeakyRelu().surrogate_grad(0.25)), 4)
+        1.0
+
     Parameters:
         alpha: slope below the threshold, >= 0.
         beta: slope from the threshold on, >= 0.
@@ -62,6 +68,9 @@ class LeakyRelu(Surrogate):
 
 class LogTailedRelu(Surrogate):
     """Rectifier with a logarithmic tail: αx, then x up to 1, then 1 + ln x; slope α, 1 and 1/x.
+
+        >>> round(float(surgrad.LogTailedRelu().surrogate_grad(0.25)), 4)
+        1.0
 
     Parameters:
         alpha: slope at and below the threshold, >= 0.
@@ -87,6 +96,9 @@ class LogTailedRelu(Surrogate):
 
 class ReluGrad(Surrogate):
     """A triangular slope, max(0, α(w - |x|)), of peak αw and area αw²; the curve goes from 1/2 - αw²/2 to 1/2 + αw²/2.
+
+        >>> round(float(surgrad.ReluGrad().surrogate_grad(0.25)), 4)
+        0.225
 
     Parameters:
         alpha: steepness of the slope itself, > 0.

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import jax
 import numpy as np
 
 from surgrad._extras import missing
@@ -35,6 +34,7 @@ except ImportError as error:
 
 from surgrad._frameworks import boxed, unboxed
 from surgrad._surrogate import Surrogate
+from surgrad._trees import named_leaves
 
 S = TypeVar("S", bound=Surrogate)
 
@@ -52,8 +52,7 @@ def trainable(surrogate: S, *, positive: bool = False) -> S:
     """
     if not positive:
         return boxed(surrogate, brainstate.ParamState)
-    for path, value in jax.tree_util.tree_leaves_with_path(unboxed(surrogate)):
+    for name, value in named_leaves(unboxed(surrogate)):
         if not np.all(np.asarray(value) > 0):
-            name = jax.tree_util.keystr(path).lstrip(".")
             raise ValueError(f"{type(surrogate).__name__}: {name} must be > 0 to stay positive, got {value}.")
     return boxed(surrogate, lambda value: brainstate.nn.Param(value, t=brainstate.nn.PositiveT()))

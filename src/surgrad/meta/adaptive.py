@@ -46,7 +46,7 @@ class HybridSpike(Surrogate):
 
     references = ("wang2023adaptive",)
     waivers = {
-        "exact_forward": "a share of the neurons answers with the curve, which is the method",
+        "hard_forward": "a share of the neurons answers with the curve, which is the method",
         "shapes": _DRAWN,
         "transforms": _DRAWN,
     }

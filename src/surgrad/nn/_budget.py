@@ -1,4 +1,4 @@
-"""Lengths of chunks and segments: from the sizes of weights, and from the bytes that a backward pass keeps."""
+"""Choice of the chunk size and of the distance between checkpoints."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from surgrad._types import PyTree
 from surgrad.nn._contract import promises, runs_over_time
 
 Evaluate = Callable[[Any, PyTree, PyTree], tuple[PyTree, PyTree]]
-"""All steps of a cell: `(cell, state, inputs) -> (state, outputs)`."""
+"""All time steps of a cell: `(cell, state, inputs) -> (state, outputs)`."""
 
 _NUMBERS = (float, np.generic, np.ndarray, jax.Array, jax.ShapeDtypeStruct)
 
 SMALL_WEIGHTS = 128 * 1024
-"""Bytes of weights that stay in a core's cache from step to step, so that chunks would only cost."""
+"""Bytes of weights that stay in a core's cache between time steps, so that chunks do not pay."""
 
 ROWS = {"cpu": 400}
-"""Rows (steps times batch) of a chunk's matrix product: enough that a pass over the weights, and over the sum of their
-gradients, costs little beside it, and few enough that currents stay in the cache. `benchmarks/chunks.py` shows both."""
+"""Rows (time steps x batch) of the matrix product of a chunk, by backend. More rows share one pass over the weights and
+over their gradient; with fewer rows the currents stay in the cache. `benchmarks/chunks.py` measures it."""
 
 MANY_ROWS = 8192
-"""The same on an accelerator, which a large product fills. Not measured."""
+"""The same for other backends: a large product fills an accelerator. Not measured."""
 
 
 def chunk_length(cell: Any, inputs: PyTree, time: Any) -> Any:
-    """Steps to evaluate at once: about as many as give `ROWS` rows.
+    """The number of time steps to evaluate at once: about as many as give `ROWS` rows.
 
-    On a CPU there are two exceptions: small weights are best taken step by step, and layers that promise
-    `whole_sequence` all at once. A time or a batch that is symbolic has no size to choose by.
+    There are two exceptions on CPUs: one step if the weights are small, and all steps if a layer promises
+    `whole_sequence`. If time or batch are symbolic, it is one step.
     """
     batch = max((math.prod(jnp.shape(leaf)[1:-1]) for leaf in jax.tree.leaves(inputs)), default=1)
     if not runs_over_time(cell) or (isinstance(time, int) and time <= 1):
@@ -55,14 +55,15 @@ def near_divisor(time: int, length: int) -> int:
 
 
 def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree, chunk: int, memory: Any) -> int | None:
-    """Steps between checkpoints, a multiple of the chunk or less than one; None where everything fits the memory.
+    """The number of time steps between checkpoints; None if no checkpoints are needed.
 
-    A segment of S steps needs `S a + (time/S) b` bytes, where a is what the backward pass keeps of a step and b the
-    size of the state (which holds what a `Delay` keeps); that is least at S = √(time b/a). Going backwards, there are
-    besides the inputs of a segment and their gradient, a chunk of the segment once more, and state and gradient of it.
+    It is a multiple of the chunk size, or smaller than that. With checkpoints every S time steps the backward pass
+    stores S a + (time/S) b bytes, where a are the bytes of one time step and b those of the state; that is least at
+    S = √(time b/a). It also needs the inputs between two checkpoints and their gradient, one chunk twice, and the state
+    and its gradient.
 
     Raises:
-        ValueError: the least is more than the memory.
+        ValueError: the least is more than `memory`.
     """
     time = jnp.shape(jax.tree.leaves(inputs)[0])[0]
     if time == 0:
@@ -77,20 +78,20 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
     least = kept * inside + 2 * size_of(inputs) / time * segment + state_size * (math.ceil(time / segment) + 2)
     if memory is not None and least > memory:
         raise ValueError(
-            f"unroll: memory of {memory:.0f} bytes is not enough for {time} steps; segments of {segment} steps need "
+            f"unroll: memory_bytes={memory:.0f} is not enough for {time} time steps; checkpoints every {segment} need "
             f"the least, {least:.0f} bytes. Give that, a shorter sequence or a smaller batch."
         )
     return segment
 
 
 def size_of(tree: PyTree) -> int:
-    """Bytes of all arrays in a tree."""
+    """The bytes of all arrays of a tree."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, _NUMBERS)]
     return sum(math.prod(jnp.shape(leaf)) * jnp.result_type(leaf).itemsize for leaf in leaves)
 
 
 def kept_per_step(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree, chunk: int) -> float:
-    """Bytes that a backward pass keeps of a step: the difference between three chunks and two, from shapes alone."""
+    """The bytes that the backward pass stores for a time step, from the shapes for three chunks and for two."""
 
     def residuals(count: int) -> int:
         short = jax.tree.map(lambda x: jax.ShapeDtypeStruct((count, *jnp.shape(x)[1:]), jnp.result_type(x)), inputs)
@@ -100,7 +101,7 @@ def kept_per_step(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree, 
 
 
 def _residuals(function: Callable[..., Any], *arguments: PyTree) -> Any:
-    """The shapes of what the backward pass of a function keeps, where all floating numbers are differentiated."""
+    """The shapes of what the backward pass of a function stores, for derivatives by all floating-point numbers."""
     leaves, structure = jax.tree.flatten(arguments)
     moving = [i for i, leaf in enumerate(leaves) if _is_real(leaf)]
 
@@ -116,5 +117,5 @@ def _residuals(function: Callable[..., Any], *arguments: PyTree) -> Any:
 
 
 def _is_real(leaf: Any) -> bool:
-    """Whether a leaf is a floating number; a cell may also be a function, or hold whole numbers."""
+    """Whether a leaf is a floating-point number or array; leaves may also be functions or integers."""
     return isinstance(leaf, _NUMBERS) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)

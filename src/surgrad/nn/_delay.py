@@ -1,4 +1,4 @@
-"""Delays: what comes in goes out some steps later."""
+"""Delays by whole time steps."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 
 
 class Delay(Cell):
-    """A cell that puts out its input of some steps before, y[t] = x[t - d], and zeros until there is one.
+    """A delay line, y[t] = x[t - d], which starts with zeros.
 
     Parameters:
-        steps: whole steps d of delay, >= 0; one number, or one a neuron (the last axis).
+        steps: delay d in time steps, an integer >= 0, or a sequence with one for each feature (the last axis).
     """
 
     relays = True
@@ -44,10 +44,10 @@ class Delay(Cell):
         return max(self.steps) if isinstance(self.steps, tuple) else self.steps
 
     def init(self, shape: Shape, dtype: Any = None) -> Buffer:
-        """Zeros: the inputs of the last steps, the oldest first.
+        """The state before the first step: the inputs of the last d time steps, zeros; the oldest first.
 
         Raises:
-            ValueError: there are more or fewer delays than neurons.
+            ValueError: there is not one delay for each feature.
         """
         shape = sizes(shape)
         if isinstance(self.steps, tuple) and shape[-1:] != (len(self.steps),):
@@ -55,20 +55,20 @@ class Delay(Cell):
         return jnp.zeros((self._longest, *shape), floating(dtype))
 
     def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
-        """One step: the inputs of the last steps, and the delayed input.
+        """One time step: the new state, and the delayed input.
 
         Raises:
-            TypeError: the state is no array, or the input complex.
+            TypeError: the state is not an array, or the input is complex.
             ValueError: the input differs from the state in shape, or the state holds another number of steps.
         """
         state, outputs = self.over_time(state, jnp.asarray(x)[None])
         return state, outputs[0]
 
     def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
-        """Many steps at once: the delayed inputs, `(time, *batch, neurons)`.
+        """Many time steps at once: the new state, and the delayed inputs, `(time, *batch, features)`.
 
         Raises:
-            TypeError, ValueError: as of one step.
+            TypeError, ValueError: as for one time step.
         """
         check_state(self, state)
         if state.shape[:1] != (self._longest,):
@@ -78,7 +78,7 @@ class Delay(Cell):
         check_same(self, state.shape[1:], inputs.shape[1:])
         time, narrow = inputs.shape[0], floating(inputs.dtype)
         inputs = inputs.astype(state.dtype)
-        # Over a mesh, the zeros of a new state must vary and be sharded as the inputs.
+        # Over a mesh, the zeros of a new state must be sharded and vary as the inputs do.
         state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs))
         known = jnp.concatenate([state, inputs])
         if isinstance(self.steps, int):

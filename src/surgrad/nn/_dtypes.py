@@ -1,8 +1,8 @@
-"""Types and ranks of numbers: what is summed over time is float32 at least, and nothing is promoted by accident.
+"""Dtypes and ranks of states and parameters: what is summed over time is float32 at least.
 
-Inputs, weights and spikes may be bfloat16 or float16. Membrane potentials, currents, adaptation and the decays between
-two steps may not: a bfloat16 sum of ones stops at 256, and a bfloat16 decay of a time constant of 400 steps is that of
-255. So states are made in `wide` types, for inputs of any type.
+Inputs, weights and spikes may be bfloat16 or float16. Membrane potentials, currents, adaptation and decays may not: a
+bfloat16 sum of ones stops at 256, and the bfloat16 decay of a time constant of 400 time steps is that of 255. So states
+have `wide` dtypes, for inputs of any dtype.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ HALF = (jnp.dtype("float16"), jnp.dtype("bfloat16"))
 
 
 def floating(dtype: Any) -> Any:
-    """The floating type that numbers of a type count as: itself, or JAX's default for None, booleans and integers.
+    """The floating dtype for numbers of a dtype: itself, or JAX's default for None, booleans and integers.
 
     Raises:
-        TypeError: the type is complex.
+        TypeError: the dtype is complex.
     """
     dtype = None if dtype is None else jnp.result_type(dtype)  # which knows whether 64 bits are on
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
@@ -33,19 +33,19 @@ def floating(dtype: Any) -> Any:
 
 
 def wide(dtype: Any) -> Any:
-    """The type of what is summed over time for inputs of a type: float32 for half precision, else `floating`."""
+    """The dtype of sums over time for inputs of a dtype: float32 for half precision, else `floating`."""
     dtype = floating(dtype)
     return jnp.dtype("float32") if dtype in HALF else dtype
 
 
 def promoted(*values: Any) -> Any:
-    """The floating type in which numbers of several types meet, said here so that strict promotion has no objection."""
+    """The floating dtype that several values are promoted to, also under strict dtype promotion."""
     with jax.numpy_dtype_promotion("standard"):
         return floating(jnp.result_type(*values))
 
 
 def like(value: Float[Array, "*shape"], parameter: Parameter) -> Float[Array, ...]:
-    """A parameter, one number or one a neuron, in the type and the rank of a value that it meets."""
+    """A parameter, one number or one for each neuron, in the dtype and with the rank of a value."""
     parameter = jnp.asarray(parameter).astype(value.dtype)
     missing = value.ndim - parameter.ndim
     return parameter.reshape((1,) * missing + parameter.shape) if parameter.ndim and missing > 0 else parameter

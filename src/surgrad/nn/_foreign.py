@@ -1,4 +1,4 @@
-"""Objects that are not ours as parts of networks: functions, and cells that JAX does not see through."""
+"""Functions and objects of users' own classes as layers of networks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from surgrad.nn._dtypes import wide
 
 
 class Lambda(Connection):
-    """A function without parameters as a connection; it sees one time step, `(*batch, features)`.
+    """A function without parameters as a layer. It gets one time step at a time, `(*batch, features)`.
+
+    `Sequential` makes a `Lambda` of each function that it is given.
 
     Parameters:
-        function: of an array.
+        function: a function of one array.
     """
 
     function: Callable[..., Any] = static()
@@ -38,10 +40,10 @@ class Lambda(Connection):
 
 
 class ForeignCell(Cell):
-    """A cell of a class that is no pytree: JAX sees structure in it, and no numbers.
+    """A cell whose class is not a pytree. To JAX it is structure, without numbers.
 
     Parameters:
-        cell: has `init(shape, dtype)`, and returns `(state, output)`.
+        cell: an object with `init(shape, dtype)` that is called as `(state, input) -> (state, output)`.
     """
 
     cell: Any = static()
@@ -61,10 +63,10 @@ class ForeignCell(Cell):
 
 
 def as_layer(what: str, part: Any) -> Any:
-    """A part of a network as JAX takes it: pytrees as they are, anything else as structure.
+    """A layer that JAX accepts as a part of a network: pytrees as they are, all other objects as structure.
 
     Raises:
-        TypeError: it cannot be called, or is a class in place of an object of it.
+        TypeError: the part cannot be called, or is a class and not an object of it.
     """
     check_callable(what, part, "a connection or a cell")
     if not jax.tree_util.all_leaves([part]):

@@ -1,4 +1,4 @@
-"""What is trained: the numbers of a network in two trees, those that an optimiser moves and all others."""
+"""Partition of the numbers of a network into those that an optimiser trains and all others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from surgrad.nn._contract import Connection, Layer, is_cell
 
 
 class _Leaf(NamedTuple):
-    """A number of a network: where it is, whether it is a weight, and how it is mapped to unconstrained space."""
+    """A number of a network: its name, whether it is trained by default, and its map to unconstrained space."""
 
     name: str
     value: Any
@@ -27,12 +27,11 @@ class _Leaf(NamedTuple):
 
 
 def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
-    """What is trained of a layer, and the rest; `combine` puts them together again.
+    """Split a layer or a network into what is trained and the rest; `combine` merges the two again.
 
-    Trained are the weights and biases of all connections, and what a cell names in `trainable` (the weights of a
-    `Recurrent`). Time constants, thresholds and the hyperparameters of surrogates are constants, unless `also` names
-    them. Those are trained in unconstrained space, as their logarithm where the class declares that they are positive,
-    so that no update can take them out of their range.
+    By default the weights and biases of all connections are trained, also the weight of `Recurrent` layers. Time
+    constants, thresholds and hyperparameters of surrogates are constants, unless `also` names them. Those are trained
+    in unconstrained space, positive numbers as their logarithm, so that no update takes them out of their range.
 
         >>> import jax, surgrad
         >>> from surgrad import nn
@@ -48,15 +47,18 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
         10.0
 
     Parameters:
-        layer: a connection, a cell or a network; any pytree of those.
-        also: names of fields to train besides, wherever they stand: `"tau"`, `"threshold"`, `"alpha"`.
+        layer: a connection, a cell or a network, or any pytree of those.
+        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`.
 
     Returns:
-        two trees of the layer's structure, with None where the other one has the number.
+        `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
 
     Raises:
-        ValueError: no field has one of the names, or a number lies on the end of its range, from which its logarithm
-            cannot start.
+        ValueError: no field has one of the names, or a number to be trained is at the end of its range, such as an
+            infinite time constant.
+
+    Warns:
+        TiedWeightsWarning: the same array is at two places.
     """
     also = (also,) if isinstance(also, str) else tuple(also)
     warn_of_ties(layer)
@@ -69,7 +71,7 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
 
 
 class TiedWeightsWarning(UserWarning):
-    """An array of weights stands at two places of a network, which training would move apart."""
+    """The same array of weights is at two places of a network, and an optimiser would train each on its own."""
 
 
 def warn_of_ties(layer: Any) -> None:

@@ -44,7 +44,7 @@ def surrogate(shown: Shown, *, x_range: Range = None) -> Figure:
     lower.fill_between(x, slope, color=colour, alpha=0.2, lw=0)
     lower.plot(x, slope, color=colour, lw=2, label=SLOPE)
     lower.margins(y=0.12)
-    _annotate_slope(lower, one, _samples.peak(x, slope))
+    _annotate_slope(lower, one, _samples.peak(one))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Tasks by name. A module of this package that decorates its loader with `register` is found without any other entry."""
+"""Tasks by name. A module of this package that decorates its loader with `register` needs no other entry."""
 
 from __future__ import annotations
 
