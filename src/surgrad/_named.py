@@ -1,7 +1,7 @@
 """Classes and functions by name, in files: `module:qualname`.
 
 Nothing is imported because a file says so, but modules of this library: a name of another is found if its module has
-Nothing is imported because a file says so, but modules of this library: a name of another is found if its module has
+been imported already. A class of this library that is public is found even if it has moved to another module.
 """
 
 from __future__ import annotations
