@@ -22,9 +22,12 @@ COMMANDS = {
     "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku, on the newest Python too",
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
-    "lint": "run ruff, pyright and import-linter",
+    "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
+    "lint": "run ruff, pyright, import-linter, codespell and the spell-checker with the glossary",
     "setup": "only create the environment",
 }
+SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
+PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
 SPARX = ("tests/peers/test_surrogates_in_peers.py",)
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat", "tests/test_half_precision_training.py")
@@ -127,6 +130,15 @@ def test_peers(options):
     call(environment(".venv-sparx", ["-e", ".[dev,sparx]"], python, False), "-m", "pytest", *SPARX + tuple(options))
 
 
+def package():
+    """Build both archives into an emptied `dist`, check their metadata, and run the tests of the wheel."""
+    shutil.rmtree(os.path.join(HERE, "dist"), ignore_errors=True)
+    python = environment(".venv-package", PACKAGERS)
+    call(python, "-m", "build", "--no-isolation")
+    call(python, "-m", "twine", "check", "--strict", *sorted(glob.glob(os.path.join(HERE, "dist", "*"))))
+    call(environment(".venv", ["-e", ".[dev]"]), "-m", "pytest", "-m", "slow", "tests/test_wheel.py")
+
+
 def main(arguments):
     if sys.version_info < OLDEST:
         have, need = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
@@ -144,6 +156,8 @@ def main(arguments):
         return test_adapters(rest)
     if command == "test-peers":
         return test_peers(rest)
+    if command == "package":
+        return package()
     if command == "bench":
         return call(environment(".venv-peers", ["-e", ".[dev,peers]"]), "-m", "benchmarks.compare", *rest)
     python = environment(".venv", ["-e", ".[dev]"])
@@ -159,6 +173,8 @@ def main(arguments):
         call(python, "-m", "ruff", "format", "--check", ".")
         call(binary(os.path.join(HERE, ".venv"), "lint-imports"))
         call(binary(os.path.join(HERE, ".venv"), "pyright"))
+        call(binary(os.path.join(HERE, ".venv"), "codespell"), *SPELLED)
+        call(python, "tools/spelling.py")
     return None
 
 

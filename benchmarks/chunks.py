@@ -1,4 +1,4 @@
-"""Time of a training step against the length of a chunk: what `surgrad.nn.budget` chooses by.
+"""Time of a training step against the length of a chunk: what `surgrad.nn._budget` chooses by.
 
     python benchmarks/chunks.py [--rounds 9]
 
@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 
 import surgrad
-from surgrad.nn import LIF, Conv, Dense, Flatten, Pool, Rate, Recurrent, Sequential, unroll
-from surgrad.nn.budget import chunk_length
+from surgrad.nn import LIF, AvgPool2d, Conv2d, Flatten, Linear, MeanOverTime, Recurrent, Sequential, unroll
+from surgrad.nn._budget import chunk_length
 
 LENGTHS = (1, 5, 10, 25, 50, 100, 500)
 CELL = LIF(surgrad.Arctan(2.0), 10.0)
@@ -28,12 +28,22 @@ def networks() -> Iterator[tuple[str, Sequential, tuple[int, ...]]]:
     """Names, networks, and shapes of their inputs."""
     key = jax.random.key(0)
     for n in (128, 256, 512, 1024):
-        yield f"dense {n}", Sequential(Dense.random(key, n, n, 3.0), CELL, Rate()), (500, 16, n)
-    recurrent = Sequential(Dense.random(key, 700, 256, 3.0), Recurrent.random(key, CELL, 256), Rate())
+        yield f"dense {n}", Sequential(Linear(n, n, key=key, gain=3.0), CELL, MeanOverTime()), (500, 16, n)
+    recurrent = Sequential(Linear(700, 256, key=key, gain=3.0), Recurrent(CELL, 256, key=key), MeanOverTime())
     yield "recurrent 700-256", recurrent, (500, 16, 700)
-    first, second = (Conv.random(key, (5, 5), *channels, 3.0, padding="VALID") for channels in ((1, 16), (16, 32)))
-    parts = (first, CELL, Pool((2, 2)), second, CELL, Pool((2, 2)), Flatten(3), Dense.random(key, 512, 10, 3.0), CELL)
-    yield "convolutions", Sequential(*parts, Rate()), (50, 16, 28, 28, 1)
+    first, second = (Conv2d(*channels, (5, 5), key=key, gain=3.0) for channels in ((1, 16), (16, 32)))
+    parts = (
+        first,
+        CELL,
+        AvgPool2d((2, 2)),
+        second,
+        CELL,
+        AvgPool2d((2, 2)),
+        Flatten(3),
+        Linear(512, 10, key=key, gain=3.0),
+        CELL,
+    )
+    yield "convolutions", Sequential(*parts, MeanOverTime()), (50, 16, 28, 28, 1)
 
 
 def steps(network: Sequential, shape: tuple[int, ...]) -> Iterator[tuple[int, Callable[[], object]]]:
@@ -42,7 +52,7 @@ def steps(network: Sequential, shape: tuple[int, ...]) -> Iterator[tuple[int, Ca
     state = network.init(shape[1:])
 
     def loss(weights: tuple[object, ...], x: jax.Array, chunk: int) -> jax.Array:
-        return unroll(network.with_connections(weights), state, x, keep="last", chunk=chunk)[1].mean()
+        return unroll(network.with_connections(weights), state, x, keep="last", chunk_size=chunk)[1].mean()
 
     gradient = jax.jit(jax.grad(loss), static_argnums=2)
     for length in [n for n in LENGTHS if n <= shape[0]]:

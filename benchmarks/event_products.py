@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad.nn.events import event_product, lowering
+from surgrad.nn._events import event_product, lowering
 
 Call = Callable[[], Any]
 Milliseconds = dict[str, dict[str, float]]

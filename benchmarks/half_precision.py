@@ -48,7 +48,7 @@ SETTINGS = {
     "delayed memory": Setting(
         tasks.delayed_memory,
         {"classes": 2, "cue": 700, "noise": 5e-4, "samples": 400, "test_share": 0.5},
-        nn.Last,
+        nn.LastStep,
         tau=500.0,
         gain=3.0,
         epochs=6,
@@ -56,7 +56,7 @@ SETTINGS = {
     "manifolds": Setting(
         tasks.manifolds,
         {"classes": 2, "alpha": 2.0, "samples": 400, "seed": 1, "test_share": 0.5},
-        nn.Rate,
+        nn.MeanOverTime,
         tau=100.0,
         gain=4.0,
         epochs=6,
@@ -70,8 +70,8 @@ HISTORY = (
     "manifolds stayed at 76.5 %. Since then the first scale is 256, and memory has half the noise. Manifolds read",
     "at the peak were given up: with six seeds, two learnt little, in float32 too (at most 65 %).",
     "",
-    'On this CPU one gradient (delayed memory, batch 32) took 0.05 s in bfloat16 with `segment="auto"`, and 1.2 s',
-    "without segments; 0.03 s in float32 either way.",
+    'On this CPU one gradient (delayed memory, batch 32) took 0.05 s in bfloat16 with `checkpoint_every="auto"`,',
+    "and 1.2 s without checkpoints; 0.03 s in float32 either way.",
 )
 """What was found before, for the page."""
 
@@ -86,13 +86,13 @@ def logits(trained: Any, rest: Any, batch: tasks.Dataset, dtype: str) -> jax.Arr
     network = nn.combine(rounded(trained, dtype), rest)
     inputs = batch.spikes().astype(dtype)
     state = network.init(inputs.shape[1:], inputs.dtype)
-    return nn.unroll(network, state, inputs, keep="last", segment="auto")[1]
+    return nn.unroll(network, state, inputs, keep="last", checkpoint_every="auto")[1]
 
 
 def network(setting: Setting, key: jax.Array, data: tasks.Dataset) -> nn.Sequential:
     """Hidden layers of spiking neurons, a leaky integrator a class, and what is read of it."""
     sizes = {"hidden": setting.hidden, "tau": setting.tau, "gain": setting.gain, "depth": setting.depth}
-    return nn.Sequential(*train.classifier(key, surgrad.Arctan(2.0), data, **sizes), setting.readout())
+    return nn.Sequential(*train.classifier(surgrad.Arctan(2.0), data, key=key, **sizes), setting.readout())
 
 
 class Scaled(NamedTuple):
@@ -134,7 +134,7 @@ def fitted(setting: Setting, split: tasks.dataset.Split, dtype: str, scaling: bo
     """One run, from random weights to the accuracy."""
     first, *keys = jax.random.split(key, setting.epochs + 1)
     trained, rest = nn.partition(network(setting, first, split.train))
-    orders = jnp.concatenate([train.batches(k, len(split.train), setting.batch) for k in keys])
+    orders = jnp.concatenate([train.batches(len(split.train), setting.batch, key=k) for k in keys])
     optimizer = optax.adam(optax.cosine_decay_schedule(setting.learning_rate, len(orders)))
 
     def step(carry: Any, samples: jax.Array) -> Any:

@@ -19,7 +19,7 @@ from jax.flatten_util import ravel_pytree
 
 import surgrad
 from surgrad.meta.exact import exact
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 INPUTS, HIDDEN, CLASSES, TIME, BATCH = 12, 8, 3, 20, 24
 PERIOD = 2000
@@ -47,9 +47,9 @@ def loss(weights: dict, log_alpha: jax.Array, batch: tuple) -> jax.Array:
     """Cross-entropy of the mean voltages, with a little decay of the weights, so that there can be a minimum."""
     inputs, labels = batch
     cell = LIF(surgrad.Sigmoid(jnp.exp(log_alpha)), 6.0)
-    cell = Recurrent(cell, weights["back"]) if "back" in weights else cell
-    dense = [Dense(weights[name], jnp.zeros(weights[name].shape[1])) for name in ("into", "out")]
-    logits = Sequential(dense[0], cell, dense[1], LI(6.0)).outputs(inputs)[-1].mean(axis=0)
+    cell = Recurrent.from_arrays(cell, weights["back"]) if "back" in weights else cell
+    dense = [Linear.from_arrays(weights[name], jnp.zeros(weights[name].shape[1])) for name in ("into", "out")]
+    logits = Sequential(dense[0], cell, dense[1], LeakyIntegrator(6.0)).outputs(inputs)[-1].mean(axis=0)
     decay = 1e-3 * sum(jnp.sum(w**2) for w in jax.tree.leaves(weights))
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean() + decay
 

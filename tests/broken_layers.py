@@ -28,7 +28,7 @@ class _Leaky(Cell):
 
 
 class InitOfOneBatch(_Leaky):
-    """The state is made for two samples, whatever comes."""
+    """The state is made for two samples, for any input."""
 
     breaks = ("init_fits",)
 

@@ -139,7 +139,7 @@ class OverflowingSlope(Surrogate):
 
 
 class UnsafeBranch(Surrogate):
-    """A half circle as the slope; outside of it the root of a negative number waits in the branch not taken."""
+    """A half circle as the slope; outside it the root of a negative number waits in the branch not taken."""
 
     breaks = ("finite",)
 
@@ -273,7 +273,7 @@ class Line(Surrogate):
 
 
 class SinglePrecision(_Logistic):
-    """Logistic step of steepness alpha that answers in float32 whatever it is asked in."""
+    """Logistic step of steepness alpha that returns float32 for all dtypes."""
 
     breaks = ("shapes",)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import surgrad
-from surgrad.nn import LI, LIF, Conv, Delay, Dense, Flatten, Pool, Sequential, unroll
+from surgrad.nn import LIF, AvgPool2d, Conv2d, Delay, Flatten, LeakyIntegrator, Linear, Sequential, unroll
 
 STEPS, BATCH, INPUTS, HIDDEN, CLASSES = 6, 2, 3, 4, 2
 RNG = np.random.default_rng(0)
@@ -21,17 +21,20 @@ def weights(*shape):
 
 INTO, BACK, OUT = weights(INPUTS, HIDDEN), weights(HIDDEN, HIDDEN), weights(HIDDEN, CLASSES)
 FRAMES = (
-    Conv(weights(3, 3, 1, 2), weights(2)),
+    Conv2d.from_arrays(weights(3, 3, 1, 2), weights(2)),
     LIF(SPIKE, 5.0, 0.5),
-    Pool((2, 2)),
+    AvgPool2d((2, 2)),
     Flatten(3),
-    Dense(weights(8, 5), weights(5)),
+    Linear.from_arrays(weights(8, 5), weights(5)),
 )
 
 
 def network(scale=1.0):
-    into, out = Dense(scale * INTO, np.zeros(HIDDEN, np.float32)), Dense(OUT, np.ones(CLASSES, np.float32))
-    return Sequential(into, LIF(SPIKE, 5.0), Delay(1), out, LI(4.0))
+    into, out = (
+        Linear.from_arrays(scale * INTO, np.zeros(HIDDEN, np.float32)),
+        Linear.from_arrays(OUT, np.ones(CLASSES, np.float32)),
+    )
+    return Sequential(into, LIF(SPIKE, 5.0), Delay(1), out, LeakyIntegrator(4.0))
 
 
 class PlainSum:

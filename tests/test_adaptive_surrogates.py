@@ -19,7 +19,7 @@ from surgrad.meta.adaptive import (
     predicted_width,
 )
 from surgrad.meta.probe import record, surrogates, with_surrogates
-from surgrad.nn import LI, LIF, Dense, Sequential, unroll
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Sequential, unroll
 
 X = np.linspace(-0.5, 0.5, 41)
 TIME, BATCH, INPUTS, HIDDEN, CLASSES = 12, 24, 10, 16, 3
@@ -31,7 +31,9 @@ SPIKES = jnp.asarray(RANDOM.random((TIME, BATCH, INPUTS)) < RATES[LABELS], jnp.f
 
 def network(spike, hidden=HIDDEN):
     into, out = jax.random.split(jax.random.key(2))
-    return Sequential(Dense.random(into, INPUTS, hidden, 2.0), LIF(spike), Dense.random(out, hidden, CLASSES), LI())
+    return Sequential(
+        Linear(INPUTS, hidden, key=into, gain=2.0), LIF(spike), Linear(hidden, CLASSES, key=out), LeakyIntegrator()
+    )
 
 
 def loss(model):
@@ -81,7 +83,7 @@ def spiking_loss(weights, b):
 @pytest.mark.slow
 @pytest.mark.parametrize("b", [0.5, 3.0, 9.0])
 def test_the_temperature_becomes_the_one_whose_gradient_is_most_alike_finite_differences(b):
-    weights, step, spacing = network(Dspike(), hidden=4)[0].weights, 0.1, 0.4
+    weights, step, spacing = network(Dspike(), hidden=4)[0].weight, 0.1, 0.4
     forward = jax.jit(spiking_loss)
     target = np.zeros(weights.shape)
     for index in np.ndindex(weights.shape):
@@ -189,7 +191,7 @@ def test_hybrid_spikes_train_through_checkpoints():
     model = hybrid(network(Sigmoid(2.0)), 0.5, jax.random.key(0))
 
     def total(model, segment):
-        return jnp.sum(unroll(model, model.init((BATCH, INPUTS)), SPIKES, segment=segment)[1] ** 2)
+        return jnp.sum(unroll(model, model.init((BATCH, INPUTS)), SPIKES, checkpoint_every=segment)[1] ** 2)
 
     def gradient(segment):
         connections = jax.grad(lambda c: total(model.with_connections(c), segment))(model.connections())
@@ -215,7 +217,7 @@ def test_the_predicted_width_is_the_deviation_of_two_leaky_steps():
 
 
 def test_rectangles_follow_the_membranes():
-    model = Sequential(*network(Sigmoid(2.0))[:2], Dense.random(jax.random.key(5), HIDDEN, 8, 2.0), LIF(Dspike()))
+    model = Sequential(*network(Sigmoid(2.0))[:2], Linear(HIDDEN, 8, key=jax.random.key(5), gain=2.0), LIF(Dspike()))
     membranes = record(model, SPIKES).membranes
     spikes = list(surrogates(follow_membranes(model, membranes)).values())
     for spike, x in zip(spikes, membranes, strict=True):
@@ -240,12 +242,12 @@ def test_a_wrong_number_of_membranes_is_an_error():
 
 def with_temperature(model, step):
     def of_weights(weights, b):
-        return loss(Sequential(model[0].replace(weights=weights), model[1].replace(spike=Dspike(b)), *model[2:]))
+        return loss(Sequential(model[0].replace(weights=weights), model[1].replace(surrogate=Dspike(b)), *model[2:]))
 
-    b = model[1].spike.b
+    b = model[1].surrogate.b
     new = jax.lax.cond(
         step % 10 == 0,
-        lambda: adapt_temperature(of_weights, model[0].weights, b, spacing=0.2, step=0.1),
+        lambda: adapt_temperature(of_weights, model[0].weight, b, spacing=0.2, step=0.1),
         lambda: jnp.asarray(b, jnp.float32),
     )
     return with_surrogates(model, lambda _, s: s.replace(b=new))

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import surgrad
-from surgrad.nn.biophysical import AdEx, AdExState, Izhikevich
+from surgrad.nn._biophysical import AdEx, AdExState, Izhikevich
 
 SPIKE = surgrad.Arctan()
 TOLERANCE = 1e-10
@@ -111,9 +111,9 @@ class TestFixedPoints:
         for cell, drift in ((AdEx(SPIKE), 1e-3), (Izhikevich(SPIKE, b=np.array([0.2, 0.25, 0.26])), 1e-10)):
             state = cell.init((3,))
             after, spikes = cell(state, jnp.zeros(3))
-            np.testing.assert_allclose(after.voltage, state.voltage, atol=drift)
+            np.testing.assert_allclose(after.v, state.v, atol=drift)
             np.testing.assert_allclose(after.recovery, state.recovery, atol=drift)
-        assert np.isfinite(Izhikevich(SPIKE, b=0.3).init((2,)).voltage).all()
+        assert np.isfinite(Izhikevich(SPIKE, b=0.3).init((2,)).v).all()
 
 
 # Naud et al. (2008), Firing patterns in the adaptive exponential integrate-and-fire model: C, g_L, E_L, V_T, Δ_T,
@@ -219,7 +219,7 @@ def test_voltages_and_derivatives_are_finite_from_every_voltage_and_in_every_dty
     @jax.vmap
     @jax.value_and_grad
     def after(voltage):
-        return cell(AdExState(voltage, jnp.zeros_like(voltage)), jnp.zeros_like(voltage))[0].voltage
+        return cell(AdExState(voltage, jnp.zeros_like(voltage)), jnp.zeros_like(voltage))[0].v
 
     far = np.logspace(0, 3.3, 50)
     voltages, slopes = after(jnp.asarray([*-far, *np.linspace(-80, 40, 121), *far], dtype))
@@ -229,13 +229,13 @@ def test_voltages_and_derivatives_are_finite_from_every_voltage_and_in_every_dty
 
 @pytest.mark.parametrize("detached", [False, True])
 def test_a_reset_is_exact_and_its_derivative_that_of_the_chain_rule(detached):
-    cell = Izhikevich(SPIKE, v_peak=np.array([30.0, 20.0]), scale=np.array([1.0, 10.0]), reset_detached=detached)
-    state = cell.init((2,))._replace(voltage=jnp.array([29.0, 10.0]))
+    cell = Izhikevich(SPIKE, v_peak=np.array([30.0, 20.0]), scale=np.array([1.0, 10.0]), detach_reset=detached)
+    state = cell.init((2,))._replace(v=jnp.array([29.0, 10.0]))
     (after, spikes), pull = jax.vjp(lambda current: cell(state, current), jnp.zeros(2))
-    before = state.voltage + cell.dt * (0.04 * state.voltage**2 + 5 * state.voltage + 140 - state.recovery)
+    before = state.v + cell.dt * (0.04 * state.v**2 + 5 * state.v + 140 - state.recovery)
     slope = cell.dt * SPIKE.surrogate_grad((before - cell.v_peak) / cell.scale) / cell.scale
     np.testing.assert_array_equal(spikes, 1)
-    np.testing.assert_array_equal(after.voltage, cell.c)
+    np.testing.assert_array_equal(after.v, cell.c)
     for part, expected in (("voltage", 0 if detached else (cell.c - before) * slope), ("recovery", cell.d * slope)):
         along = jax.tree.map(jnp.zeros_like, after)._replace(**{part: jnp.ones(2)})
         np.testing.assert_allclose(pull((along, jnp.zeros(2)))[0], expected, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Calibration puts slopes where the membranes are, whatever it begins with, and changes nothing else."""
+"""Calibration puts slopes where the membranes are, from any start, and changes nothing else."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from surgrad.meta.adaptive import HybridSpike, hybrid
 from surgrad.meta.calibration import calibrate, default_target
 from surgrad.meta.probe import record, surrogates
 from surgrad.meta.scale import steeper
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 KEY = jax.random.key(1)
 SPIKES = jax.random.bernoulli(KEY, 0.2, (20, 16, 30)).astype(jnp.float32)
@@ -23,8 +23,8 @@ COMPILED = jax.jit(calibrate)
 def network(surrogate):
     first, second, third, back = jax.random.split(KEY, 4)
     return Sequential(
-        Dense.random(first, 30, 40, 3.0), LIF(surrogate), Dense.random(second, 40, 40, 3.0),
-        Recurrent.random(back, LIF(surrogate), 40), Dense.random(third, 40, 5), LI(),
+        Linear(30, 40, key=first, gain=3.0), LIF(surrogate), Linear(40, 40, key=second, gain=3.0),
+        Recurrent(LIF(surrogate), 40, key=back), Linear(40, 5, key=third), LeakyIntegrator(),
     )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def test_every_surrogate_of_finite_width_can_be_calibrated(name):
 
 def test_the_default_target_grows_with_the_slopes_in_a_row():
     cell = LIF(at_peak(1.0))
-    layer = Dense.random(KEY, 40, 40), cell
-    back = Dense.random(KEY, 40, 40), Recurrent.random(KEY, cell, 40)
+    layer = Linear(40, 40, key=KEY), cell
+    back = Linear(40, 40, key=KEY), Recurrent(cell, 40, key=KEY)
     by_slopes = {1: layer, 2: (*layer, *layer), 3: (*layer, *back), 4: (*back, Sequential(*back))}
     one = default_target(Sequential(*layer))
     for slopes, parts in by_slopes.items():
@@ -109,7 +109,7 @@ def test_a_hybrid_surrogate_stays_hybrid():
 
 def test_a_data_set_and_a_compiled_call_give_the_same():
     data = tasks.load("digits").train[jnp.arange(32)]
-    net = Sequential(Dense.random(KEY, 64, 20, 3.0), LIF(at_peak(1.0)), Dense.random(KEY, 20, 10), LI())
+    net = Sequential(Linear(64, 20, key=KEY, gain=3.0), LIF(at_peak(1.0)), Linear(20, 10, key=KEY), LeakyIntegrator())
     eager, compiled = calibrate(net, data), jax.jit(calibrate)(net, data.spikes())
     np.testing.assert_allclose(eager.factors, compiled.factors)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF
+from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 
 pytestmark = pytest.mark.versions
 
@@ -65,11 +65,11 @@ def slope(voltage, threshold=THRESHOLD):
 class TestMembranes:
     def test_an_integrator_charges_exponentially(self):
         tau = np.array([2.0, 10.0, 50.0])
-        states, voltages = run(LI(tau), constant(shape=(4, 3)))
+        states, voltages = run(LeakyIntegrator(tau), constant(shape=(4, 3)))
         beta, n = np.exp(-1 / tau), np.arange(1, STEPS + 1)[:, None, None]
         expected = np.broadcast_to(CURRENT * (1 - beta**n) / (1 - beta), (STEPS, 4, 3))
         np.testing.assert_allclose(voltages, expected, rtol=FULL_PRECISION)
-        np.testing.assert_array_equal(states.voltage, voltages)
+        np.testing.assert_array_equal(states.v, voltages)
 
     @pytest.mark.parametrize("refractory", [0, 1, 4])
     @pytest.mark.parametrize("reset", ["subtract", "zero"])
@@ -78,7 +78,7 @@ class TestMembranes:
         times, expected = closed_form_spikes(reset, refractory)
         assert len(times) > 5
         np.testing.assert_array_equal(np.flatnonzero(spikes), times)
-        np.testing.assert_allclose(states.voltage[:, 0], expected, rtol=FULL_PRECISION, atol=FULL_PRECISION)
+        np.testing.assert_allclose(states.v[:, 0], expected, rtol=FULL_PRECISION, atol=FULL_PRECISION)
 
     def test_a_current_whose_limit_is_below_the_threshold_never_spikes(self):
         assert run(LIF(SPIKE, TAU, LIMIT * 1.001), constant(steps=300))[1].sum() == 0
@@ -87,7 +87,7 @@ class TestMembranes:
         currents = np.random.default_rng(0).uniform(size=(200, 5))
         states, spikes = run(LIF(SPIKE, math.inf, THRESHOLD), currents)
         assert spikes.sum() > 500
-        np.testing.assert_allclose(states.voltage[-1] + THRESHOLD * spikes.sum(0), currents.sum(0), rtol=1e-13)
+        np.testing.assert_allclose(states.v[-1] + THRESHOLD * spikes.sum(0), currents.sum(0), rtol=1e-13)
 
     def test_a_synapse_turns_a_pulse_into_a_difference_of_exponentials(self):
         tau_syn = np.array([2.0, 5.0, 50.0])
@@ -95,19 +95,19 @@ class TestMembranes:
         alpha, n = np.exp(-1 / tau_syn), np.arange(STEPS)[:, None]
         np.testing.assert_allclose(states.current, CURRENT * alpha**n, rtol=FULL_PRECISION)
         expected = CURRENT * (alpha ** (n + 1) - BETA ** (n + 1)) / (alpha - BETA)
-        np.testing.assert_allclose(states.voltage, expected, rtol=1e2 * FULL_PRECISION)  # the difference cancels
+        np.testing.assert_allclose(states.v, expected, rtol=1e2 * FULL_PRECISION)  # the difference cancels
 
     def test_a_synapse_as_slow_as_the_membrane_gives_an_alpha_function(self):
         states, _ = run(CuBaLIF(SPIKE, TAU, 100.0, TAU), constant(1.0).at[1:].set(0))
         n = np.arange(STEPS)
-        np.testing.assert_allclose(states.voltage[:, 0], (n + 1) * BETA**n, rtol=FULL_PRECISION)
+        np.testing.assert_allclose(states.v[:, 0], (n + 1) * BETA**n, rtol=FULL_PRECISION)
 
     def test_a_constant_input_through_a_synapse_is_a_sum_of_two_geometric_series(self):
         alpha, n = math.exp(-1 / 5), np.arange(STEPS)
         through = (1 - BETA ** (n + 1)) / (1 - BETA) - alpha * (alpha ** (n + 1) - BETA ** (n + 1)) / (alpha - BETA)
         expected = CURRENT / (1 - alpha) * through
         states, spikes = run(CuBaLIF(SPIKE, TAU, np.array([1e3, 2.0])), constant(shape=(2,)))
-        np.testing.assert_allclose(states.voltage[:, 0], expected, rtol=1e2 * FULL_PRECISION)
+        np.testing.assert_allclose(states.v[:, 0], expected, rtol=1e2 * FULL_PRECISION)
         assert np.flatnonzero(spikes[:, 1])[0] == np.flatnonzero(expected >= 2.0)[0] > 0
 
     @pytest.mark.parametrize("refractory", [0, 3])
@@ -135,7 +135,7 @@ class TestMembranes:
         intervals = np.diff(times)
         assert intervals[-1] > intervals[0]
         np.testing.assert_array_equal(np.flatnonzero(spikes), [t for t in times if t < steps])
-        np.testing.assert_allclose(states.voltage[:, 0], voltages[:steps], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(states.v[:, 0], voltages[:steps], rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(states.adaptation[:, 0], adaptations[:steps], rtol=1e-12)
 
 
@@ -145,7 +145,7 @@ class TestDerivatives:
     @pytest.mark.parametrize("reset", ["subtract", "zero"])
     @pytest.mark.parametrize("first", [0.5, 1.1], ids=["no spike", "spike"])
     def test_through_a_reset_is_that_of_the_chain_rule(self, first, reset, detached):
-        cell = LIF(SPIKE, TAU, THRESHOLD, reset=reset, reset_detached=detached)
+        cell = LIF(SPIKE, TAU, THRESHOLD, reset=reset, detach_reset=detached)
         gradient = jax.grad(lambda current: run(cell, jnp.array([current, 0.3]))[1][1])(first)
         fired, through = float(first >= THRESHOLD), 0.0 if detached else slope(first)
         if reset == "subtract":
@@ -157,7 +157,7 @@ class TestDerivatives:
     @pytest.mark.parametrize("detached", [False, True])
     def test_through_an_adapting_threshold_is_that_of_the_chain_rule(self, detached):
         def second_spike(current, beta):
-            cell = ALIF(SPIKE, TAU, THRESHOLD, 30.0, beta, reset_detached=detached)
+            cell = ALIF(SPIKE, TAU, THRESHOLD, 30.0, beta, detach_reset=detached)
             return run(cell, jnp.array([current, 1.0]))[1][1]
 
         by_current, by_beta = jax.grad(second_spike, (0, 1))(1.1, 0.2)
@@ -183,16 +183,17 @@ class TestDerivatives:
         np.testing.assert_allclose(jax.grad(third_spike)(30.0), expected, rtol=1e-13)
 
     @pytest.mark.parametrize(
-        ("kind", "name"), [(LI, "tau"), (LIF, "tau"), (CuBaLIF, "tau"), (CuBaLIF, "tau_syn"), (ALIF, "tau")]
+        ("kind", "name"),
+        [(LeakyIntegrator, "tau"), (LIF, "tau"), (CuBaLIF, "tau"), (CuBaLIF, "tau_syn"), (ALIF, "tau")],
     )
     def test_by_a_time_constant_without_spikes_is_that_of_finite_differences(self, kind, name):
-        cell = kind() if kind is LI else kind(SPIKE, reset_detached=True)
+        cell = kind() if kind is LeakyIntegrator else kind(SPIKE, detach_reset=True)
         currents = np.random.default_rng(1).uniform(0, 0.02, (20, 1)) * np.ones(3)
 
         @jax.jit
         @functools.partial(jax.grad, has_aux=True)
         def slopes(tau):
-            last = run(cell.replace(**{name: tau}), currents)[0].voltage[-1]
+            last = run(cell.replace(**{name: tau}), currents)[0].v[-1]
             return last.sum(), last
 
         h = 1e-4  # central differences: h² from the third derivative, 1e-16/h from rounding
@@ -216,7 +217,7 @@ def test_any_surrogate_sees_the_relative_distance_to_the_threshold(kind):
     @jax.jit
     def spikes_and_slopes(currents):
         spikes, pull = jax.vjp(lambda current: cell(cell.init((4,)), current)[1], currents)
-        return spikes, pull(jnp.ones(4))[0], cell.spike.surrogate_grad((currents - THRESHOLD) / THRESHOLD)
+        return spikes, pull(jnp.ones(4))[0], cell.surrogate.surrogate_grad((currents - THRESHOLD) / THRESHOLD)
 
     spikes, by_current, slopes = spikes_and_slopes(currents)
     np.testing.assert_array_equal(spikes, [0, 0, 1, 1])
@@ -234,7 +235,7 @@ def test_any_comparison_can_be_the_spike(kind):
 def test_a_smoothed_spike_starts_the_refractory_period_from_one_half_on():
     cell = LIF(SPIKE.smooth(), TAU, THRESHOLD, refractory=3)
     state, spikes = cell(cell.init((2,)), jnp.array([0.79, 0.81]))
-    np.testing.assert_array_equal(state.waiting, [0, 3])
+    np.testing.assert_array_equal(state.refractory, [0, 3])
     assert 0.4 < spikes[0] < 0.5 < spikes[1] < 0.6
 
 

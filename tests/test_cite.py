@@ -28,7 +28,7 @@ def keys_of(text):
 
 
 def fields_of(entry):
-    """Field and value of an entry, by counting braces: nothing may stand outside of a field."""
+    """Field and value of an entry, by counting braces: nothing may stand outside a field."""
     head, body = re.fullmatch(r"(@\w+\{[^,\s]+,)(.*)\}", entry, flags=re.DOTALL).groups()
     fields = {}
     while body := body.strip():

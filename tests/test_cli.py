@@ -13,11 +13,12 @@ import sys
 import pytest
 
 import surgrad
-from surgrad.cli import main, specs
-from surgrad.cli.folder import Folder
-from surgrad.cli.signals import StoppedError, stop_on_signals
-from surgrad.cli.table import print_table
-from surgrad.cli.usage import UsageError
+from surgrad.cli import _specs as specs
+from surgrad.cli import main
+from surgrad.cli._folder import Folder
+from surgrad.cli._signals import StoppedError, stop_on_signals
+from surgrad.cli._table import print_table
+from surgrad.cli._usage import UsageError
 
 for package in ("optax", "sklearn", "rich", "matplotlib"):
     pytest.importorskip(package)
@@ -109,12 +110,20 @@ def test_a_mistake_costs_one_line_and_no_training(command, said, tmp_path, capsy
 def test_a_missing_package_is_said_before_any_training(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("rich", "optax") else name)
     assert run("compare", "--out", str(tmp_path)) == 2
-    assert capsys.readouterr().err == 'surgrad compare: this needs optax, rich: pip install "surgrad[demo]"\n'
+    assert capsys.readouterr().err == 'surgrad compare: this command needs Optax, Rich: pip install "surgrad[cli]"\n'
 
 
 def test_the_version_is_that_of_the_package(capsys):
     assert run("--version") == 0
     assert capsys.readouterr().out == f"surgrad {surgrad.__version__}\n"
+
+
+def test_without_a_command_the_usage_is_printed(capsys):
+    assert run() == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("usage: surgrad [-h] [--version] COMMAND ...\n")
+    assert all(f"\n    {command}" in printed.err for command in ("compare", "calibrate", "tune", "check", "show"))
 
 
 def test_a_negative_value_is_a_value_in_a_list_of_surrogates():

@@ -16,11 +16,11 @@ MODULE = """
 import jax, jax.numpy as jnp
 import surgrad as sg
 from surgrad.meta import Range, Training
-from surgrad.nn import LI, LIF, Dense, Sequential
+from surgrad.nn import LeakyIntegrator, LIF, Linear, Sequential
 
 def network():
     key = jax.random.key(0)
-    net = Sequential(Dense.random(key, 5, 8, 3.0), LIF(sg.Arctan()), Dense.random(key, 8, 2), LI())
+    net = Sequential(Linear(5, 8, key=key, gain=3.0), LIF(sg.Arctan()), Linear(8, 2, key=key), LeakyIntegrator())
     return net, jax.random.bernoulli(key, 0.3, (10, 4, 5)).astype(float)
 
 def valley():
@@ -63,8 +63,8 @@ def run(*arguments):
 def test_a_task_is_calibrated(capsys):
     assert run("calibrate", "digits:steps=10", "--hidden", "16", "--depth", "2") == 0
     said = capsys.readouterr().out
-    assert "parts[1].spike" in said
-    assert "parts[3].spike" in said
+    assert "parts[1].surrogate" in said
+    assert "parts[3].surrogate" in said
     assert "Normalized(surrogate=Temperature(surrogate=Sigmoid(" in said
 
 
@@ -101,7 +101,7 @@ def test_a_good_guess_of_the_user_is_kept(module, capsys):
 
 MISTAKES = {
     "calibrate digts": ["no task 'digts'", "digits"],
-    "calibrate --surrogate sigmoid,arctan": ["--surrogate takes one surrogate"],
+    "calibrate --surrogate sigmoid,arctan": ["--surrogate: takes one surrogate, got 2"],
     "calibrate --target 2": ["target must be above 0 and below 1, got 2"],
     "calibrate --tau -1": ["--tau must be > 0, got -1"],
     "calibrate missing:network": ["No module named 'missing'"],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn import Delay, FirstSpike, Last, Peak, Rate, Sequential, unroll
+from surgrad.nn import Delay, FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime, Sequential, unroll
 
 STEPS, BATCH, NEURONS = 9, 2, 3
 RNG = np.random.default_rng(0)
@@ -28,10 +28,10 @@ def first_spike(spikes):
 
 
 READOUTS = {
-    "Rate": (Rate(), VALUES, lambda x: np.cumsum(x, axis=0) / COUNT),
-    "Peak": (Peak(), VALUES, lambda x: np.maximum.accumulate(x, axis=0)),
-    "Last": (Last(), VALUES, lambda x: x),
-    "FirstSpike": (FirstSpike(), SPIKES, first_spike),
+    "Rate": (MeanOverTime(), VALUES, lambda x: np.cumsum(x, axis=0) / COUNT),
+    "Peak": (MaxOverTime(), VALUES, lambda x: np.maximum.accumulate(x, axis=0)),
+    "Last": (LastStep(), VALUES, lambda x: x),
+    "FirstSpike": (FirstSpikeTime(), SPIKES, first_spike),
 }
 every_readout = pytest.mark.parametrize("name", READOUTS)
 every_delay = pytest.mark.parametrize("steps", DELAYS.values(), ids=DELAYS)
@@ -146,20 +146,20 @@ class TestReadouts:
 @pytest.mark.usefixtures("x64")
 class TestDerivativesOfReadouts:
     def test_every_step_has_the_same_share_in_a_rate(self):
-        np.testing.assert_allclose(of_the_last(Rate(), VALUES)[1], np.full_like(VALUES, 1 / STEPS), rtol=1e-15)
+        np.testing.assert_allclose(of_the_last(MeanOverTime(), VALUES)[1], np.full_like(VALUES, 1 / STEPS), rtol=1e-15)
 
     def test_a_peak_moves_with_the_earliest_of_the_largest_alone(self):
         ties = np.sum(VALUES.max(axis=0) == VALUES, axis=0)
         assert ties.max() > 1
         np.testing.assert_array_equal(
-            of_the_last(Peak(), VALUES)[1], np.arange(STEPS)[:, None, None] == VALUES.argmax(0)
+            of_the_last(MaxOverTime(), VALUES)[1], np.arange(STEPS)[:, None, None] == VALUES.argmax(0)
         )
 
     def test_the_last_step_alone_moves_the_last_output(self):
-        np.testing.assert_array_equal(of_the_last(Last(), VALUES)[1], np.broadcast_to(COUNT == STEPS, VALUES.shape))
+        np.testing.assert_array_equal(of_the_last(LastStep(), VALUES)[1], np.broadcast_to(COUNT == STEPS, VALUES.shape))
 
     def test_a_spike_moves_the_first_by_the_wait_for_the_second(self):
-        gradient = of_the_last(FirstSpike(), np.array([0, 0, 1, 0, 0, 0, 1, 0, 1.0]))[1]
+        gradient = of_the_last(FirstSpikeTime(), np.array([0, 0, 1, 0, 0, 0, 1, 0, 1.0]))[1]
         # Without the spike of step 2 the first would be that of step 6. One at step 0 or 1 would come before it.
         np.testing.assert_array_equal(gradient, [-2, -1, -4, 0, 0, 0, 0, 0, 0])
 
@@ -167,14 +167,14 @@ class TestDerivativesOfReadouts:
         # The expected number of steps before the first spike, where each comes with a probability of its own.
         p = RNG.uniform(0.1, 0.9, STEPS)
         wait = lambda p: np.cumprod(1 - p).sum()
-        value, gradient = of_the_last(FirstSpike(), p)
+        value, gradient = of_the_last(FirstSpikeTime(), p)
         h = 1e-6  # the expectation is linear in every single probability, so that only rounding, 1e-16/h, is left
         differences = [(wait(p + h * e) - wait(p - h * e)) / (2 * h) for e in np.eye(STEPS)]
         np.testing.assert_allclose(value, wait(p), rtol=1e-14)
         np.testing.assert_allclose(gradient, differences, rtol=1e-8, atol=1e-9)
 
     def test_surrogates_reach_readouts_through_spikes(self):
-        network = Sequential(surgrad.Sigmoid(), FirstSpike())
+        network = Sequential(surgrad.Sigmoid(), FirstSpikeTime())
         gradient = of_the_last(network, np.full(STEPS, -0.5))[1]
         # No spike at all: one at step t would take off all steps from t on.
         slope = float(surgrad.Sigmoid().surrogate_grad(-0.5))
@@ -182,7 +182,7 @@ class TestDerivativesOfReadouts:
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.float16, jnp.bfloat16])
-@pytest.mark.parametrize("cell", [Rate(), FirstSpike()], ids=repr)
+@pytest.mark.parametrize("cell", [MeanOverTime(), FirstSpikeTime()], ids=repr)
 def test_counts_are_exact_whatever_the_type_of_the_spikes(cell, dtype):
     spikes = np.zeros((600, 1), bool)
     spikes[500:] = True
@@ -231,11 +231,11 @@ def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
                 rf"{type(cell).__name__}: the input of a step has shape \(2, 4\) and the state \(2, 3\); "
                 rf"they must be equal, start from init\(\(2, 4\)\)",
             )
-            for cell in (Delay(1), Delay((1, 2, 0)), Rate(), Peak(), FirstSpike())
+            for cell in (Delay(1), Delay((1, 2, 0)), MeanOverTime(), MaxOverTime(), FirstSpikeTime())
         ],
         (
-            lambda: Rate()(Rate().init((3,)), np.ones((9, 3))),
-            r"A step takes one moment; a whole sequence, whose time leads, goes to unroll",
+            lambda: MeanOverTime()(MeanOverTime().init((3,)), np.ones((9, 3))),
+            r"A call takes one time step; a whole sequence, time-major, goes to unroll",
         ),
         (lambda: Delay(1).over_time(Delay(1).init((3,)), np.ones((9, 4))), r"has shape \(4,\) and the state \(3,\)"),
     ],

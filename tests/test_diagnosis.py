@@ -9,7 +9,7 @@ import surgrad as sg
 from surgrad import tasks
 from surgrad.meta.calibration import calibrate
 from surgrad.meta.diagnosis import diagnose
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 KEY = jax.random.key(0)
 DATA = tasks.load("digits").train[jnp.arange(64)]
@@ -19,11 +19,11 @@ def network(gains=(3.0, 3.0, 1.0), scale=1.0, recurrent=0.0, middle=(), threshol
     spike = sg.Normalized(sg.Temperature(sg.Sigmoid(), 1 / scale), to="peak")
     keys = jax.random.split(KEY, 4)
     second = LIF(spike, 20.0)
-    second = Recurrent.random(keys[3], second, 32, recurrent) if recurrent else second
+    second = Recurrent(second, 32, key=keys[3], gain=recurrent) if recurrent else second
     return Sequential(
-        Dense.random(keys[0], 64, 32, gains[0]), LIF(spike, 20.0, threshold),
-        *middle, Dense.random(keys[1], 32, 32, gains[1]), second,
-        Dense.random(keys[2], 32, 10, gains[2]), LI(20.0),
+        Linear(64, 32, key=keys[0], gain=gains[0]), LIF(spike, 20.0, threshold),
+        *middle, Linear(32, 32, key=keys[1], gain=gains[1]), second,
+        Linear(32, 10, key=keys[2], gain=gains[2]), LeakyIntegrator(20.0),
     )  # fmt: skip
 
 
@@ -54,19 +54,19 @@ def test_gradients_are_those_of_the_loss():
     value, slope = jax.value_and_grad(loss)(net.connections())
     found = diagnose(net, DATA)
     assert found.loss == pytest.approx(float(value), rel=1e-5)
-    assert found.gradients["parts[0].weights"] == pytest.approx(float(jnp.linalg.norm(slope[0].weights)), rel=1e-4)
+    assert found.gradients["parts[0].weight"] == pytest.approx(float(jnp.linalg.norm(slope[0].weight)), rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("broken", "kind", "where", "advice"),
     [
-        ({"gains": (0.1, 3.0, 1.0)}, "silent", "parts[1].spike", "fluctuation_driven"),
-        ({"threshold": 100.0}, "silent", "parts[1].spike", "lower the threshold"),
-        ({"scale": 1000.0}, "too steep", "parts[1].spike", "make alpha smaller"),
-        ({"scale": 0.01}, "too wide", "parts[1].spike", "make alpha larger"),
-        ({"recurrent": 30.0}, "exploding in time", "parts[3].cell.spike", "lower recurrent weights"),
-        ({"middle": (lambda x: 1e-6 * x,)}, "vanishing", "parts[1].spike", "calibrate"),
-        ({"gains": (3.0, 3e4, 1.0), "middle": ()}, "exploding", "parts[1].spike", "unit area"),
+        ({"gains": (0.1, 3.0, 1.0)}, "silent", "parts[1].surrogate", "fluctuation_driven"),
+        ({"threshold": 100.0}, "silent", "parts[1].surrogate", "lower the threshold"),
+        ({"scale": 1000.0}, "too steep", "parts[1].surrogate", "make alpha smaller"),
+        ({"scale": 0.01}, "too wide", "parts[1].surrogate", "make alpha larger"),
+        ({"recurrent": 30.0}, "exploding in time", "parts[3].cell.surrogate", "lower recurrent weights"),
+        ({"middle": (lambda x: 1e-6 * x,)}, "vanishing", "parts[1].surrogate", "calibrate"),
+        ({"gains": (3.0, 3e4, 1.0), "middle": ()}, "exploding", "parts[1].surrogate", "unit area"),
     ],
 )
 def test_what_is_broken_on_purpose_is_found(broken, kind, where, advice):
@@ -80,7 +80,7 @@ def test_saturated_neurons_are_found():
     net = network()
     loud = net.parts[0].replace(bias=jnp.full(32, 2.0))
     found = diagnose(Sequential(loud, *net.parts[1:]), DATA)
-    assert ("saturated", "parts[1].spike") in [(one.kind, one.where) for one in found.findings]
+    assert ("saturated", "parts[1].surrogate") in [(one.kind, one.where) for one in found.findings]
 
 
 def test_an_input_without_spikes_is_the_cause():
@@ -90,7 +90,7 @@ def test_an_input_without_spikes_is_the_cause():
 
 def test_a_part_that_is_cut_off_has_no_gradient():
     found = diagnose(network(middle=(jax.lax.stop_gradient,)), DATA)
-    assert ("no gradient", "parts[1].spike") in [(one.kind, one.where) for one in found.findings]
+    assert ("no gradient", "parts[1].surrogate") in [(one.kind, one.where) for one in found.findings]
 
 
 def test_a_loss_that_is_cut_off_is_the_cause():
@@ -110,13 +110,13 @@ def test_empty_batches_and_whole_splits_are_refused():
 
 def test_nan_is_traced_to_where_it_comes_from():
     net, inputs = network(), DATA.spikes()
-    weights = net.parts[2].replace(weights=net.parts[2].weights.at[0, 0].set(jnp.nan))
+    weights = net.parts[2].replace(weights=net.parts[2].weight.at[0, 0].set(jnp.nan))
     in_weights = diagnose(Sequential(*net.parts[:2], weights, *net.parts[3:]), DATA)
-    assert [(one.kind, one.where) for one in in_weights.findings] == [("not finite", "parts[2].weights")]
+    assert [(one.kind, one.where) for one in in_weights.findings] == [("not finite", "parts[2].weight")]
     in_inputs = diagnose(net, (inputs.at[0, 0, 0].set(jnp.nan), DATA.labels))
     assert [(one.kind, one.where) for one in in_inputs.findings] == [("not finite", "the inputs")]
     overflow = diagnose(network(middle=(lambda x: x * 3e38 * 10,)), DATA)
-    assert (overflow.findings[0].kind, overflow.findings[0].where) == ("not finite", "parts[4].spike")
+    assert (overflow.findings[0].kind, overflow.findings[0].where) == ("not finite", "parts[4].surrogate")
 
 
 def test_a_loss_that_is_not_finite_is_the_finding():

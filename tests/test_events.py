@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from marks import parameters
-from surgrad.nn import events
-from surgrad.nn.events import event_product, lowering, native
-from surgrad.nn.events.product import _product
+from surgrad.nn import _events as events
+from surgrad.nn._events import event_product, lowering, native
+from surgrad.nn._events.product import _product
 
 pytestmark = [
     pytest.mark.versions,
@@ -216,7 +216,7 @@ def test_without_numba_the_extra_is_named(monkeypatch):
 
 def test_a_kernel_that_cannot_be_had_is_replaced_with_a_warning(monkeypatch):
     monkeypatch.setattr(native, "_handlers", {})
-    monkeypatch.setitem(sys.modules, "surgrad.nn.events.kernels", None)
+    monkeypatch.setitem(sys.modules, "surgrad.nn._events.kernels", None)
     x = jnp.eye(19)  # a shape of its own, that no test before has compiled
     with pytest.warns(UserWarning, match="no native kernel, the dense product is used"):
         np.testing.assert_array_equal(jax.jit(event_product)(x, x), x)
@@ -233,7 +233,7 @@ def test_a_product_and_its_derivative_are_right_where_jit_is_switched_off():
 def test_numba_is_imported_when_a_product_is_first_computed_and_not_before():
     program = """
         import sys, jax.numpy as jnp
-        import surgrad.nn.events as events
+        import surgrad.nn._events as events
         assert events.available() and "numba" not in sys.modules
         events.event_product(jnp.eye(2), jnp.eye(2))
         assert "numba" in sys.modules

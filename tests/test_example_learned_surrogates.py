@@ -18,7 +18,7 @@ pytest.importorskip("optax")
 pytest.importorskip("scipy")
 
 from surgrad import tasks
-from surgrad.tasks.mnist import DEBIAN
+from surgrad.tasks._mnist import DEBIAN
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "learned_surrogates"
 sys.path.insert(0, str(EXAMPLE))

@@ -56,7 +56,9 @@ def derivatives(layer, weights, inputs):
 def test_a_detached_recurrence_has_the_derivatives_of_spikes_that_are_given():
     cell = LIF(experiment.surrogate(Family("SuperSpike", 3), BETA), 6.0)
     inputs, weights = (jax.random.normal(jax.random.key(i), s) / 2**i for i, s in enumerate([(12, 3, 5), (5, 5)]))
-    through, spikes = derivatives(lambda w, x: Sequential(Recurrent(cell, w)).outputs(x)[0], weights, inputs)
+    through, spikes = derivatives(
+        lambda w, x: Sequential(Recurrent.from_arrays(cell, w)).outputs(x)[0], weights, inputs
+    )
     detached, same = derivatives(lambda w, x: Sequential(DetachedRecurrent(cell, w)).outputs(x)[0], weights, inputs)
     before = jnp.concatenate([jnp.zeros_like(spikes[:1]), spikes[:-1]])
     given, _ = derivatives(lambda w, x: Sequential(cell).outputs(x + before @ w)[0], weights, inputs)

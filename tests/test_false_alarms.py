@@ -19,7 +19,7 @@ DEAD = surgrad.Sparse(surgrad.Sigmoid(), 1e-6)
 
 
 def network(spike=SHAPES[0], gain=3.0):
-    return train.classifier(KEY, spike, DATA, hidden=8, tau=5.0, gain=gain)
+    return train.classifier(spike, DATA, key=KEY, hidden=8, tau=5.0, gain=gain)
 
 
 def build(hyper):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.nn import LI, LIF, Conv, Dense, Rate, Recurrent, Sequential, unroll
-from surgrad.nn.budget import chunk_length
+from surgrad.nn import LIF, Conv2d, LeakyIntegrator, Linear, MeanOverTime, Recurrent, Sequential, unroll
+from surgrad.nn._budget import chunk_length
 
 pytestmark = pytest.mark.versions
 
@@ -25,13 +25,13 @@ def spikes(shape, rate=0.05, dtype=jnp.float32):
 @pytest.mark.parametrize(
     ("parts", "shape", "steps"),
     [
-        ((Dense.random(KEY, 64, 64), CELL), (500, 16, 64), 1),  # the weights stay in the cache
-        ((Dense.random(KEY, 512, 512), CELL), (500, 16, 512), 25),  # 400 rows
-        ((Dense.random(KEY, 512, 512), CELL), (500, 400, 512), 1),  # a step has them
-        ((Dense.random(KEY, 512, 512), CELL), (7, 1, 512), 7),
-        ((Conv.random(KEY, (3, 3), 1, 2), CELL), (50, 2, 8, 8, 1), 50),
-        ((Sequential(Conv.random(KEY, (3, 3), 1, 2)), CELL), (50, 2, 8, 8, 1), 50),
-        ((Recurrent.random(KEY, CELL, 512, event_driven=True),), (50, 2, 512), 50),
+        ((Linear(64, 64, key=KEY), CELL), (500, 16, 64), 1),  # the weights stay in the cache
+        ((Linear(512, 512, key=KEY), CELL), (500, 16, 512), 25),  # 400 rows
+        ((Linear(512, 512, key=KEY), CELL), (500, 400, 512), 1),  # a step has them
+        ((Linear(512, 512, key=KEY), CELL), (7, 1, 512), 7),
+        ((Conv2d(1, 2, (3, 3), key=KEY, padding="SAME"), CELL), (50, 2, 8, 8, 1), 50),
+        ((Sequential(Conv2d(1, 2, (3, 3), key=KEY, padding="SAME")), CELL), (50, 2, 8, 8, 1), 50),
+        ((Recurrent(CELL, 512, key=KEY, event_driven=True),), (50, 2, 512), 50),
     ],
 )
 def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, steps):
@@ -42,16 +42,16 @@ def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, ste
 
 def test_the_gradient_of_a_chunk_is_one_product_for_all_its_steps():
     """In the compiled backward pass of recurrent weights, no product of one step makes a matrix of all weights."""
-    net = Sequential(Recurrent.random(KEY, CELL, 6, 1.0))
+    net = Sequential(Recurrent(CELL, 6, key=KEY, gain=1.0))
 
     def gradient(weights, x):
         def f(weights):
             n = Sequential(net.parts[0].replace(weights=weights))
-            return unroll(n, n.init((3, 6)), x, chunk=10)[1].sum()
+            return unroll(n, n.init((3, 6)), x, chunk_size=10)[1].sum()
 
         return jax.grad(f)(weights)
 
-    text = str(jax.make_jaxpr(gradient)(net.parts[0].weights, jnp.ones((10, 3, 6))))
+    text = str(jax.make_jaxpr(gradient)(net.parts[0].weight, jnp.ones((10, 3, 6))))
     made = [line for line in text.splitlines() if "f32[6,6] = dot_general" in line]
     assert len(made) == 1
     assert "f32[10,3,6]" in text
@@ -61,17 +61,17 @@ def networks(event_driven, spike, dtype=jnp.float64):
     k = jax.random.split(KEY, 4)
     cell = LIF(spike, 10.0)
     feedforward = Sequential(
-        Dense.random(k[0], 40, 30, 5.0, event_driven=event_driven),
+        Linear(40, 30, key=k[0], gain=5.0, event_driven=event_driven),
         cell,
-        Dense.random(k[1], 30, 20, 5.0, event_driven=event_driven),
+        Linear(30, 20, key=k[1], gain=5.0, event_driven=event_driven),
         cell,
     )
     recurrent = Sequential(
-        Dense.random(k[0], 40, 30, 5.0, event_driven=event_driven),
-        Recurrent.random(k[2], cell, 30, 1.0, event_driven=event_driven),
-        Dense.random(k[3], 30, 3, event_driven=event_driven),
-        LI(10.0),
-        Rate(),
+        Linear(40, 30, key=k[0], gain=5.0, event_driven=event_driven),
+        Recurrent(cell, 30, key=k[2], gain=1.0, event_driven=event_driven),
+        Linear(30, 3, key=k[3], event_driven=event_driven),
+        LeakyIntegrator(10.0),
+        MeanOverTime(),
     )
     return {"feedforward": feedforward, "recurrent": recurrent}
 
@@ -97,7 +97,7 @@ def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_p
     pytest.importorskip("numba", reason="event-driven products are compiled by Numba")
     x, spike = spikes((12, 4, 40), dtype=jnp.float64), surgrad.Sparse(surgrad.Sigmoid(3.0), WINDOW)
     dense, events = (networks(on, spike)[name] for on in (False, True))
-    run = jax.jit(functools.partial(derivatives, all_of_them=name == "recurrent", chunk=5))
+    run = jax.jit(functools.partial(derivatives, all_of_them=name == "recurrent", chunk_size=5))
     found, expected = jax.tree.leaves(run(events, x)), jax.tree.leaves(run(dense, x))
     assert any(np.any(np.asarray(leaf) != 0) for leaf in expected)
     for a, b in zip(found, expected, strict=True):

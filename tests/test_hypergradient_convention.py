@@ -1,4 +1,4 @@
-"""The exact convention is followed wherever a surrogate stands, whatever its options say and was compiled before.
+"""The exact convention is followed wherever a surrogate stands, no matter what its options say and was compiled before.
 
 The readout of a frozen spiking layer is trained. Its weights depend on the spikes, which alpha does not change, so that
 their true derivative by alpha is zero; all other conventions give something else.
@@ -50,7 +50,7 @@ def in_a_model(options):
 
 def in_a_recurrent_cell(options):
     def spikes(alpha, x):
-        cell = Recurrent(LIF(TEMPLATE.replace(alpha=alpha, **options), 5.0), jnp.eye(4))
+        cell = Recurrent.from_arrays(LIF(TEMPLATE.replace(alpha=alpha, **options), 5.0), jnp.eye(4))
         return jax.lax.scan(cell, cell.init(x.shape[1:], x.dtype), x)[1]
 
     return spikes

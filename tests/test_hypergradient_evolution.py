@@ -1,7 +1,7 @@
 """Evolution strategies are unbiased, with the variance that they must have: gradient descent on a parabola.
 
 The weights are linear in the targets h of all steps, and the outer loss is linear in the weights: c·w. A pair of runs
-then estimates the derivative F' by F' ε², of mean F' and of standard deviation √2 F', whatever σ is.
+then estimates the derivative F' by F' ε², of mean F' and of standard deviation √2 F', for every σ.
 """
 
 import jax

@@ -7,16 +7,16 @@ import pytest
 
 import surgrad
 from surgrad.nn import (
-    LI,
     LIF,
     AdEx,
-    Conv,
+    AvgPool2d,
+    Conv2d,
     CuBaLIF,
     Delay,
-    Dense,
     Flatten,
     Izhikevich,
-    Pool,
+    LeakyIntegrator,
+    Linear,
     Recurrent,
     Sequential,
     fluctuation_driven,
@@ -35,7 +35,7 @@ def spikes(key=0, shape=(TIME, BATCH, 200)):
 def deep(depth, width=200, gain=1.0, cell=None):
     cell = LIF(surgrad.Arctan(), 10.0) if cell is None else cell
     keys = jax.random.split(jax.random.key(1), depth)
-    parts = [part for key in keys for part in (Dense.random(key, width, width, gain), cell)]
+    parts = [part for key in keys for part in (Linear(width, width, key=key, gain=gain), cell)]
     return Sequential(*parts)
 
 
@@ -47,7 +47,7 @@ def test_a_network_of_depth_six_still_spikes_where_usual_weights_fall_silent():
     usual = deep(6, gain=1.0)
     assert rates(usual, spikes())[-1] == 0
     for seed in range(2):
-        firing = rates(fluctuation_driven(usual, jax.random.key(seed), spikes()), spikes(key=7))
+        firing = rates(fluctuation_driven(usual, spikes(), key=jax.random.key(seed)), spikes(key=7))
         assert all(0.01 < rate < 0.3 for rate in firing), firing
 
 
@@ -55,14 +55,14 @@ def test_a_network_of_depth_six_still_spikes_where_usual_weights_fall_silent():
 @pytest.mark.parametrize(("xi", "mean"), [(1.0, 0.0), (3.0, 0.2)])
 def test_membranes_have_the_mean_and_the_deviation_of_the_paper(kind, xi, mean):
     cell = kind(surgrad.Arctan(), 10.0, 2.0)
-    network = Sequential(Dense.random(jax.random.key(0), 200, 300), cell)
-    drawn = fluctuation_driven(network, jax.random.key(2), spikes(), xi=xi, mean=mean)
+    network = Sequential(Linear(200, 300, key=jax.random.key(0)), cell)
+    drawn = fluctuation_driven(network, spikes(), key=jax.random.key(2), xi=xi, mean=mean)
     # A membrane without reset: the threshold far away, where the weights were made for a threshold of 2.
     free = cell.replace(threshold=NEVER)
 
     def traced(state, current):
         state, _ = free(state, current)
-        return state, state.voltage
+        return state, state.v
 
     currents = drawn.parts[0](spikes(key=3, shape=(1000, 4, 200)))
     voltages = np.asarray(unroll(traced, free.init((4, 300)), currents)[1])[200:]  # after it has charged
@@ -77,20 +77,31 @@ def test_membranes_have_the_mean_and_the_deviation_of_the_paper(kind, xi, mean):
 def test_recurrent_and_convolutional_layers_keep_spiking():
     key = jax.random.key(0)
     cell = LIF(surgrad.Arctan(), 10.0)
-    recurrent = Sequential(Dense.random(key, 200, 100, 0.1), Recurrent.random(key, cell, 100, 0.1), LI())
-    firing = fluctuation_driven(recurrent, key, spikes()).outputs(spikes())[1].mean()
+    recurrent = Sequential(
+        Linear(200, 100, key=key, gain=0.1), Recurrent(cell, 100, key=key, gain=0.1), LeakyIntegrator()
+    )
+    firing = fluctuation_driven(recurrent, spikes(), key=key).outputs(spikes())[1].mean()
     assert 0.01 < firing < 0.3
     images = spikes(shape=(TIME, 2, 8, 8, 3))
-    conv = Sequential(Conv.random(key, (3, 3), 3, 8, 0.1), cell, Conv.random(key, (3, 3), 8, 8, 0.1), cell, Flatten(3))
-    outputs = fluctuation_driven(conv, key, images).outputs(images)
+    conv = Sequential(
+        Conv2d(3, 8, (3, 3), key=key, gain=0.1, padding="SAME"),
+        cell,
+        Conv2d(8, 8, (3, 3), key=key, gain=0.1, padding="SAME"),
+        cell,
+        Flatten(3),
+    )
+    outputs = fluctuation_driven(conv, images, key=key).outputs(images)
     assert all(0.01 < float(outputs[i].mean()) < 0.3 for i in (1, 3))
 
 
 def test_a_readout_and_the_cells_stay_as_they_are():
     network = Sequential(
-        Dense.random(jax.random.key(0), 200, 50), LIF(surgrad.Arctan()), Dense(jnp.ones((50, 3)), jnp.ones(3)), LI()
+        Linear(200, 50, key=jax.random.key(0)),
+        LIF(surgrad.Arctan()),
+        Linear.from_arrays(jnp.ones((50, 3)), jnp.ones(3)),
+        LeakyIntegrator(),
     )
-    drawn = fluctuation_driven(network, jax.random.key(1), spikes())
+    drawn = fluctuation_driven(network, spikes(), key=jax.random.key(1))
     assert drawn.parts[1:] == network.parts[1:]
     assert drawn.parts[0] != network.parts[0]
 
@@ -102,7 +113,7 @@ def deviation(network, inputs):
 
     def traced(state, current):
         state, _ = cell(state, current)
-        return state, state.voltage
+        return state, state.v
 
     voltages = unroll(traced, cell.init(currents.shape[1:]), currents)[1][50:]  # after they have charged
     return float((voltages.var(axis=0).mean()) ** 0.5)
@@ -112,15 +123,15 @@ def deviation(network, inputs):
     "between",
     [
         pytest.param((Delay(3), Flatten(3)), marks=pytest.mark.slow),
-        (Pool((2, 2)),),
-        (Pool((2, 2), kind="sum"), Delay(1)),
+        (AvgPool2d((2, 2)),),
+        (SumPool2d((2, 2)), Delay(1)),
         (lambda x: x[..., ::2, :, :] / 7.0,),
     ],
     ids=["delay and flatten", "mean", "sum", "function"],
 )
 def test_what_stands_between_a_connection_and_its_cell_is_made_good(between):
     key, images = jax.random.key(0), spikes(shape=(600, 2, 8, 8, 3))
-    conv = Conv.random(key, (3, 3), 3, 32, 0.1, padding="VALID")
+    conv = Conv2d(3, 32, (3, 3), key=key, gain=0.1)
     drawn = fluctuation_driven(Sequential(conv, *between, LIF(surgrad.Arctan(), 10.0)), key, images, xi=2.0)
     # Sums of 27 squared weights of 32 kernels scatter by 5 %; over 600 steps, of which 20 count as one, means take 2 %.
     assert abs(deviation(drawn, images) / 0.5 - 1) < 0.12
@@ -129,32 +140,32 @@ def test_what_stands_between_a_connection_and_its_cell_is_made_good(between):
 def test_networks_inside_get_the_weights_that_they_would_get_as_parts():
     flat = deep(3)
     nested = Sequential(flat[0], Sequential(*flat[1:3], Sequential(flat[3])), Sequential(), *flat[4:])
-    drawn = fluctuation_driven(nested, jax.random.key(1), spikes())
+    drawn = fluctuation_driven(nested, spikes(), key=jax.random.key(1))
     assert jax.tree.structure(drawn) == jax.tree.structure(nested)
-    alike = fluctuation_driven(flat, jax.random.key(1), spikes())
+    alike = fluctuation_driven(flat, spikes(), key=jax.random.key(1))
     jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(drawn), jax.tree.leaves(alike))
 
 
 def test_delays_inside_of_recurrent_connections_change_no_weights():
     key, cell = jax.random.key(0), LIF(surgrad.Arctan(), 10.0)
     plain, delayed = (
-        fluctuation_driven(Sequential(Dense.random(key, 200, 50), Recurrent.random(key, c, 50)), key, spikes())
+        fluctuation_driven(Sequential(Linear(200, 50, key=key), Recurrent(c, 50, key=key)), spikes(), key=key)
         for c in (cell, Sequential(cell, Delay(0)))
     )
-    np.testing.assert_array_equal(delayed[1].weights, plain[1].weights)
+    np.testing.assert_array_equal(delayed[1].weight, plain[1].weight)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
 def test_events_of_any_type_will_do(dtype):
-    drawn = fluctuation_driven(deep(1), jax.random.key(0), spikes().astype(dtype))
-    assert drawn == fluctuation_driven(deep(1), jax.random.key(0), spikes())
+    drawn = fluctuation_driven(deep(1), spikes().astype(dtype), key=jax.random.key(0))
+    assert drawn == fluctuation_driven(deep(1), spikes(), key=jax.random.key(0))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (
-            lambda key: fluctuation_driven(deep(1, cell=AdEx(SPIKE)), key, spikes()),
+            lambda key: fluctuation_driven(deep(1, cell=AdEx(SPIKE)), spikes(), key=key),
             "part 0 leads to AdEx, which does not promise a linear response",
         ),
         (
@@ -162,15 +173,23 @@ def test_events_of_any_type_will_do(dtype):
             r"part 0\.0 leads to Izhikevich",
         ),
         (
-            lambda key: fluctuation_driven(deep(1, cell=Recurrent(deep(1), np.eye(200))), key, spikes()),
+            lambda key: fluctuation_driven(
+                deep(1, cell=Recurrent.from_arrays(deep(1), np.eye(200))), spikes(), key=key
+            ),
             "part 0 leads to a Recurrent around a network; only one cell and delays can stand there",
         ),
-        (lambda key: fluctuation_driven(deep(1), key, jnp.nan * spikes()), "what comes into part 0 is nan; .* finite"),
         (
-            lambda key: fluctuation_driven(deep(1), key, spikes()[:0]),
+            lambda key: fluctuation_driven(deep(1), jnp.nan * spikes(), key=key),
+            "what comes into part 0 is nan; .* finite",
+        ),
+        (
+            lambda key: fluctuation_driven(deep(1), spikes()[:0], key=key),
             r"\(time, \*batch, inputs\), not empty, got shape",
         ),
-        (lambda key: fluctuation_driven(deep(1), key, spikes()[..., 1:]), "part 0 of Sequential, Dense: .* 200 long"),
+        (
+            lambda key: fluctuation_driven(deep(1), spikes()[..., 1:], key=key),
+            "part 0 of Sequential, Linear: .* 200 long",
+        ),
     ],
 )
 def test_what_cannot_be_driven_is_refused_in_words(call, message):
@@ -181,7 +200,7 @@ def test_what_cannot_be_driven_is_refused_in_words(call, message):
 @pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_no_network_is_refused_in_words():
     with pytest.raises(TypeError, match="network must be a Sequential, got LIF; put it into one"):
-        fluctuation_driven(LIF(SPIKE), jax.random.key(0), spikes())
+        fluctuation_driven(LIF(SPIKE), spikes(), key=jax.random.key(0))
 
 
 @pytest.mark.parametrize(
@@ -194,9 +213,9 @@ def test_what_is_no_network_is_refused_in_words():
 )
 def test_numbers_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        fluctuation_driven(deep(1), jax.random.key(0), spikes(), **options)
+        fluctuation_driven(deep(1), spikes(), key=jax.random.key(0), **options)
 
 
 def test_inputs_without_spikes_are_refused():
     with pytest.raises(ValueError, match="what comes into part 0 is zero at all steps"):
-        fluctuation_driven(deep(1), jax.random.key(0), 0 * spikes())
+        fluctuation_driven(deep(1), 0 * spikes(), key=jax.random.key(0))

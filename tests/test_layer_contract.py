@@ -11,23 +11,23 @@ from jax import export
 import surgrad
 from surgrad import meta, nn, train
 from surgrad.nn import (
-    LI,
     LIF,
     AdEx,
-    Conv,
+    AvgPool2d,
+    Conv2d,
     Delay,
-    Dense,
-    FirstSpike,
+    FirstSpikeTime,
     Flatten,
-    Peak,
-    Pool,
-    Rate,
+    LeakyIntegrator,
+    Linear,
+    MaxOverTime,
+    MeanOverTime,
     Recurrent,
     Sequential,
     fluctuation_driven,
     unroll,
 )
-from surgrad.nn.contract import is_cell, promises, runs_over_time
+from surgrad.nn._contract import is_cell, promises, runs_over_time
 from surgrad.tasks import Dataset
 
 SPIKE, KEY = surgrad.Arctan(2.0), jax.random.key(0)
@@ -81,9 +81,9 @@ FOREIGN = {
     "a cell that puts out its voltage": Leaky(SPIKE),
     "smooth spikes": LIF(meta.HybridSpike(surgrad.Sigmoid(), 1.0, KEY)),
     "a subclass that scales spikes": Scaled(SPIKE),
-    "a subclass of a network": Skipping(LIF(SPIKE), LI()),
-    "a subclass of recurrent connections": Squared(LI(2.0), 0.3 * jnp.eye(4)),
-    "a network in a recurrent cell": Recurrent(Sequential(Leaky(SPIKE), Delay(1)), 0.1 * jnp.eye(4)),
+    "a subclass of a network": Skipping(LIF(SPIKE), LeakyIntegrator()),
+    "a subclass of recurrent connections": Squared(LeakyIntegrator(2.0), 0.3 * jnp.eye(4)),
+    "a network in a recurrent cell": Recurrent.from_arrays(Sequential(Leaky(SPIKE), Delay(1)), 0.1 * jnp.eye(4)),
     "a surrogate of another kind": LIF(lambda x: jnp.clip(x, 0, 1)),
 }
 
@@ -95,7 +95,9 @@ def all_of(run, net, x):
     return run(net, state, x), jax.grad(loss, (0, 1), allow_int=True)(net, x)
 
 
-@pytest.mark.parametrize("options", [{}, {"chunk": 4}, {"chunk": 9}, {"segment": 4}, {"keep": "last"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"chunk_size": 4}, {"chunk_size": 9}, {"checkpoint_every": 4}, {"keep": "last"}], ids=str
+)
 @pytest.mark.parametrize("name", FOREIGN)
 def test_unroll_is_a_scan_whatever_a_cell_contains(name, options):
     net = Sequential(FOREIGN[name])
@@ -112,7 +114,7 @@ def test_unroll_is_a_scan_whatever_a_cell_contains(name, options):
 
 
 def test_the_outputs_of_a_subclass_that_overrides_its_step_are_those_of_the_step():
-    net = Skipping(LI(), LI())
+    net = Skipping(LeakyIntegrator(), LeakyIntegrator())
     np.testing.assert_allclose(net.outputs(X)[-1], unroll(net, net.init((2, 4)), X)[1], rtol=1e-6)
     assert len(net.outputs(X)) == 1
 
@@ -129,14 +131,14 @@ class Plain:
 
 
 def test_a_plain_cell_with_recurrent_weights_is_differentiated_in_segments_and_chunks():
-    weights, rest = nn.partition(Recurrent(Plain(), 0.1 * jnp.eye(4)))
+    weights, rest = nn.partition(Recurrent.from_arrays(Plain(), 0.1 * jnp.eye(4)))
 
     def loss(weights, **options):
         net = nn.combine(weights, rest)
         return unroll(net, net.init((2, 4)), X, **options)[1].sum()
 
-    found = jax.grad(lambda w: loss(w, segment=5, chunk=3))(weights)
-    np.testing.assert_allclose(found.weights, jax.grad(loss)(weights).weights, rtol=1e-5)
+    found = jax.grad(lambda w: loss(w, checkpoint_every=5, chunk_size=3))(weights)
+    np.testing.assert_allclose(found.weight, jax.grad(loss)(weights).weight, rtol=1e-5)
 
 
 def test_promises_are_not_inherited():
@@ -151,9 +153,9 @@ def test_promises_are_not_inherited():
     assert not promises(Plain(SPIKE), "spiking")
     assert runs_over_time(Sequential())
     assert not runs_over_time(Skipping())
-    assert promises(Sequential(LI(), LIF(SPIKE)), "spiking")
+    assert promises(Sequential(LeakyIntegrator(), LIF(SPIKE)), "spiking")
     assert not promises(Sequential(LIF(SPIKE), Scaled(SPIKE)), "spiking")
-    assert promises(Recurrent(LIF(SPIKE), jnp.eye(2)), "spiking")
+    assert promises(Recurrent.from_arrays(LIF(SPIKE), jnp.eye(2)), "spiking")
 
 
 def test_an_attribute_of_an_object_makes_no_cell():
@@ -179,48 +181,48 @@ def test_a_function_sees_one_time_step(chunk):
     net = Sequential(normalised, LIF(SPIKE))
     expected = jax.vmap(normalised)(X)
     np.testing.assert_allclose(net.outputs(X)[0], expected, rtol=1e-5, atol=1e-6)
-    made = unroll(net, net.init((2, 4)), X, chunk=chunk)[1]
+    made = unroll(net, net.init((2, 4)), X, chunk_size=chunk)[1]
     np.testing.assert_array_equal(made, net.outputs(X)[1])
     assert set(seen) == {(2, 4)}
 
 
 class TestFluctuations:
     def net(self, cell):
-        return Sequential(Dense.random(KEY, 4, 4), cell, Dense.random(KEY, 4, 2), LI())
+        return Sequential(Linear(4, 4, key=KEY), cell, Linear(4, 2, key=KEY), LeakyIntegrator())
 
     def test_a_users_cell_that_promises_nothing_is_refused(self):
         with pytest.raises(ValueError, match=r"part 0 leads to Leaky, .* linear_response = True in its class"):
-            fluctuation_driven(self.net(Leaky(SPIKE)), KEY, X)
+            fluctuation_driven(self.net(Leaky(SPIKE)), X, key=KEY)
 
     def test_a_subclass_that_repeats_the_promise_is_driven(self):
         class Repeated(LIF):
             linear_response = spiking = True
 
-        ours, theirs = (fluctuation_driven(self.net(kind(SPIKE)), KEY, X) for kind in (LIF, Repeated))
-        np.testing.assert_array_equal(ours[0].weights, theirs[0].weights)
+        ours, theirs = (fluctuation_driven(self.net(kind(SPIKE)), X, key=KEY) for kind in (LIF, Repeated))
+        np.testing.assert_array_equal(ours[0].weight, theirs[0].weight)
 
     def test_a_readout_of_a_user_is_left_alone(self):
         class Readout(Leaky):
             spiking = False
 
         jax.tree_util.register_dataclass(Readout, ["spike"], [])
-        net = Sequential(Dense.random(KEY, 4, 4), LIF(SPIKE), Dense.random(KEY, 4, 2), Readout(SPIKE))
-        np.testing.assert_array_equal(fluctuation_driven(net, KEY, X)[2].weights, net[2].weights)
+        net = Sequential(Linear(4, 4, key=KEY), LIF(SPIKE), Linear(4, 2, key=KEY), Readout(SPIKE))
+        np.testing.assert_array_equal(fluctuation_driven(net, X, key=KEY)[2].weight, net[2].weight)
 
 
-def test_spike_rates_count_the_layers_that_promise_spikes():
+def test_firing_rates_count_the_layers_that_promise_spikes():
     data = Dataset(jax.random.bernoulli(KEY, 0.5, (9, 8, 4)), jnp.arange(8) % 2, 9, 2)
-    parts = Dense.random(KEY, 4, 6, 5.0), LIF(SPIKE), Dense.random(KEY, 6, 2, -3.0), Leaky(SPIKE)
-    rate = lambda *parts: float(train.score(Sequential(*parts), data).spike_rate)
+    parts = Linear(4, 6, key=KEY, gain=5.0), LIF(SPIKE), Linear(6, 2, key=KEY, gain=-3.0), Leaky(SPIKE)
+    rate = lambda *parts: float(train.score(Sequential(*parts), data).firing_rate)
     spikes = Sequential(*parts[:2]).outputs(data.spikes())[-1].mean()
     np.testing.assert_allclose([rate(*parts), rate(Sequential(*parts[:3]), parts[3])], spikes, rtol=1e-6)
-    assert np.isnan(rate(Dense.random(KEY, 4, 2), Leaky(SPIKE)))
+    assert np.isnan(rate(Linear(4, 2, key=KEY), Leaky(SPIKE)))
 
 
 class TestPartition:
     net = Sequential(
-        Dense.random(KEY, 4, 4),
-        Recurrent(Sequential(LIF(SPIKE, threshold=jnp.ones(4)), Dense.random(KEY, 4, 4)), jnp.eye(4)),
+        Linear(4, 4, key=KEY),
+        Recurrent.from_arrays(Sequential(LIF(SPIKE, threshold=jnp.ones(4)), Linear(4, 4, key=KEY)), jnp.eye(4)),
         Leaky(surgrad.Sigmoid()),
         surgrad.Sigmoid(),
     )
@@ -236,14 +238,14 @@ class TestPartition:
         for step in (-50.0, 50.0):  # an optimiser that runs away
             net = nn.combine(jax.tree.map(lambda leaf, s=step: leaf + s, trained), rest)
             cell = net[1].cell[0]
-            numbers = cell.tau, cell.threshold, cell.spike.alpha, net[2].spike.alpha, net[3].alpha
+            numbers = cell.tau, cell.threshold, cell.surrogate.alpha, net[2].surrogate.alpha, net[3].alpha
             assert all(np.all(np.isfinite(n) & (n > 0)) for n in numbers)
         back = nn.combine(trained, rest)
         np.testing.assert_allclose(back[1].cell[0].tau, 10.0, rtol=1e-6)
-        np.testing.assert_allclose(back[2].spike.alpha, 4.0, rtol=1e-6)
+        np.testing.assert_allclose(back[2].surrogate.alpha, 4.0, rtol=1e-6)
 
     def test_the_gradient_by_a_logarithm_is_the_gradient_times_the_number(self):
-        net = Sequential(LI(7.0))
+        net = Sequential(LeakyIntegrator(7.0))
         trained, rest = nn.partition(net, also="tau")
         loss = lambda net: (net.outputs(X)[-1] ** 2).sum()
         by_log = jax.grad(lambda trained: loss(nn.combine(trained, rest)))(trained)[0].tau
@@ -252,9 +254,18 @@ class TestPartition:
     @pytest.mark.parametrize(
         ("call", "message"),
         [
-            (lambda: nn.partition(LI(), also=["tua"]), r"no field of LI is called 'tua'; there are \['tau'\]"),
-            (lambda: nn.partition(LI(np.inf), also="tau"), r"tau of LI must be > 0 and finite to be trained, got inf"),
-            (lambda: nn.combine(nn.partition(LI())[0], nn.partition(Peak())[1]), "must stem from one partition"),
+            (
+                lambda: nn.partition(LeakyIntegrator(), also=["tua"]),
+                r"no field of LeakyIntegrator is called 'tua'; there are \['tau'\]",
+            ),
+            (
+                lambda: nn.partition(LeakyIntegrator(np.inf), also="tau"),
+                r"tau of LeakyIntegrator must be > 0 and finite to be trained, got inf",
+            ),
+            (
+                lambda: nn.combine(nn.partition(LeakyIntegrator())[0], nn.partition(MaxOverTime())[1]),
+                "must stem from one partition",
+            ),
             (lambda: nn.combine(*nn.partition(TestPartition.net)[::-1]), "the first tree must be what is trained"),
             (lambda: nn.combine(TestPartition.net, nn.partition(TestPartition.net)[1]), "the first tree must be"),
         ],
@@ -280,22 +291,28 @@ class TestPartition:
         assert [leaf.shape for leaf in jax.tree.leaves(trained)] == [(2,)]
 
     def test_weights_that_stand_twice_get_a_warning(self):
-        shared = Dense.random(KEY, 4, 4)
+        shared = Linear(4, 4, key=KEY)
         net = Sequential(shared, LIF(SPIKE), shared)
         for call in (nn.partition, Sequential.connections):
-            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside of the loss"):
+            with pytest.warns(nn.TiedWeightsWarning, match=r"build the network inside the loss"):
                 call(net)
-        inside = lambda shared: Sequential(shared, LIF(SPIKE), shared).connections()[0].weights.sum()
+        inside = lambda shared: Sequential(shared, LIF(SPIKE), shared).connections()[0].weight.sum()
         jax.grad(inside)(shared)  # the right way, without a warning
 
 
 class TestWordsForOtherWaysToCall:
-    @pytest.mark.parametrize("cell", [LIF(SPIKE), LI(), Peak(), Delay(1), Sequential(LI()), AdEx(SPIKE)], ids=repr)
+    @pytest.mark.parametrize(
+        "cell",
+        [LIF(SPIKE), LeakyIntegrator(), MaxOverTime(), Delay(1), Sequential(LeakyIntegrator()), AdEx(SPIKE)],
+        ids=repr,
+    )
     def test_a_call_without_a_state_says_what_to_write(self, cell):
         with pytest.raises(TypeError, match=r"takes a state and an input.*outputs = unroll\(cell, cell.init\(xs.shape"):
             cell(jnp.ones((5, 4)))
 
-    @pytest.mark.parametrize("cell", [LIF(SPIKE), Peak(), Sequential(LI())], ids=lambda c: type(c).__name__)
+    @pytest.mark.parametrize(
+        "cell", [LIF(SPIKE), MaxOverTime(), Sequential(LeakyIntegrator())], ids=lambda c: type(c).__name__
+    )
     @pytest.mark.unchecked("wrong types on purpose")
     def test_arguments_in_another_order_are_told(self, cell):
         state = cell.init((2, 4), jnp.float32)
@@ -312,7 +329,7 @@ class TestWordsForOtherWaysToCall:
 
     @pytest.mark.unchecked("wrong types on purpose")
     def test_an_array_in_place_of_a_shape_is_refused(self):
-        for cell in (LIF(SPIKE), Sequential(LI()), Delay(1)):
+        for cell in (LIF(SPIKE), Sequential(LeakyIntegrator()), Delay(1)):
             with pytest.raises(TypeError, match=r"give the shape of one time step, x\.shape\[1:\], got an array"):
                 cell.init(X)
 
@@ -322,16 +339,27 @@ class TestWordsForOtherWaysToCall:
 
 
 IMAGES = Sequential(
-    Conv.random(KEY, (3, 3), 1, 2), LIF(SPIKE), Pool((2, 2)), Flatten(3), Dense.random(KEY, 8, 3), Rate()
+    Conv2d(1, 2, (3, 3), key=KEY, padding="SAME"),
+    LIF(SPIKE),
+    AvgPool2d((2, 2)),
+    Flatten(3),
+    Linear(8, 3, key=KEY),
+    MeanOverTime(),
 )
 EXPORTED = {
     "a cell": (LIF(SPIKE, refractory=2), (4,)),
     "a network": (
-        Sequential(Dense.random(KEY, 4, 5), LIF(SPIKE), Delay((0, 1, 2, 0, 3)), Recurrent(LI(), jnp.eye(5)), Peak()),
+        Sequential(
+            Linear(4, 5, key=KEY),
+            LIF(SPIKE),
+            Delay((0, 1, 2, 0, 3)),
+            Recurrent.from_arrays(LeakyIntegrator(), jnp.eye(5)),
+            MaxOverTime(),
+        ),
         (4,),
     ),
     "large weights": (
-        Sequential(Dense.random(KEY, 4, 512), LIF(SPIKE), Dense.random(KEY, 512, 300), FirstSpike()),
+        Sequential(Linear(4, 512, key=KEY), LIF(SPIKE), Linear(512, 300, key=KEY), FirstSpikeTime()),
         (4,),
     ),
     "images": (IMAGES, (4, 4, 1)),
@@ -352,7 +380,7 @@ def test_programs_are_exported_with_a_symbolic_time_and_a_symbolic_batch(name):
 
 def test_segments_of_a_symbolic_time_are_refused_in_words():
     (t,) = export.symbolic_shape("t")
-    run = jax.jit(lambda x: unroll(LI(), LI().init(x.shape[1:]), x, segment=4)[1])
+    run = jax.jit(lambda x: unroll(LeakyIntegrator(), LeakyIntegrator().init(x.shape[1:]), x, checkpoint_every=4)[1])
     with pytest.raises(
         ValueError, match="segment, memory, chunk need a length of time that is a number, got the symbolic t"
     ):

@@ -12,9 +12,9 @@ import pytest
 import surgrad
 from broken_layers import BROKEN
 from surgrad import check, nn
-from surgrad.nn import contract
-from surgrad.nn.laws import LAYER_LAWS
-from surgrad.nn.laws.promised import PROMISES
+from surgrad.nn import _contract as contract
+from surgrad.nn._laws import LAYER_LAWS
+from surgrad.nn._laws.promised import PROMISES
 
 TIME, BATCH, NEURONS = 10, 2, 4
 KEY = jax.random.split(jax.random.key(0), 8)
@@ -51,31 +51,31 @@ class PlainSum:
         return total + x, total + x
 
 
-DENSE = nn.Dense.random(KEY[0], NEURONS, 3, 2.0)
+DENSE = nn.Linear(NEURONS, 3, key=KEY[0], gain=2.0)
 SPIKES = (inputs(1.0) < 0.3).astype(np.float32)
 # One row a class: a layer, and inputs under which it does what it is for.
 ROWS = {
-    "LI": (nn.LI(5.0), inputs(1.0)),
+    "LeakyIntegrator": (nn.LeakyIntegrator(5.0), inputs(1.0)),
     "LIF": (nn.LIF(SPIKE, 5.0), inputs(1.0)),
     "CuBaLIF": (nn.CuBaLIF(SPIKE, 5.0, tau_syn=2.0), inputs(0.5)),
     "ALIF": (nn.ALIF(SPIKE, 5.0, beta=0.2), inputs(1.0)),
     "AdEx": (nn.AdEx(SPIKE, dt=0.5), inputs(5000.0)),
     "Izhikevich": (nn.Izhikevich(SPIKE), inputs(100.0)),
     "Dense": (DENSE, inputs(1.0)),
-    "Conv": (nn.Conv.random(KEY[1], (3,), 2, 3), inputs(1.0, 5, 2)),
-    "Pool": (nn.Pool((2,)), inputs(1.0, 5, 2)),
+    "Conv": (nn.Conv1d(2, 3, (3,), key=KEY[1], padding="SAME"), inputs(1.0, 5, 2)),
+    "Pool": (nn.AvgPool1d((2,)), inputs(1.0, 5, 2)),
     "Flatten": (nn.Flatten(2), inputs(1.0, 3, 2)),
-    "Function": (nn.Function(jnp.tanh), inputs(1.0)),
+    "Function": (nn.Lambda(jnp.tanh), inputs(1.0)),
     "Delay": (nn.Delay((0, 1, 2, 5)), inputs(1.0)),
-    "Recurrent": (nn.Recurrent.random(KEY[2], nn.LIF(SPIKE, 5.0), NEURONS), inputs(1.0)),
+    "Recurrent": (nn.Recurrent(nn.LIF(SPIKE, 5.0), NEURONS, key=KEY[2]), inputs(1.0)),
     "Sequential": (nn.Sequential(DENSE, nn.LIF(SPIKE, 5.0)), inputs(1.0)),
-    "Rate": (nn.Rate(), SPIKES),
-    "Peak": (nn.Peak(), inputs(1.0)),
-    "Last": (nn.Last(), inputs(1.0)),
-    "FirstSpike": (nn.FirstSpike(), SPIKES),
+    "Rate": (nn.MeanOverTime(), SPIKES),
+    "Peak": (nn.MaxOverTime(), inputs(1.0)),
+    "Last": (nn.LastStep(), inputs(1.0)),
+    "FirstSpike": (nn.FirstSpikeTime(), SPIKES),
 }
 # What takes most of the time, to compile, is left to slow tests for all layers but some.
-LONG = set(ROWS) - {"LI", "LIF", "Dense", "Last"}
+LONG = set(ROWS) - {"LeakyIntegrator", "LIF", "Dense", "Last"}
 SLOW_LAWS = {"forward_mode", "second_derivatives"}
 OTHERS = {
     "the README's cell": (Quadratic(SPIKE), inputs(40.0)),
@@ -83,24 +83,27 @@ OTHERS = {
     "a function": (jnp.tanh, inputs(1.0)),
 }
 VARIANTS = {
-    "LIF, hard reset": (nn.LIF(SPIKE, 5.0, reset="zero", reset_detached=True), inputs(1.0)),
+    "LIF, hard reset": (nn.LIF(SPIKE, 5.0, reset="zero", detach_reset=True), inputs(1.0)),
     "LIF, refractory": (nn.LIF(SPIKE, 5.0, refractory=2), inputs(1.0)),
     "LIF, one threshold a neuron": (nn.LIF(SPIKE, 5.0, np.linspace(0.5, 1.0, NEURONS)), inputs(1.0)),
     "LIF, smooth": (nn.LIF(SPIKE.smooth(), 5.0), inputs(1.0)),
     "ALIF, all options": (nn.ALIF(SPIKE, 5.0, reset="zero", refractory=1), inputs(1.0)),
-    "events": (nn.Dense.random(KEY[3], NEURONS, 3), SPIKES.astype(bool)),
-    "frames of bytes": (nn.Conv.random(KEY[3], (3, 3), 1, 2, stride=2), (255 * inputs(1.0, 4, 4, 1)).astype(np.uint8)),
+    "events": (nn.Linear(NEURONS, 3, key=KEY[3]), SPIKES.astype(bool)),
+    "frames of bytes": (
+        nn.Conv2d(1, 2, (3, 3), key=KEY[3], padding="SAME", stride=2),
+        (255 * inputs(1.0, 4, 4, 1)).astype(np.uint8),
+    ),
     "no batch": (nn.LIF(SPIKE, 5.0), inputs(1.0)[:, 0]),
-    "Conv, two axes": (nn.Conv.random(KEY[4], (3, 3), 1, 2, padding="VALID"), inputs(1.0, 4, 4, 1)),
-    "Pool, max": (nn.Pool((2, 2), kind="max"), inputs(1.0, 4, 4, 1)),
+    "Conv, two axes": (nn.Conv2d(1, 2, (3, 3), key=KEY[4]), inputs(1.0, 4, 4, 1)),
+    "Pool, max": (nn.MaxPool2d((2, 2)), inputs(1.0, 4, 4, 1)),
     "Delay of one": (nn.Delay(3), inputs(1.0)),
     "network": (
-        nn.Sequential(DENSE, nn.ALIF(SPIKE, 5.0), nn.Delay(2), nn.Dense.random(KEY[5], 3, 2), nn.LI()),
+        nn.Sequential(DENSE, nn.ALIF(SPIKE, 5.0), nn.Delay(2), nn.Linear(3, 2, key=KEY[5]), nn.LeakyIntegrator()),
         inputs(1.0),
     ),
-    "network in a network": (nn.Sequential(nn.Sequential(DENSE, nn.LIF(SPIKE)), nn.Rate()), inputs(1.0)),
-    "Recurrent of the README's cell": (nn.Recurrent.random(KEY[6], Quadratic(SPIKE), NEURONS), inputs(40.0)),
-    "event-driven": (nn.Dense.random(KEY[7], NEURONS, 3, event_driven=True), SPIKES),
+    "network in a network": (nn.Sequential(nn.Sequential(DENSE, nn.LIF(SPIKE)), nn.MeanOverTime()), inputs(1.0)),
+    "Recurrent of the README's cell": (nn.Recurrent(Quadratic(SPIKE), NEURONS, key=KEY[6]), inputs(40.0)),
+    "event-driven": (nn.Linear(NEURONS, 3, key=KEY[7], event_driven=True), SPIKES),
 }
 
 
@@ -217,11 +220,19 @@ def test_a_waiver_that_is_not_needed_is_listed():
             r"check takes a Surrogate object, or a layer and inputs for it, got float",
         ),
         ((SPIKE, np.ones((9, 2, 3))), TypeError, "a surrogate is tested on points of its own; inputs are for layers"),
-        ((nn.LI(), np.ones(9)), ValueError, r"inputs must be \(time, batch, \.\.\.\) or .* got shape \(9,\)"),
-        ((nn.LI(), np.ones((3, 2, 3))), ValueError, r"with 4 steps or more, got shape \(3, 2, 3\)"),
-        ((nn.LI(), np.zeros((9, 2, 3))), ValueError, "inputs are all zero, under which no layer does anything"),
-        ((nn.LI(), np.ones((9, 2), complex)), TypeError, "inputs must be real, got complex128"),
-        ((nn.LI(), "spikes"), TypeError, "inputs must be an array of real numbers over time, got str"),
+        (
+            (nn.LeakyIntegrator(), np.ones(9)),
+            ValueError,
+            r"inputs must be \(time, batch, \.\.\.\) or .* got shape \(9,\)",
+        ),
+        ((nn.LeakyIntegrator(), np.ones((3, 2, 3))), ValueError, r"with 4 steps or more, got shape \(3, 2, 3\)"),
+        (
+            (nn.LeakyIntegrator(), np.zeros((9, 2, 3))),
+            ValueError,
+            "inputs are all zero, under which no layer does anything",
+        ),
+        ((nn.LeakyIntegrator(), np.ones((9, 2), complex)), TypeError, "inputs must be real, got complex128"),
+        ((nn.LeakyIntegrator(), "spikes"), TypeError, "inputs must be an array of real numbers over time, got str"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(given, error, message):

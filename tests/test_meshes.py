@@ -1,4 +1,4 @@
-"""Networks over two devices, inside of `shard_map` and with explicit and automatic sharding: the same as on one."""
+"""Networks over two devices, inside `shard_map` and with explicit and automatic sharding: the same as on one."""
 
 import functools
 
@@ -15,20 +15,20 @@ from networks import Leak, PlainSum
 from surgrad import train
 from surgrad.nn import (
     ALIF,
-    LI,
     LIF,
     AdEx,
-    Conv,
+    AvgPool2d,
+    Conv2d,
     CuBaLIF,
     Delay,
-    Dense,
-    FirstSpike,
+    FirstSpikeTime,
     Flatten,
     Izhikevich,
-    Last,
-    Peak,
-    Pool,
-    Rate,
+    LastStep,
+    LeakyIntegrator,
+    Linear,
+    MaxOverTime,
+    MeanOverTime,
     Recurrent,
     Sequential,
     unroll,
@@ -41,39 +41,44 @@ pytestmark = [
 ]
 TIME, BATCH, WIDTH = 7, 4, 6
 KEY, SPIKE = jax.random.key(0), surgrad.Arctan(2.0)
-INTO = Dense.random(KEY, WIDTH, WIDTH, 2.0)
+INTO = Linear(WIDTH, WIDTH, key=KEY, gain=2.0)
 LAYERS = {
     "Dense": INTO,
     "Dense, events": INTO.replace(event_driven=True),
-    "LI": LI(5.0),
+    "LeakyIntegrator": LeakyIntegrator(5.0),
     "LIF": LIF(SPIKE, 5.0, jnp.full(WIDTH, 0.5)),
     "LIF, refractory": LIF(SPIKE, 5.0, 0.5, refractory=2, reset="zero"),
     "CuBaLIF": CuBaLIF(SPIKE, 5.0, 0.5),
     "ALIF": ALIF(SPIKE, 5.0, 0.5),
     "AdEx": AdEx(SPIKE, dt=0.5),
     "Izhikevich": Izhikevich(SPIKE),
-    "Rate": Rate(),
-    "Peak": Peak(),
-    "Last": Last(),
-    "FirstSpike": FirstSpike(),
+    "Rate": MeanOverTime(),
+    "Peak": MaxOverTime(),
+    "Last": LastStep(),
+    "FirstSpike": FirstSpikeTime(),
     "Delay": Delay(2),
     "Delay, a neuron each": Delay((0, 1, 2, 3, 1, 0)),
-    "Recurrent": Recurrent.random(KEY, LIF(SPIKE, 5.0, 0.5), WIDTH),
-    "Recurrent, events": Recurrent.random(KEY, LIF(SPIKE, 5.0, 0.5), WIDTH, event_driven=True),
+    "Recurrent": Recurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, key=KEY),
+    "Recurrent, events": Recurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, key=KEY, event_driven=True),
     "function": lambda x: x * x,
     "a cell of a user": PlainSum(),
     "a tree of a user": Leak(0.5),
 }
 IMAGES = Sequential(
-    Conv.random(KEY, (3, 3), 1, 2, 2.0), LIF(SPIKE), Pool((2, 2)), Flatten(3), Dense.random(KEY, 8, 3), LI()
+    Conv2d(1, 2, (3, 3), key=KEY, gain=2.0, padding="SAME"),
+    LIF(SPIKE),
+    AvgPool2d((2, 2)),
+    Flatten(3),
+    Linear(8, 3, key=KEY),
+    LeakyIntegrator(),
 )
 NETWORKS = {
     **{name: Sequential(layer) for name, layer in LAYERS.items()},
-    "layers": Sequential(INTO, LAYERS["Recurrent"], Delay(1), Sequential(INTO, LAYERS["ALIF"]), Rate()),
+    "layers": Sequential(INTO, LAYERS["Recurrent"], Delay(1), Sequential(INTO, LAYERS["ALIF"]), MeanOverTime()),
     "images": IMAGES,
 }
 SCALES = {"AdEx": 3000.0, "Izhikevich": 60.0}
-OPTIONS = ({}, {"keep": "last"}, {"segment": 3, "chunk": 2})
+OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
 EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
 every_network = pytest.mark.parametrize("name", NETWORKS)
@@ -127,7 +132,7 @@ PRODUCTS = {"Dense", "Dense, events", "Recurrent", "Recurrent, events", "layers"
 @every_network
 def test_with_explicit_sharding(name):
     if name in PRODUCTS and jax.__version_info__ < (0, 10):
-        pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside of a loop on such a mesh")
+        pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside a loop on such a mesh")
     with jax.set_mesh(EXPLICIT):
         x = jax.device_put(inputs(name), P(None, "device"))
         assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
@@ -151,7 +156,7 @@ SPECS = P(None, "device"), P("device")
 
 
 def trained(run, put=lambda x, spec: x):
-    net = train.classifier(KEY, SPIKE, DATA, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
+    net = train.classifier(SPIKE, DATA, key=KEY, hidden=6, tau=5.0, gain=3.0, recurrent=1.0)
     fit, loss = jax.jit(run)(train.start(net, ADAM), *map(put, (DATA.events, DATA.labels), SPECS))
     return [loss, *jax.tree.leaves(fit.network.connections())]
 

@@ -7,7 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad.meta.probe import arrays, record, surrogates, with_arrays, with_surrogates
-from surgrad.nn import LI, LIF, CuBaLIF, Dense, Recurrent, Sequential, unroll
+from surgrad.nn import LIF, CuBaLIF, LeakyIntegrator, Linear, Recurrent, Sequential, unroll
 
 KEY = jax.random.key(0)
 SPIKES = jax.random.bernoulli(KEY, 0.3, (12, 3, 5)).astype(float)
@@ -15,19 +15,19 @@ SPIKES = jax.random.bernoulli(KEY, 0.3, (12, 3, 5)).astype(float)
 
 def nested(first=None, second=None):
     first, second = first or sg.Sigmoid(2.0), second or sg.Normalized(sg.Arctan(), to="peak")
-    inner = Sequential(Dense.random(KEY, 6, 4, 3.0), Recurrent.random(KEY, CuBaLIF(second), 4))
-    return Sequential(Dense.random(KEY, 5, 6, 3.0), LIF(first), inner, Dense.random(KEY, 4, 2), LI())
+    inner = Sequential(Linear(6, 4, key=KEY, gain=3.0), Recurrent(CuBaLIF(second), 4, key=KEY))
+    return Sequential(Linear(5, 6, key=KEY, gain=3.0), LIF(first), inner, Linear(4, 2, key=KEY), LeakyIntegrator())
 
 
 def test_surrogates_are_found_by_their_path():
     found = surrogates(nested())
-    assert list(found) == ["parts[1].spike", "parts[2].parts[1].cell.spike"]
+    assert list(found) == ["parts[1].surrogate", "parts[2].parts[1].cell.surrogate"]
     assert [type(s) for s in found.values()] == [sg.Sigmoid, sg.Normalized]
 
 
 def test_membranes_are_those_of_a_loop_by_hand():
     net = nested()
-    weights, bias, decay = np.asarray(net.parts[0].weights), np.asarray(net.parts[0].bias), np.exp(-1 / 10)
+    weights, bias, decay = np.asarray(net.parts[0].weight), np.asarray(net.parts[0].bias), np.exp(-1 / 10)
     voltage, expected = np.zeros((3, 6)), []
     for x in np.asarray(SPIKES):
         voltage = decay * voltage + x @ weights + bias
@@ -66,13 +66,13 @@ def test_surrogates_and_arrays_are_replaced_in_their_order():
     net = with_surrogates(nested(), lambda i, s: sg.SoftSign(float(i + 1)))
     assert [s.alpha for s in surrogates(net).values()] == [1.0, 2.0]
     doubled = with_arrays(net, [2 * a for a in arrays(net).values()])
-    np.testing.assert_array_equal(doubled.parts[0].weights, 2 * net.parts[0].weights)
-    assert list(arrays(net))[:2] == ["parts[0].weights", "parts[0].bias"]
+    np.testing.assert_array_equal(doubled.parts[0].weight, 2 * net.parts[0].weight)
+    assert list(arrays(net))[:2] == ["parts[0].weight", "parts[0].bias"]
 
 
 def test_models_without_a_surrogate_and_with_one_called_twice_are_refused():
     with pytest.raises(ValueError, match="no surrogate"):
-        record(Sequential(Dense.random(KEY, 5, 2), LI()), SPIKES)
+        record(Sequential(Linear(5, 2, key=KEY), LeakyIntegrator()), SPIKES)
 
     class Twice(LIF):
         def __call__(self, state, current):

@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 
 from networks import BATCH, FRAMES, INPUTS, INTO, SPIKE, STEPS, PlainSum, network, refuses_seven
-from surgrad.nn import LI, LIF, Conv, Delay, Dense, FirstSpike, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn import (
+    LIF,
+    Conv2d,
+    Delay,
+    FirstSpikeTime,
+    LeakyIntegrator,
+    Linear,
+    MaxOverTime,
+    MeanOverTime,
+    Recurrent,
+    Sequential,
+    unroll,
+)
 
 pytestmark = pytest.mark.unchecked("wrong types on purpose")
 
-DENSE = Dense(INTO, np.zeros(4))
+DENSE = Linear.from_arrays(INTO, np.zeros(4))
 
 
 @pytest.mark.parametrize(
@@ -18,7 +30,7 @@ DENSE = Dense(INTO, np.zeros(4))
     [
         (lambda: network().init((5,)), r"part 0 of Sequential, Dense: .* must be 3 long, got shape \(5,\)"),
         (
-            lambda: Sequential(network(), Sequential(LI(), network())).init((3,)),
+            lambda: Sequential(network(), Sequential(LeakyIntegrator(), network())).init((3,)),
             r"^part 1 of Sequential, part 1 of Sequential, part 0 of Sequential, Dense: .* 3 long, got shape \(2,\)",
         ),
         (lambda: network()(network().init((3,)), np.ones(4)), r"part 0 of Sequential, Dense: .* got shape \(4,\)"),
@@ -27,14 +39,20 @@ DENSE = Dense(INTO, np.zeros(4))
             r"part 4 of Sequential, Dense: the last axis of the input must be 8 long, got shape \(18,\)",
         ),
         (lambda: Sequential(*FRAMES).init((4, 4)), r"part 0 of Sequential, Conv: .*1 channels\), got shape \(4, 4\)"),
-        (lambda: Sequential(LI(), Delay((1, 2))).init((3,)), r"part 1 of Sequential, Delay: 2 delays do not fit"),
         (
-            lambda: Sequential(LI(), Recurrent(LIF(SPIKE), np.eye(2))).init((3,)),
+            lambda: Sequential(LeakyIntegrator(), Delay((1, 2))).init((3,)),
+            r"part 1 of Sequential, Delay: 2 delays do not fit",
+        ),
+        (
+            lambda: Sequential(LeakyIntegrator(), Recurrent.from_arrays(LIF(SPIKE), np.eye(2))).init((3,)),
             r"part 1 of Sequential, Recurrent: the last axis of the input must be 2 long, got shape \(3,\)",
         ),
-        (lambda: Sequential(LI(np.ones(4))).init((3,)), r"part 0 of Sequential, LI: tau of shape \(4,\) does not"),
         (
-            lambda: Sequential(LI(), lambda x: x + np.ones(7)).init((3,)),
+            lambda: Sequential(LeakyIntegrator(np.ones(4))).init((3,)),
+            r"part 0 of Sequential, LeakyIntegrator: tau of shape \(4,\) does not",
+        ),
+        (
+            lambda: Sequential(LeakyIntegrator(), lambda x: x + np.ones(7)).init((3,)),
             r"part 1 of Sequential, Function <lambda>: it failed on an input of shape \(3,\): .*\(3,\), \(7,\)",
         ),
         (lambda: Sequential(refuses_seven).init((7,)), r"Function refuses_seven: .* of shape \(7,\): not seven"),
@@ -55,26 +73,30 @@ DENSE = Dense(INTO, np.zeros(4))
             r"Sequential: 5 parts need a tuple of as many connections, as connections\(\) gives them, got a tuple of 1",
         ),
         (
-            lambda: Sequential(LI(), network()).with_connections((None, None)),
+            lambda: Sequential(LeakyIntegrator(), network()).with_connections((None, None)),
             r"part 1 of Sequential, Sequential: 5 parts need a tuple of as many connections, .* got NoneType",
         ),
         (
             lambda: Sequential(network()).with_connections(
-                ((Dense(np.eye(3), np.zeros(3)), *network().connections()[1:]),)
+                ((Linear.from_arrays(np.eye(3), np.zeros(3)), *network().connections()[1:]),)
             ),
             r"part 0 of Sequential, part 0 of Sequential, Dense: connections must have the shapes \[\(3, 4\), \(4,\)\], as "
             r"connections\(\) gives them, got \[\(3, 3\), \(3,\)\]",
         ),
         (
-            lambda: Sequential(Recurrent(LI(), np.eye(3))).with_connections((np.eye(4),)),
+            lambda: Sequential(Recurrent.from_arrays(LeakyIntegrator(), np.eye(3))).with_connections((np.eye(4),)),
             r"part 0 of Sequential, Recurrent: connections must have the shapes \[\(3, 3\)\], .* got \[\(4, 4\)\]",
         ),
         (
-            lambda: Sequential(LI()).with_connections((np.eye(4),)),
-            r"part 0 of Sequential, LI: a cell has no connections, None, got an array of shape \(4, 4\)",
+            lambda: Sequential(LeakyIntegrator()).with_connections((np.eye(4),)),
+            r"part 0 of Sequential, LeakyIntegrator: a cell has no connections, None, got an array of shape \(4, 4\)",
         ),
         (
-            lambda: unroll(net := Recurrent(Sequential(DENSE, LI()), np.eye(3)), net.init(3), np.ones((5, 3))),
+            lambda: unroll(
+                net := Recurrent.from_arrays(Sequential(DENSE, LeakyIntegrator()), np.eye(3)),
+                net.init(3),
+                np.ones((5, 3)),
+            ),
             r"Recurrent: the cell must put out the shape \(3,\) that it takes in, .* got \(4,\)",
         ),
         (
@@ -88,14 +110,16 @@ def test_what_does_not_fit_is_refused_in_words(mistake, message):
         mistake()
 
 
-@pytest.mark.parametrize("state", [None, 0.0, (), "state", LI().init(3)], ids=lambda state: type(state).__name__)
+@pytest.mark.parametrize(
+    "state", [None, 0.0, (), "state", LeakyIntegrator().init(3)], ids=lambda state: type(state).__name__
+)
 @pytest.mark.parametrize(
     ("cell", "kind"),
     [
-        (Recurrent(LI(), np.eye(3)), "a RecurrentState"),
-        (Rate(), "a Running"),
-        (Peak(), "a Highest"),
-        (FirstSpike(), "a Wait"),
+        (Recurrent.from_arrays(LeakyIntegrator(), np.eye(3)), "a RecurrentState"),
+        (MeanOverTime(), "a Running"),
+        (MaxOverTime(), "a Highest"),
+        (FirstSpikeTime(), "a Wait"),
         (Delay(1), "an array"),
         (LIF(SPIKE), "a LIFState"),
     ],
@@ -108,7 +132,15 @@ def test_a_state_that_is_not_of_the_cell_is_refused_in_words(cell, kind, state):
 
 @pytest.mark.parametrize(
     "part",
-    [DENSE, Conv(np.ones((1, 3, 2)), np.ones(2)), Delay(1), Rate(), Peak(), LIF(SPIKE), Recurrent(LI(), np.eye(3))],
+    [
+        DENSE,
+        Conv2d.from_arrays(np.ones((1, 3, 2)), np.ones(2)),
+        Delay(1),
+        MeanOverTime(),
+        MaxOverTime(),
+        LIF(SPIKE),
+        Recurrent.from_arrays(LeakyIntegrator(), np.eye(3)),
+    ],
     ids=lambda part: type(part).__name__,
 )
 def test_complex_inputs_and_states_are_refused_in_words(part):
@@ -141,7 +173,7 @@ def test_an_axis_of_time_that_is_not_the_first_is_pointed_out(shape, read):
 )
 def test_without_a_common_axis_of_time_nothing_is_unrolled(inputs, shapes):
     with pytest.raises(ValueError, match=rf"unroll: inputs must share a leading axis of time, got {shapes}\."):
-        unroll(LI(), LI().init(()), inputs)
+        unroll(LeakyIntegrator(), LeakyIntegrator().init(()), inputs)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +188,19 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (lambda: Recurrent(LIF, np.eye(3)), r"Recurrent: cell is the class LIF; give an object, LIF\(\.\.\.\)"),
-        (lambda: Recurrent(None, np.eye(3)), r"Recurrent: cell must be a cell, .* got None"),
-        (lambda: Recurrent(DENSE, np.eye(3)), r"Recurrent: cell must have a method init\(shape, dtype\), .* got Dense"),
-        (lambda: Recurrent(LI(), np.eye(3), event_driven=1), r"Recurrent: event_driven must be True or False, got 1"),
+        (
+            lambda: Recurrent.from_arrays(LIF, np.eye(3)),
+            r"Recurrent: cell is the class LIF; give an object, LIF\(\.\.\.\)",
+        ),
+        (lambda: Recurrent.from_arrays(None, np.eye(3)), r"Recurrent: cell must be a cell, .* got None"),
+        (
+            lambda: Recurrent.from_arrays(DENSE, np.eye(3)),
+            r"Recurrent: cell must have a method init\(shape, dtype\), .* got Dense",
+        ),
+        (
+            lambda: Recurrent.from_arrays(LeakyIntegrator(), np.eye(3), event_driven=1),
+            r"Recurrent: event_driven must be True or False, got 1",
+        ),
         (
             lambda: unroll(DENSE, None, np.ones((5, 3))),
             r"unroll: the cell must take a state and .*which Dense does not",
@@ -168,11 +209,14 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
         (lambda: unroll(LIF, None, np.ones((5, 3))), r"unroll: the cell is the class LIF; give an object"),
         (lambda: unroll(None, None, np.ones((5, 3))), r"unroll: the cell must be a function, .* got None"),
         (lambda: unroll(lambda s, x: x, 0.0, np.ones((5, 3))), r"must give back a pair, \(state, output\), got "),
-        (lambda: Sequential([LI(), LI()]), r"give the parts one by one, Sequential\(\*parts\), got \[LI"),
-        (lambda: Sequential(LI(), None), r"part 1 must be a connection or a cell, got None"),
-        (lambda: Sequential(LI(), LIF), r"part 1 is the class LIF; give an object, LIF\(\.\.\.\)"),
         (
-            lambda: Sequential(Dense(INTO, np.zeros(4)), jax.tree_util.Partial(jnp.add, "1")),
+            lambda: Sequential([LeakyIntegrator(), LeakyIntegrator()]),
+            r"give the parts one by one, Sequential\(\*parts\), got \[LeakyIntegrator",
+        ),
+        (lambda: Sequential(LeakyIntegrator(), None), r"part 1 must be a connection or a cell, got None"),
+        (lambda: Sequential(LeakyIntegrator(), LIF), r"part 1 is the class LIF; give an object, LIF\(\.\.\.\)"),
+        (
+            lambda: Sequential(Linear.from_arrays(INTO, np.zeros(4)), jax.tree_util.Partial(jnp.add, "1")),
             r"the leaves of its parts must be numbers, so that JAX sees them, got ndarray, str",
         ),
     ],
@@ -188,11 +232,11 @@ def test_a_part_that_fails_in_another_way_is_named_in_a_note():
             return jnp.zeros(shape)
 
     with pytest.raises(TypeError, match="positional arguments") as caught:
-        Sequential(LI(), Odd()).init((3,))
+        Sequential(LeakyIntegrator(), Odd()).init((3,))
     assert "It was part 1 of Sequential, ForeignCell(cell=" in caught.value.__notes__[0]
 
 
-NET = Sequential(Dense(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0), Peak())
+NET = Sequential(Linear.from_arrays(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0), MaxOverTime())
 
 
 @pytest.mark.parametrize(
@@ -203,24 +247,40 @@ NET = Sequential(Dense(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0), Peak())
         (ValueError, lambda n, s, x: unroll(n, s, x[..., :2]), "Dense: the last axis .* 3 long, got shape"),
         (ValueError, lambda n, s, x: unroll(n, s, x, keep="first"), "'all' or 'last', got 'first'"),
         (ValueError, lambda n, s, x: unroll(n, s, x[:0], keep="last"), "no last output of 0 steps"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, segment=2, memory=1e6), "only one of the two"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, segment=0), "segment, in steps, must be an integer >= 1, got 0"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, chunk=-1), "chunk, in steps, must be an integer >= 1, got -1"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, checkpoint_every=2, memory_bytes=1e6), "only one of the two"),
         (
             ValueError,
-            lambda n, s, x: unroll(n, s, x, segment=2.5),
+            lambda n, s, x: unroll(n, s, x, checkpoint_every=0),
+            "segment, in steps, must be an integer >= 1, got 0",
+        ),
+        (
+            ValueError,
+            lambda n, s, x: unroll(n, s, x, chunk_size=-1),
+            "chunk, in steps, must be an integer >= 1, got -1",
+        ),
+        (
+            ValueError,
+            lambda n, s, x: unroll(n, s, x, checkpoint_every=2.5),
             "segment, in steps, must be an integer >= 1, got 2.5",
         ),
         (
             ValueError,
-            lambda n, s, x: unroll(n, s, x, chunk="auto"),
+            lambda n, s, x: unroll(n, s, x, chunk_size="auto"),
             "chunk, in steps, must be an integer >= 1, got 'auto'",
         ),
-        (ValueError, lambda n, s, x: unroll(n, s, x, memory=10), "memory of 10 bytes is not enough for 9 steps"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, memory=-1), "memory, in bytes, must be > 0, got -1"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, memory=np.nan), "memory, in bytes, must be > 0, got nan"),
-        (TypeError, lambda n, s, x: unroll(n, s, x, memory="1GB"), "memory, in bytes, must be a number, got '1GB'"),
-        (TypeError, lambda n, s, x: unroll(n, s, x, memory=True), "memory, in bytes, must be a number, got True"),
+        (
+            ValueError,
+            lambda n, s, x: unroll(n, s, x, memory_bytes=10),
+            "memory_bytes=10 is not enough for 9 time steps",
+        ),
+        (ValueError, lambda n, s, x: unroll(n, s, x, memory_bytes=-1), "memory, in bytes, must be > 0, got -1"),
+        (ValueError, lambda n, s, x: unroll(n, s, x, memory_bytes=np.nan), "memory, in bytes, must be > 0, got nan"),
+        (
+            TypeError,
+            lambda n, s, x: unroll(n, s, x, memory_bytes="1GB"),
+            "memory, in bytes, must be a number, got '1GB'",
+        ),
+        (TypeError, lambda n, s, x: unroll(n, s, x, memory_bytes=True), "memory, in bytes, must be a number, got True"),
     ],
 )
 def test_unroll_refuses_in_words(error, call, message):
@@ -230,5 +290,5 @@ def test_unroll_refuses_in_words(error, call, message):
 
 def test_unroll_does_not_send_to_unroll():
     with pytest.raises(ValueError, match=r"start from init\(\(2, 3\)\)\. \(unroll read") as caught:
-        unroll(LI(), LI().init(3), jnp.zeros((9, 2, 3)))
+        unroll(LeakyIntegrator(), LeakyIntegrator().init(3), jnp.zeros((9, 2, 3)))
     assert "goes to unroll" not in str(caught.value)

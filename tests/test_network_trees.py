@@ -21,17 +21,28 @@ from networks import (
     outputs,
     refuses_seven,
 )
-from surgrad.nn import LI, LIF, Delay, Dense, Flatten, Function, Last, Pool, Rate, Recurrent, Sequential
+from surgrad.nn import (
+    LIF,
+    Delay,
+    Flatten,
+    Lambda,
+    LastStep,
+    LeakyIntegrator,
+    Linear,
+    MeanOverTime,
+    Recurrent,
+    Sequential,
+)
 
 
 class TestTrees:
     def test_parameters_are_found_by_jax(self):
         paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(network())]
-        assert paths[:2] == [".parts[0].weights", ".parts[0].bias"]
+        assert paths[:2] == [".parts[0].weight", ".parts[0].bias"]
         assert len(paths) == 8  # two weights, two biases, alpha, tau, threshold, tau
 
     def test_a_network_without_numbers_is_a_tree_too(self):
-        net = Sequential(Flatten(2), jnp.tanh, Last())
+        net = Sequential(Flatten(2), jnp.tanh, LastStep())
         assert jax.tree.leaves(net) == []
         assert jax.tree.map(lambda leaf: leaf, net) == net
 
@@ -49,17 +60,24 @@ class TestTrees:
         ids=["pickle", "deepcopy", "copy", "replace", "parts", "connections", "tree"],
     )
     def test_copies_are_equal_and_need_no_new_program(self, copied):
-        net = Sequential(network(), refuses_seven, Recurrent(LIF(SPIKE), np.eye(CLASSES, dtype=np.float32)), Delay(1))
+        net = Sequential(
+            network(), refuses_seven, Recurrent.from_arrays(LIF(SPIKE), np.eye(CLASSES, dtype=np.float32)), Delay(1)
+        )
         twin = copied(net)
         assert twin == net
         assert hash(twin) == hash(net)
         assert jax.tree.structure(twin) == jax.tree.structure(net)
 
     def test_it_shows_its_parts_in_order(self):
-        net = Sequential(Dense(INTO, np.zeros(HIDDEN, np.float32)), LI(4.0), jnp.tanh, Sequential(Last(), Rate()))
+        net = Sequential(
+            Linear.from_arrays(INTO, np.zeros(HIDDEN, np.float32)),
+            LeakyIntegrator(4.0),
+            jnp.tanh,
+            Sequential(LastStep(), MeanOverTime()),
+        )
         assert repr(net) == (
-            "Sequential(Dense(weights=float32[3,4], bias=float32[4]), LI(tau=4.0), Function(function=tanh), "
-            "Sequential(Last(), Rate()))"
+            "Sequential(Linear.from_arrays(weights=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0), Lambda(function=tanh), "
+            "Sequential(LastStep(), MeanOverTime()))"
         )
 
     def test_it_is_a_sequence_of_its_parts(self):
@@ -74,8 +92,8 @@ class TestTrees:
         for net in (
             network(),
             Sequential(Delay((0, 1, 2))),
-            Recurrent(LIF(SPIKE), np.eye(3)),
-            Sequential(Rate(), Last()),
+            Recurrent.from_arrays(LIF(SPIKE), np.eye(3)),
+            Sequential(MeanOverTime(), LastStep()),
         ):
             assert_same(net.init(3), net.init((3,)))
 
@@ -90,7 +108,7 @@ class TestTrees:
         assert isinstance(slopes, Sequential)
         assert jax.tree.structure(slopes) == jax.tree.structure(net)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
-        assert np.abs(slopes.parts[0].weights).max() > 0  # through the surrogate
+        assert np.abs(slopes.parts[0].weight).max() > 0  # through the surrogate
 
     def test_a_population_is_its_networks_one_by_one(self):
         nets = [network(scale) for scale in (0.5, 1.0, 2.0)]
@@ -103,7 +121,7 @@ class TestTrees:
             assert_same(jax.tree.map(lambda leaf, i=i: leaf[i], slopes), slope, rtol=1e-4)
 
     def test_a_population_is_drawn_by_a_map_over_keys(self):
-        make = lambda key: Sequential(Dense.random(key, INPUTS, HIDDEN), LI())
+        make = lambda key: Sequential(Linear(INPUTS, HIDDEN, key=key), LeakyIntegrator())
         keys = jax.random.split(jax.random.key(0), 3)
         population = jax.vmap(make)(keys)
         made = jax.vmap(lambda net: net.outputs(X)[-1])(population)
@@ -118,8 +136,8 @@ class TestConnections:
 
     def test_those_of_a_network_inside_are_among_them(self):
         net = network()
-        nested = Sequential(jnp.tanh, Sequential(*net.parts), Pool((1,)))
-        assert nested.connections() == (Function(jnp.tanh), net.connections(), Pool((1,)))
+        nested = Sequential(jnp.tanh, Sequential(*net.parts), AvgPool1d((1,)))
+        assert nested.connections() == (Lambda(jnp.tanh), net.connections(), AvgPool1d((1,)))
 
     @pytest.mark.parametrize("wrap", [lambda net: net, Sequential], ids=["flat", "nested"])
     def test_others_take_their_places_and_cells_stay(self, wrap):
@@ -137,9 +155,9 @@ class TestConnections:
 
 
 def test_recurrent_weights_are_connections():
-    recurrent = Recurrent(LIF(SPIKE), np.eye(3, dtype=np.float32))
-    net = Sequential(LI(), recurrent)
+    recurrent = Recurrent.from_arrays(LIF(SPIKE), np.eye(3, dtype=np.float32))
+    net = Sequential(LeakyIntegrator(), recurrent)
     np.testing.assert_array_equal(net.connections()[1], np.eye(3))
     doubled = net.with_connections(jax.tree.map(lambda w: 2 * w, net.connections()))
-    np.testing.assert_array_equal(doubled.parts[1].weights, 2 * np.eye(3))
+    np.testing.assert_array_equal(doubled.parts[1].weight, 2 * np.eye(3))
     assert doubled.parts[1].cell == recurrent.cell

@@ -29,19 +29,18 @@ from networks import (
 )
 from surgrad.nn import (
     ALIF,
-    LI,
     LIF,
     AdEx,
+    AvgPool2d,
     CuBaLIF,
     Delay,
-    Dense,
-    FirstSpike,
+    FirstSpikeTime,
     Flatten,
-    Function,
     Izhikevich,
-    Peak,
-    Pool,
-    Rate,
+    LeakyIntegrator,
+    Linear,
+    MaxOverTime,
+    MeanOverTime,
     Recurrent,
     Sequential,
     unroll,
@@ -68,8 +67,10 @@ class TestEvaluation:
         assert_same(outputs(network(), X), tuple(jax.jit(by_hand)(network(), X)))
 
     def test_running_sums_of_sums_are_those_of_pascals_triangle(self):
-        double = Dense(2 * np.eye(2), np.zeros(2))
-        first, sums, second, again = outputs(Sequential(double, LI(np.inf), double, LI(np.inf)), np.ones((3, 1, 2)))
+        double = Linear.from_arrays(2 * np.eye(2), np.zeros(2))
+        first, sums, second, again = outputs(
+            Sequential(double, LeakyIntegrator(np.inf), double, LeakyIntegrator(np.inf)), np.ones((3, 1, 2))
+        )
         np.testing.assert_array_equal(first[:, 0, 0], [2, 2, 2])
         np.testing.assert_array_equal(sums[:, 0, 0], [2, 4, 6])
         np.testing.assert_array_equal(second[:, 0, 0], [4, 8, 12])
@@ -92,7 +93,7 @@ class TestEvaluation:
 
     def test_a_network_can_be_the_cell_of_recurrent_connections(self):
         inside = Sequential(LIF(SPIKE, 5.0, 0.2), Delay(1))
-        spikes = run(Recurrent(inside, BACK), X @ INTO)[1]
+        spikes = run(Recurrent.from_arrays(inside, BACK), X @ INTO)[1]
         # A delay of one step inside: what comes back is two steps old.
         cell, state, expected = inside.parts[0], inside.parts[0].init((BATCH, HIDDEN)), [np.zeros((BATCH, HIDDEN))] * 2
         for current in X @ INTO:
@@ -114,7 +115,9 @@ class TestEvaluation:
         assert_same(rest, tuple(y[4:] for y in whole))
 
     def test_functions_and_surrogates_are_connections(self):
-        net = Sequential(jnp.tanh, Dense(INTO, weights(HIDDEN)), surgrad.Sigmoid(2.0), surgrad.sigmoid, Rate())
+        net = Sequential(
+            jnp.tanh, Linear.from_arrays(INTO, weights(HIDDEN)), surgrad.Sigmoid(2.0), surgrad.sigmoid, MeanOverTime()
+        )
         assert isinstance(net.parts[0], Function)
         squashed, sums, spikes, same, rates = outputs(net, X)
         np.testing.assert_allclose(squashed, np.tanh(X), rtol=1e-5)
@@ -124,7 +127,7 @@ class TestEvaluation:
 
     @pytest.mark.parametrize(("cell", "leaves"), [(PlainSum(), 2), (Leak(1.0), 3)], ids=["no tree", "a tree"])
     def test_cells_need_no_base_class_and_hide_no_other_parameters(self, cell, leaves):
-        net = Sequential(Dense(INTO, np.zeros(HIDDEN, np.float32)), cell)
+        net = Sequential(Linear.from_arrays(INTO, np.zeros(HIDDEN, np.float32)), cell)
         assert len(jax.tree.leaves(net)) == leaves
         np.testing.assert_allclose(run(net, X)[1], np.cumsum(X @ INTO, axis=0), rtol=1e-4, atol=1e-5)
 
@@ -137,7 +140,7 @@ class TestEvaluation:
 
 class TestShapes:
     def test_states_have_the_shapes_that_the_parts_before_make(self):
-        net = Sequential(*FRAMES[:4], FRAMES[4], LIF(SPIKE), Peak())
+        net = Sequential(*FRAMES[:4], FRAMES[4], LIF(SPIKE), MaxOverTime())
         states = jax.eval_shape(lambda: net.init((7, 4, 4, 1)))
         assert [s and s[0].shape for s in states] == [None, (7, 4, 4, 2), None, None, None, (7, 5), (7, 5)]
 
@@ -146,7 +149,7 @@ class TestShapes:
             assert isinstance(x, jax.core.Tracer)
             return x
 
-        Sequential(refuses_numbers, LI()).init((3,))
+        Sequential(refuses_numbers, LeakyIntegrator()).init((3,))
 
     def test_frames_go_through_convolution_pool_and_product(self):
         frames = RNG.random((STEPS, BATCH, 4, 4, 1)).astype(np.float32)
@@ -181,18 +184,33 @@ class TestShapes:
     @pytest.mark.parametrize(
         "options",
         parameters(
-            [{}, {"chunk": 1}, {"chunk": 4}, {"segment": 2}, {"segment": "auto"}, {"memory": 1e6}],
+            [
+                {},
+                {"chunk_size": 1},
+                {"chunk_size": 4},
+                {"checkpoint_every": 2},
+                {"checkpoint_every": "auto"},
+                {"memory_bytes": 1e6},
+            ],
             slow=("{'chunk': 1}", "{'chunk': 4}"),
         ),
     )
     def test_no_steps_and_no_samples_go_through_every_part(self, time, batch, options):
         cells = [
             Delay(1),
-            Recurrent(LIF(SPIKE, reset="zero", refractory=1), np.eye(5, dtype=np.float32)),
+            Recurrent.from_arrays(LIF(SPIKE, reset="zero", refractory=1), np.eye(5, dtype=np.float32)),
             CuBaLIF(SPIKE),
         ]
         net = Sequential(
-            *FRAMES, *cells, ALIF(SPIKE), AdEx(SPIKE), Izhikevich(SPIKE), LI(), Peak(), FirstSpike(), Rate()
+            *FRAMES,
+            *cells,
+            ALIF(SPIKE),
+            AdEx(SPIKE),
+            Izhikevich(SPIKE),
+            LeakyIntegrator(),
+            MaxOverTime(),
+            FirstSpikeTime(),
+            MeanOverTime(),
         )
         x = jax.ShapeDtypeStruct((time, batch, 4, 4, 1), np.float32)
         for keep in ("all", "last")[: 1 + (time > 0)]:
@@ -207,9 +225,9 @@ class TestShapes:
         [
             (network(), (INPUTS,)),
             (Sequential(*FRAMES), (4, 4, 1)),
-            (Sequential(Pool((2, 2)), Flatten(3), LI()), (4, 4, 1)),
-            (Sequential(Delay(2), Recurrent(LIF(SPIKE, 5.0, 0.5), BACK), FirstSpike()), (HIDDEN,)),
-            (Recurrent(LIF(SPIKE, 5.0, 0.5), BACK), (HIDDEN,)),
+            (Sequential(AvgPool2d((2, 2)), Flatten(3), LeakyIntegrator()), (4, 4, 1)),
+            (Sequential(Delay(2), Recurrent.from_arrays(LIF(SPIKE, 5.0, 0.5), BACK), FirstSpikeTime()), (HIDDEN,)),
+            (Recurrent.from_arrays(LIF(SPIKE, 5.0, 0.5), BACK), (HIDDEN,)),
         ],
         ids=["products", "convolutions", "pool", "delay", "recurrent"],
     )

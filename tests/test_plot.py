@@ -75,12 +75,12 @@ def test_axes_are_labelled_and_x_is_said_to_be_dimensionless(figures, name):
     figure = figures[name]
     if name == "gallery":
         assert figure.get_supylabel()
-        assert figure.get_supxlabel() == plot.surrogates.X
+        assert figure.get_supxlabel() == plot._surrogates.X
     else:
         assert all(axes.get_ylabel() for axes in figure.axes)
-        assert figure.axes[-1].get_xlabel() == plot.surrogates.X
-    assert "(voltage − threshold) / scale" in plot.surrogates.X
-    assert "dimensionless" in plot.surrogates.X
+        assert figure.axes[-1].get_xlabel() == plot._surrogates.X
+    assert "(voltage − threshold) / scale" in plot._surrogates.X
+    assert "dimensionless" in plot._surrogates.X
 
 
 @KINDS
@@ -289,6 +289,91 @@ def test_what_is_no_surrogate_is_refused(wrong):
 def test_one_value_a_neuron_is_refused():
     with pytest.raises(ValueError, match=r"one value of every hyperparameter, got one a neuron \(3\)"):
         plot.surrogate(surgrad.Sigmoid(jnp.array([1.0, 2.0, 3.0])))
+
+
+SPIKES = np.random.default_rng(0).random((30, 4, 12)) < np.linspace(0, 0.6, 12)
+
+
+def marks(axes):
+    """Time steps and neurons of the spikes that are drawn in a panel."""
+    (lines,) = axes.collections
+    return sorted((float(x), float((low + high) / 2)) for (x, low), (_, high) in lines.get_segments())
+
+
+def expected(train):
+    return sorted((float(step), float(neuron)) for step, neuron in zip(*np.nonzero(train), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, jnp.float32, jnp.bfloat16])
+def test_a_raster_has_a_line_for_each_spike(dtype):
+    (axes,) = plot.raster(jnp.asarray(SPIKES, dtype), sample=3).axes
+    assert marks(axes) == expected(SPIKES[:, 3])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time step", "neuron")
+    assert axes.get_xlim() == (-0.5, 29.5)
+    assert axes.get_ylim() == (-0.5, 11.5)
+    assert marks(plot.raster(SPIKES[:, 3]).axes[0]) == marks(axes)
+
+
+def test_layers_stand_above_each_other_in_colours_of_their_own():
+    layers = {"input": SPIKES, "hidden": SPIKES[..., :5], "silent": 0 * SPIKES}
+    figure = plot.raster(layers, sample=1)
+    assert [axes.get_title("left") for axes in figure.axes] == list(layers)
+    assert [marks(axes) for axes in figure.axes] == [expected(layer[:, 1]) for layer in layers.values()]
+    assert [t.get_text() for t in figure.axes[2].texts] == ["no spikes"]
+    colours = {tuple(axes.collections[0].get_colors()[0]) for axes in figure.axes[:2]}
+    assert len(colours) == 2
+
+
+def test_a_network_shows_the_firing_rates_of_all_samples():
+    layers = {"input": SPIKES, "hidden": SPIKES[..., 6:]}
+    figure = plot.network(layers, sample=2)
+    for i, layer in enumerate(layers.values()):
+        left, right = figure.axes[2 * i : 2 * i + 2]
+        assert marks(left) == expected(layer[:, 2])
+        assert [bar.get_width() for bar in right.patches] == pytest.approx(layer.mean((0, 1)))
+        assert f"{layer.mean():.3g} spikes a time step" in left.get_title("left")
+    assert figure.axes[-1].get_xlabel() == "firing rate\n(spikes a time step)"
+
+
+def test_membranes_are_drawn_with_threshold_and_spikes():
+    v = np.random.default_rng(1).normal(size=SPIKES.shape)
+    figure = plot.membrane(v, 0.5 * np.arange(12), SPIKES, sample=1, neurons=[7, 2])
+    for axes, neuron in zip(figure.axes, [7, 2], strict=True):
+        trace, threshold = axes.get_lines()
+        np.testing.assert_array_equal(trace.get_ydata(), v[:, 1, neuron].astype(np.float32))
+        assert set(threshold.get_ydata()) == {0.5 * neuron}
+        assert [x for x, _ in marks(axes)] == np.flatnonzero(SPIKES[:, 1, neuron]).tolist()
+        assert axes.get_title("left") == f"neuron {neuron}"
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["membrane potential", "threshold", "spike"]
+    readout = plot.membrane(v[:, 0], None)
+    assert [len(axes.get_lines()) for axes in readout.axes] == [1, 1, 1, 1]
+    assert readout.get_supylabel() == "membrane potential"
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: plot.raster(0.5 * SPIKES), r"raster: spikes must be 0 or 1, got 0 to 0\.5; other signals are drawn"),
+        (lambda: plot.raster(SPIKES[0, 0]), r"must be \(time, neurons\) or \(time, batch, neurons\).*got \(12,\)"),
+        (lambda: plot.raster(SPIKES[..., None]), r"one by x.reshape\(\*x.shape\[:2\], -1\)"),
+        (lambda: plot.raster(SPIKES, sample=4), "raster: sample must be an integer from 0 to 3, got 4"),
+        (lambda: plot.raster({}), "the same number of time steps, one layer at least, got"),
+        (lambda: plot.network({"a": SPIKES, "b": SPIKES[1:]}), r"network: .* time steps, .* got \[29, 30\]"),
+        (lambda: plot.membrane(SPIKES, 1.0, SPIKES[1:]), "membrane: spikes must have the shape of v"),
+        (lambda: plot.membrane(SPIKES, neurons=[12]), "membrane: neuron must be an integer from 0 to 11, got 12"),
+        (lambda: plot.membrane(SPIKES, neurons=[]), "membrane: nothing to show"),
+    ],
+)
+def test_what_cannot_be_drawn_over_time_is_refused(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_pictures_over_time_are_saved_without_a_warning(suffix, tmp_path):
+    figures = plot.raster({"a": SPIKES}), plot.network({"a": SPIKES, "b": SPIKES}), plot.membrane(1.0 * SPIKES)
+    for figure in figures:
+        figure.savefig(tmp_path / f"picture.{suffix}")
 
 
 def run(code):

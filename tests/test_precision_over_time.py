@@ -9,12 +9,31 @@ import pytest
 
 import surgrad
 from networks import Leak, PlainSum
-from surgrad.nn import ALIF, LI, LIF, Conv, CuBaLIF, Dense, Peak, Rate, Recurrent, Sequential, unroll
+from surgrad.nn import (
+    ALIF,
+    LIF,
+    Conv2d,
+    CuBaLIF,
+    LeakyIntegrator,
+    Linear,
+    MaxOverTime,
+    MeanOverTime,
+    Recurrent,
+    Sequential,
+    unroll,
+)
 
 pytestmark = pytest.mark.versions
 STEPS = 2000
 HALF = [jnp.bfloat16, jnp.float16]
-OPTIONS = [{}, {"chunk": STEPS}, {"chunk": 7}, {"segment": 100}, {"segment": 13, "chunk": 5}, {"chunk": 1}]
+OPTIONS = [
+    {},
+    {"chunk_size": STEPS},
+    {"chunk_size": 7},
+    {"checkpoint_every": 100},
+    {"checkpoint_every": 13, "chunk_size": 5},
+    {"chunk_size": 1},
+]
 in_half_precision = pytest.mark.parametrize("dtype", HALF, ids=["bfloat16", "float16"])
 
 
@@ -34,8 +53,8 @@ class Gain:
 ONE = jnp.ones((1, 1))
 # A network whose output is 1 at all steps, and whose gradient by each of some numbers is 1 a step.
 LINEAR = {
-    "Dense": Dense(ONE, jnp.zeros(1)),
-    "Conv": Conv(jnp.ones((1, 1, 1)), jnp.zeros(1)),
+    "Dense": Linear.from_arrays(ONE, jnp.zeros(1)),
+    "Conv": Conv2d.from_arrays(jnp.ones((1, 1, 1)), jnp.zeros(1)),
     "a connection of a user": Gain(jnp.ones(1)),
 }
 
@@ -67,7 +86,7 @@ def test_gradients_of_what_a_function_closes_over_are_too(dtype):
 @pytest.mark.promotes("cells of a user, who does not cast")
 def test_gradients_of_recurrent_weights_are_too(dtype):
     # An identity: the neuron's input does not come from its weight of zero, so that its gradient counts the steps.
-    net = halved(dtype, Recurrent(Leak(0.0), jnp.zeros((1, 1))))
+    net = halved(dtype, Recurrent.from_arrays(Leak(0.0), jnp.zeros((1, 1))))
 
     def loss(net, **options):
         x = jnp.ones((STEPS, 1), dtype)
@@ -88,15 +107,17 @@ def test_a_leak_leaves_as_much_as_its_time_constant_says(tau, dtype):
     def last(cell):
         return unroll(halved(dtype, cell), cell.init((1,), dtype), x, keep="last")
 
-    assert abs(float(last(LI(tau))[1][0]) - left) < 3e-3
-    assert abs(float(last(LIF(spike, tau, 2.0))[0].voltage[0]) - left) < 3e-3
+    assert abs(float(last(LeakyIntegrator(tau))[1][0]) - left) < 3e-3
+    assert abs(float(last(LIF(spike, tau, 2.0))[0].v[0]) - left) < 3e-3
     assert abs(float(last(CuBaLIF(spike, 1.0, 100.0, tau_syn=tau))[0].current[0]) - left) < 3e-3
     spiking = ALIF(spike, 1.0, 0.25, tau_adaptation=tau)
     assert abs(float(last(spiking)[0].adaptation[0]) - np.exp(-steps / tau)) < 6e-3
 
 
 @in_half_precision
-@pytest.mark.parametrize("cell", [PlainSum(), LI(jnp.inf), Leak(1.0)], ids=["a cell", "an integrator", "a tree"])
+@pytest.mark.parametrize(
+    "cell", [PlainSum(), LeakyIntegrator(jnp.inf), Leak(1.0)], ids=["a cell", "an integrator", "a tree"]
+)
 @pytest.mark.promotes("cells of a user, who does not cast")
 def test_sums_do_not_stop(cell, dtype):
     net = Sequential(cell)
@@ -105,7 +126,7 @@ def test_sums_do_not_stop(cell, dtype):
 
 
 @in_half_precision
-@pytest.mark.parametrize("readout", [Rate(), Peak()], ids=repr)
+@pytest.mark.parametrize("readout", [MeanOverTime(), MaxOverTime()], ids=repr)
 def test_readouts_of_narrow_spikes_are_those_of_wide_ones(readout, dtype):
     spikes = np.random.default_rng(0).random((STEPS, 3)) < 0.3
     found = unroll(readout, readout.init((3,), dtype), jnp.asarray(spikes, dtype), keep="last")[1]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unchecked("wrong types on purpose")
 
 KEY, SIGMOID, NAN, INF = jax.random.key(0), surgrad.Sigmoid(), float("nan"), float("inf")
 DATA = tasks.Dataset(jnp.array([[0, 3], [2, 1]]), jnp.array([0, 1]), 3, 2)
-NETWORK = nn.Sequential(nn.Dense.random(KEY, 2, 3), nn.LIF(SIGMOID))
+NETWORK = nn.Sequential(nn.Linear(2, 3, key=KEY), nn.LIF(SIGMOID))
 BATCHES = jnp.ones((4, 1))
 
 
@@ -25,7 +25,7 @@ def square(weights, *rest):
 
 def classifier(**changes):
     return train.classifier(
-        KEY, changes.pop("spike", SIGMOID), DATA, **{"hidden": 3, "tau": 5.0, "gain": 1.0} | changes
+        changes.pop("spike", SIGMOID), DATA, key=KEY, **{"hidden": 3, "tau": 5.0, "gain": 1.0} | changes
     )
 
 

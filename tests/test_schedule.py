@@ -1,4 +1,4 @@
-"""Hyperparameters that follow Optax schedules inside of a compiled step."""
+"""Hyperparameters that follow Optax schedules inside a compiled step."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import pytest
 import surgrad
 from surgrad.meta.loop import train
 from surgrad.meta.schedule import schedule
-from surgrad.nn import LI, LIF, Dense, Sequential
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Sequential
 from test_compile_once import Compilations
 from user_classes import TemperatureScaledSurrogate
 
@@ -19,8 +19,8 @@ X = np.linspace(-2, 2, 41, dtype=np.float32)
 
 def model():
     weights = np.eye(3, dtype=np.float32)
-    dense = Dense(weights, np.zeros(3, np.float32))
-    return Sequential(dense, LIF(surgrad.Sigmoid(4.0), 5.0), dense, LIF(surgrad.Arctan(2.0), 5.0), LI(5.0))
+    dense = Linear.from_arrays(weights, np.zeros(3, np.float32))
+    return Sequential(dense, LIF(surgrad.Sigmoid(4.0), 5.0), dense, LIF(surgrad.Arctan(2.0), 5.0), LeakyIntegrator(5.0))
 
 
 def test_the_temperature_of_the_second_document_is_annealed_as_by_hand():
@@ -57,11 +57,11 @@ def test_a_compiled_step_never_compiles_again():
 def test_a_name_stands_for_every_number_of_it_and_a_path_for_one():
     network = model()
     every = schedule(network, {"alpha": lambda step: 7.0}, 0)
-    one = schedule(network, {"parts[1].spike.alpha": lambda step: 7.0}, 0)
+    one = schedule(network, {"parts[1].surrogate.alpha": lambda step: 7.0}, 0)
     end = schedule(network, {"spike.alpha": lambda step: 7.0, "threshold": lambda step: 2.0}, 0)
-    assert [float(every.parts[i].spike.alpha) for i in (1, 3)] == [7.0, 7.0]
-    assert [float(one.parts[i].spike.alpha) for i in (1, 3)] == [7.0, 2.0]
-    assert [float(end.parts[i].spike.alpha) for i in (1, 3)] == [7.0, 7.0]
+    assert [float(every.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 7.0]
+    assert [float(one.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 2.0]
+    assert [float(end.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 7.0]
     assert end.parts[3].threshold == 2.0 and end.parts[3].tau == 5.0
     assert jax.tree.structure(every) == jax.tree.structure(network)
 

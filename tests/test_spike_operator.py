@@ -70,7 +70,7 @@ def test_hessian_of_a_squared_spike(x64, name):
 
 
 def test_the_value_beside_a_gradient_has_constant_spikes(x64):
-    """An outer loss must be computed outside of an inner gradient: beside one, its true derivative is 0."""
+    """An outer loss must be computed outside an inner gradient: beside one, its true derivative is 0."""
     beside = jax.vmap(jax.grad(lambda x: jax.value_and_grad(squared)(x)[0]))(X)
     np.testing.assert_array_equal(beside, 0)
 

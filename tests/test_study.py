@@ -14,6 +14,7 @@ from surgrad._colours import colour_of
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")
+_epoch = pytest.importorskip("surgrad.study._run")._epoch
 
 TINY = study.Settings(seeds=(0, 1), epochs=2, steps=8, hidden=12, batch=256)
 CATALOGUE = surgrad.catalogue()
@@ -70,7 +71,7 @@ def test_rows_come_family_by_family_in_the_order_of_variants_and_seeds(families)
     assert named == [sigmoid, [("Arctan", 1.0, 0), ("Arctan", 1.0, 1)]]
     for row in itertools.chain(*families):
         assert 0 < row.test_accuracy < 1
-        assert 0 < row.spike_rate < 1
+        assert 0 < row.firing_rate < 1
         assert np.isfinite([row.test_loss, row.train_loss]).all()
 
 
@@ -109,7 +110,7 @@ def test_a_summary_has_means_and_deviations_over_seeds():
     assert b.test_accuracy == statistics.fmean([0.9, 0.8, 0.94])
     assert b.test_accuracy_sd == pytest.approx(np.std([0.9, 0.8, 0.94], ddof=1))
     assert a.test_accuracy_sd is None
-    assert (b.seconds, b.test_loss, b.train_loss, b.spike_rate) == pytest.approx((3.0, 0.5, 0.25, 0.1))
+    assert (b.seconds, b.test_loss, b.train_loss, b.firing_rate) == pytest.approx((3.0, 0.5, 0.25, 0.1))
 
 
 def test_the_picture_shows_the_means_against_the_scale():
@@ -207,9 +208,9 @@ def test_settings_refuse_what_cannot_be_run(wrong):
 
 
 def test_one_program_serves_all_runs_of_a_family(families):
-    before = study._epoch._cache_size()
+    before = _epoch._cache_size()
     list(study.run(scaled(surgrad.Sigmoid, 2.0, 3.0), TINY))
-    assert study._epoch._cache_size() == before
+    assert _epoch._cache_size() == before
 
 
 def test_no_mapping_means_what_suits_the_backend(families):

@@ -6,8 +6,9 @@ for package in ("optax", "rich", "matplotlib", "sklearn"):
     pytest.importorskip(package)
 
 from surgrad import study, tasks  # noqa: E402
-from surgrad.cli import main, specs  # noqa: E402
-from surgrad.cli.usage import UsageError  # noqa: E402
+from surgrad.cli import _specs as specs  # noqa: E402
+from surgrad.cli import main  # noqa: E402
+from surgrad.cli._usage import UsageError  # noqa: E402
 
 
 def test_options_of_a_task_are_numbers_or_words():
@@ -37,7 +38,7 @@ def test_every_task_that_needs_no_files_suits_the_settings_of_a_study(data):
 
 
 MISTAKES = {
-    "digits:code=phase": "code must be one of 'latency', 'rate', got 'phase'",
+    "digits:code=phase": "code must be one of 'latency', 'rate', 'intensity', got 'phase'",
     "digits:cod=rate": "digits has no option 'cod'; it has steps, code",
     "temporal_xor:steps=9": "two cues need steps >= 2 cue + gap = 15, got 9",
     "mnist": "mnist needs the option 'path'",

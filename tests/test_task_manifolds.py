@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from surgrad import tasks
-from surgrad.tasks.manifolds import coordinate
+from surgrad.tasks._manifolds import coordinate
 
 SMALL = {"classes": 3, "units": 6, "samples": 60, "steps": 20}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from surgrad import tasks
-from surgrad.tasks.mnist import DEBIAN, read_idx
+from surgrad.tasks._mnist import DEBIAN, read_idx
 
 installed = pytest.mark.skipif(not os.path.isdir(DEBIAN), reason="apt-get install dataset-fashion-mnist")
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4) * 10

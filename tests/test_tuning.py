@@ -99,7 +99,7 @@ def test_all_runs_share_one_compiled_program():
         return state, hyper["scale"]
 
     tune(Training(lambda hyper: jnp.zeros(()), update, 400), {"scale": Range(0.01, 1000)}, candidates=12, mapping="map")
-    assert len(traced) <= 2  # once for shapes, once to compile, whatever the number of rungs
+    assert len(traced) <= 2  # once for shapes, once to compile, for any number of rungs
 
 
 def test_candidates_fill_their_ranges():
@@ -129,7 +129,7 @@ def digits_training(steps):
 
     def build(hyper):
         slope = sg.Temperature(hyper.get("shape", sg.Sigmoid()), 1 / hyper["scale"])
-        return train.classifier(key, slope, data, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
+        return train.classifier(slope, data, key=key, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
 
     return training(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
 

@@ -9,7 +9,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 import surgrad
-from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
+from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 INPUTS, HIDDEN, CLASSES, TIME, BATCH, STEPS = 20, 16, 3, 20, 8, 20
 AFTER = (1, 5, 20)
@@ -47,9 +47,9 @@ def hyperparameters(alphas=(2.0, 4.0), rate=0.02, **options):
 def network(weights, spikes):
     """Two layers of spiking neurons, the first of them recurrent if there are weights back, and leaky readouts."""
     first, second = (LIF(spike, 6.0) for spike in spikes)
-    into, between, out = (Dense(weights[n], jnp.zeros(SHAPES[n][1])) for n in ("into", "between", "out"))
-    first = Recurrent(first, weights["back"]) if "back" in weights else first
-    return Sequential(into, first, between, second, out, LI(6.0))
+    into, between, out = (Linear.from_arrays(weights[n], jnp.zeros(SHAPES[n][1])) for n in ("into", "between", "out"))
+    first = Recurrent.from_arrays(first, weights["back"]) if "back" in weights else first
+    return Sequential(into, first, between, second, out, LeakyIntegrator(6.0))
 
 
 def loss_and_spikes(weights, hyper, batch):

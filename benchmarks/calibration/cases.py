@@ -11,7 +11,7 @@ import numpy as np
 
 import surgrad as sg
 from surgrad import tasks
-from surgrad.nn import LI, LIF, Dense, Last, Peak, Recurrent, Sequential
+from surgrad.nn import LIF, LastStep, LeakyIntegrator, Linear, MaxOverTime, Recurrent, Sequential
 
 TASKS: dict[str, dict[str, Any]] = {
     "digits": {"steps": 25},
@@ -73,11 +73,14 @@ class Case:
         for layer in jax.random.split(key, self.depth + 1)[1:]:
             into, back = jax.random.split(layer)
             cell = LIF(spike, TAU)
-            cell = Recurrent.random(back, cell, HIDDEN) if self.recurrent else cell
-            parts += [Dense.random(into, width, HIDDEN, GAIN), cell]
+            cell = Recurrent(cell, HIDDEN, key=back) if self.recurrent else cell
+            parts += [Linear(width, HIDDEN, key=into, gain=GAIN), cell]
             width = HIDDEN
         return Sequential(
-            *parts, Dense.random(key, width, data.classes), LI(TAU), Last() if self.task in LATE else Peak()
+            *parts,
+            Linear(width, data.classes, key=key),
+            LeakyIntegrator(TAU),
+            LastStep() if self.task in LATE else MaxOverTime(),
         )
 
 

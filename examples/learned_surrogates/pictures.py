@@ -16,7 +16,7 @@ from problem import Problem, Settings
 from rows import Row
 
 from surgrad._colours import PALETTE
-from surgrad.plot.style import GREY, INK, number, strip
+from surgrad.plot._style import GREY, INK, number, strip
 
 COLOURS: dict[str, str] = dict(
     zip((LEFT, "hypergradient", "calibrate", "tune", APART, GRID, BLIND), PALETTE, strict=False)

@@ -15,8 +15,8 @@ from jaxtyping import Array, Float
 
 import surgrad
 from surgrad import tasks, train
-from surgrad.nn import LI, CuBaLIF, Dense, Recurrent, Sequential
-from surgrad.nn.recurrent import RecurrentState
+from surgrad.nn import CuBaLIF, LeakyIntegrator, Linear, Recurrent, Sequential
+from surgrad.nn._recurrent import RecurrentState
 
 SHAPES: dict[str, Callable[[Any], surgrad.Surrogate]] = {
     "SuperSpike": surgrad.SoftSign,
@@ -128,13 +128,13 @@ def network(key: Array, family: Family, beta: Any, units: int, settings: Setting
         settings.tau,
         tau_syn=settings.tau_syn,
         reset="zero",
-        reset_detached=family.reset == "detached",
+        detach_reset=family.reset == "detached",
     )
     if family.recurrence != "none":
         kind = Recurrent if family.recurrence == "through" else DetachedRecurrent
         cell = kind.random(back, cell, settings.hidden, settings.recurrent_gain)
-    first = Dense.random(into, units, settings.hidden, settings.gain)
-    return Sequential(first, cell, Dense.random(out, settings.hidden, family.classes), LI(settings.tau))
+    first = Linear(units, settings.hidden, key=into, gain=settings.gain)
+    return Sequential(first, cell, Linear(settings.hidden, family.classes, key=out), LeakyIntegrator(settings.tau))
 
 
 @functools.lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ SETUP = """## Set-up
 
 | | paper, or its authors' code | here |
 |-|-|-|
-| task | random manifolds in spike time, D = 1, smoothness 1, 20 inputs | the same, `surgrad.tasks.manifolds` |
+| task | random manifolds in spike time, D = 1, smoothness 1, 20 inputs | the same, `surgrad.tasks._manifolds` |
 | classes, samples | 10, 1000 a class, 800 to learn from | {classes}; {samples} a class, four fifths to learn from |
 | time | 100 steps, spikes in the first half | {steps} steps, spikes in the first {window} |
 | neurons | LIF behind a synapse, multiplicative reset | `CuBaLIF(reset="zero")`, τ = {tau:g} and {tau_syn:g} steps |

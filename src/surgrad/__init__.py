@@ -114,11 +114,11 @@ __all__ = [
     "width",
 ]
 
-_PACKAGES = ("adapters", "meta", "nn", "plot", "study", "tasks", "train")
+_PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
 
 
 def __getattr__(name):
-    """The packages below this one, imported when they are first asked for, whatever has been imported before."""
+    """The packages below this one, imported when they are first asked for, no matter what has been imported before."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")
     raise _attribute_error(__name__, name, [*__all__, *_PACKAGES])

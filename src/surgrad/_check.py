@@ -19,7 +19,7 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
     """A report on whether a surrogate, or a layer, keeps the laws that it should keep.
 
     A surrogate is tested on points of |x| <= 10⁴, dense around the threshold. A layer, a cell or a connection, of this
-    library or not (see `surgrad.nn.contract`), is run over the inputs, and over others like them: in chunks, in
+    library or not (see `surgrad.nn._contract`), is run over the inputs, and over others like them: in chunks, in
     segments, under transformations of JAX, over devices, in half precision; and what its class promises is tested.
 
     A class lists the laws that it breaks on purpose in `waivers`, a class attribute, `{law: reason}`; such a law is
@@ -51,7 +51,7 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
     if inputs is None:
         raise TypeError(_without_inputs(subject))
     # Networks are imported where they are needed, since `import surgrad` should cost what surrogates cost.
-    from surgrad.nn.laws import LAYER_LAWS, LayerProbe, concerning
+    from surgrad.nn._laws import LAYER_LAWS, LayerProbe, concerning
 
     title = f"{getattr(subject, '__name__', type(subject).__name__)} on inputs of shape {jnp.shape(inputs)}"
     return _report(title, subject, LAYER_LAWS, laws, LayerProbe(subject, inputs), concerning(subject))

@@ -18,7 +18,7 @@ _CLASS = "class"
 
 HOMES = {"Chosen": "surgrad.meta.chosen", "HybridSpike": "surgrad.meta.adaptive"}
 """Modules of the library's surrogates that `import surgrad` leaves out, so that it stays fast: each is imported when a
-configuration names its class. A configuration therefore means the same whatever has been imported before."""
+configuration names its class. A configuration means the same no matter what has been imported before."""
 
 
 def encode(tree: Pytree) -> dict[str, Any]:

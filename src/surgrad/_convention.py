@@ -1,4 +1,4 @@
-"""A context in which all surrogates follow the exact convention, whatever their options say.
+"""A context in which all surrogates follow the exact convention, no matter what their options say.
 
 The derivative of a training run by a hyperparameter needs `parameter_tangent="none"` and `second_order="exact"`. A
 surrogate may stand in a closure, where nobody can replace it, and a function around it may have been compiled before:

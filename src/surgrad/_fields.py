@@ -72,6 +72,10 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         _check_real(owner, name, value)
     if "above" in rules:
         _check_range(owner, name, value, rules)
+    if rules.get("static") and isinstance(value, Tracer):
+        raise TypeError(
+            f"{owner}: {name} is part of the program, so it must be known while that is traced, got {value}."
+        )
     if rules.get("choices") is not None and value not in rules["choices"]:
         raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
     if rules.get("flag") and not isinstance(value, bool):
@@ -91,7 +95,7 @@ def check_whole(owner: str, name: str, value: Any, least: int) -> None:
     if isinstance(value, Tracer):
         raise ValueError(
             f"{owner}: {name} must be an integer >= {least} that is known while the program is traced, got {value}; "
-            f"give a Python integer from outside of jit, grad or vmap."
+            f"give a Python integer from outside jit, grad or vmap."
         )
     require_whole(owner, least, **{name: value})
 

@@ -131,7 +131,7 @@ class Pytree:
 
     Floats, arrays and trees of those are leaves; `bool`, `str`, `None`, functions and `static()` fields are
     structure; an attribute given as `4` means `4.0`, unless it is declared `static()` or annotated `int`. An
-    object that JAX rebuilt remembers which attributes were leaves, whatever stands in them. Declared fields write
+    object that JAX rebuilt remembers which attributes were leaves, not what they hold. Declared fields write
     the constructor; a constructor written by hand is respected.
 
     Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes, so that a float is not
@@ -204,7 +204,7 @@ class Pytree:
 
     def __hash__(self) -> int:
         mark_seen(self)
-        layout = _flatten(self)[1]  # JAX's hash of a structure leaves out what an object of one's own keeps in it
+        layout = _flatten(self)[1]  # JAX's hash of a structure leaves out what an object of a user keeps in it
         return hash((type(self), layout, self._value()))
 
     def __repr__(self) -> str:
@@ -234,6 +234,8 @@ class Pytree:
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
             setattr(new, name, value)
+        if not type(self).__dataclass_params__.init:  # the constructor takes something else than the fields
+            new.__post_init__()
         return new
 
     def _attributes(self) -> dict[str, Any]:

@@ -19,6 +19,13 @@ def shown(tree: Any, attributes: dict[str, Any]) -> str:
     Attributes stand in place of the arguments where the constructor does not keep those under their names.
     """
     parts: list[str] = []
+    if not type(tree).__dataclass_params__.init:  # the constructor takes something else than the fields
+        kept = [
+            (field.name, getattr(tree, field.name))
+            for field in dataclasses.fields(tree)
+            if not _is_default(tree, field)
+        ]
+        return f"{type(tree).__name__}({', '.join(f'{name}={_brief(value)}' for name, value in kept)})"
     parameters = constructor_parameters(type(tree))
     if not all(hasattr(tree, parameter.name) for parameter in parameters):
         options = {f.name for f in dataclasses.fields(tree)}
@@ -31,6 +38,11 @@ def shown(tree: Any, attributes: dict[str, Any]) -> str:
         elif not is_left_out(parameter, value):
             parts.append(f"{parameter.name}={_brief(value)}")
     return f"{type(tree).__name__}({', '.join(parts)})"
+
+
+def _is_default(tree: Any, field: dataclasses.Field[Any]) -> bool:
+    value = getattr(tree, field.name)
+    return isinstance(value, (bool, str, type(None))) and value == field.default
 
 
 def _brief(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 The rule below is not recursive: the value inside it is the plain comparison, never the operator again. A second
 derivative therefore keeps the spikes constant and differentiates the slopes, which is what finite differences of the
-gradient show, inside and outside of `lax.scan`.
+gradient show, inside and outside `lax.scan`.
 """
 
 from __future__ import annotations

@@ -24,4 +24,4 @@ def test_examples(framework):
 def test_an_adapter_without_its_framework_names_what_to_install(framework):
     code = f"import sys; sys.modules[{framework!r}] = None; import surgrad.adapters.{framework}"
     error = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stderr
-    assert f"needs {framework}: pip install 'surgrad[{EXTRAS[framework]}]'" in error
+    assert f'needs {framework}: pip install "surgrad[{EXTRAS[framework]}]"' in error

@@ -1,6 +1,6 @@
 """Blocks 2, 10 and 13 of the fourth document: layers, neurons and networks of brainstate.
 
-Blocks 2 and 13 decorate a loss with `grad(states)`, which brainstate 0.5.4 refuses whatever the loss is. They are run
+Blocks 2 and 13 decorate a loss with `grad(states)`, which brainstate 0.5.4 refuses for every loss. They are run
 in the form that works, `grad(loss, states)`. Block 10 uses a name that it does not import.
 """
 

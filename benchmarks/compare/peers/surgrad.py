@@ -13,7 +13,7 @@ import surgrad
 from benchmarks.compare.peers import on_jax
 from benchmarks.compare.problems import DECAY, WINDOW, Problem
 from benchmarks.compare.program import Program
-from surgrad.nn import LI, LIF, Conv, Dense, Flatten, Pool, Recurrent, Sequential, unroll
+from surgrad.nn import LIF, AvgPool2d, Conv2d, Flatten, LeakyIntegrator, Linear, Recurrent, Sequential, unroll
 
 TAU = -1 / np.log(DECAY)
 
@@ -39,7 +39,7 @@ def program(problem: Problem, network: Callable[[Any], Sequential], **options: A
 
 def feedforward(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
     def network(p):
-        return Sequential(Dense(p["weights"], p["bias"], event_driven=event_driven), cells(problem))
+        return Sequential(Linear.from_arrays(p["weights"], p["bias"], event_driven=event_driven), cells(problem))
 
     return program(problem, network, **options)
 
@@ -47,10 +47,10 @@ def feedforward(problem: Problem, event_driven: bool = False, **options: Any) ->
 def recurrent(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
     def network(p):
         return Sequential(
-            Dense(p["input"], zeros(p["input"]), event_driven=event_driven),
-            Recurrent(cells(problem), p["recurrent"], event_driven=event_driven),
-            Dense(p["readout"], zeros(p["readout"]), event_driven=event_driven),
-            LI(TAU),
+            Linear.from_arrays(p["input"], zeros(p["input"]), event_driven=event_driven),
+            Recurrent.from_arrays(cells(problem), p["recurrent"], event_driven=event_driven),
+            Linear.from_arrays(p["readout"], zeros(p["readout"]), event_driven=event_driven),
+            LeakyIntegrator(TAU),
         )
 
     return program(problem, network, **options)
@@ -59,14 +59,14 @@ def recurrent(problem: Problem, event_driven: bool = False, **options: Any) -> P
 def convolutional(problem: Problem, **options: Any) -> Program:
     def network(p):
         return Sequential(
-            Conv(p["first"], zeros(p["first"]), padding="VALID"),
+            Conv2d.from_arrays(p["first"], zeros(p["first"]), padding="VALID"),
             cells(problem),
-            Pool((2, 2)),
-            Conv(p["second"], zeros(p["second"]), padding="VALID"),
+            AvgPool2d((2, 2)),
+            Conv2d.from_arrays(p["second"], zeros(p["second"]), padding="VALID"),
             cells(problem),
-            Pool((2, 2)),
+            AvgPool2d((2, 2)),
             Flatten(3),
-            Dense(p["dense"].reshape(-1, p["dense"].shape[-1]), zeros(p["dense"])),
+            Linear.from_arrays(p["dense"].reshape(-1, p["dense"].shape[-1]), zeros(p["dense"])),
             cells(problem),
         )
 

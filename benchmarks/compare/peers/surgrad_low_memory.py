@@ -9,15 +9,15 @@ import numpy as np
 from benchmarks.compare.peers import surgrad
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
-from surgrad.nn import LI, Dense, Sequential
+from surgrad.nn import LeakyIntegrator, Linear, Sequential
 
 
 def feedforward(problem: Problem) -> Program:
     def network(p):
-        return Sequential(Dense(p["weights"], p["bias"]), surgrad.cells(problem), LI(np.inf))
+        return Sequential(Linear.from_arrays(p["weights"], p["bias"]), surgrad.cells(problem), LeakyIntegrator(np.inf))
 
-    return surgrad.program(problem, network, segment="auto", keep="last")
+    return surgrad.program(problem, network, checkpoint_every="auto", keep="last")
 
 
-recurrent = functools.partial(surgrad.recurrent, segment="auto")
-convolutional = functools.partial(surgrad.convolutional, segment="auto")
+recurrent = functools.partial(surgrad.recurrent, checkpoint_every="auto")
+convolutional = functools.partial(surgrad.convolutional, checkpoint_every="auto")

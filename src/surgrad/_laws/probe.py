@@ -121,7 +121,7 @@ class Probe:
     def integrals(self, left: np.ndarray, right: np.ndarray, panels: int) -> tuple[np.ndarray, np.ndarray]:
         """The slope's integrals over intervals by the midpoint rule, and how far they may be off.
 
-        The rule's error is at most a panel's width times the variation of the slope, whatever its kinks.
+        The rule's error is at most a panel's width times the variation of the slope, also at its kinks.
         """
         places = np.concatenate([[0.0], (np.arange(panels) + 0.5) / panels, [1.0]])
         nodes = left[:, None] + (right - left)[:, None] * places

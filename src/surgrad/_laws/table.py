@@ -1,7 +1,7 @@
 """Tables of laws, and how numbers are compared in those of surrogates.
 
 Values are compared to a few units of rounding in float32, the precision of most networks, though many are computed
-in float64: a class may compute in float32 whatever it is given.
+in float64: a class may compute in float32 for all inputs.
 """
 
 from __future__ import annotations

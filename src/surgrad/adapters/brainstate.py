@@ -25,10 +25,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from surgrad._extras import missing
+
 try:
     import brainstate
 except ImportError as error:
-    raise ImportError("surgrad.adapters.brainstate needs brainstate: pip install 'surgrad[brain]'") from error
+    raise ImportError(missing("surgrad.adapters.brainstate", "brainstate")) from error
 
 from surgrad._frameworks import boxed, unboxed
 from surgrad._surrogate import Surrogate

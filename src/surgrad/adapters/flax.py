@@ -28,10 +28,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from surgrad._extras import missing
+
 try:
     from flax import nnx
 except ImportError as error:
-    raise ImportError("surgrad.adapters.flax needs flax: pip install 'surgrad[flax]'") from error
+    raise ImportError(missing("surgrad.adapters.flax", "flax")) from error
 
 from surgrad._frameworks import boxed, register
 from surgrad._pytree import Pytree

@@ -1,3 +1,3 @@
 """The command line: `surgrad COMMAND`, a command a file."""
 
-from surgrad.cli.entry import main
+from surgrad.cli._entry import main

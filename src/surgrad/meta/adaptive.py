@@ -1,4 +1,4 @@
-"""Surrogates that follow the training, as published: each is a pure function, for use inside of a training step.
+"""Surrogates that follow the training, as published: each is a pure function, for use inside a training step.
 
 What these methods change while a network learns does not undo what a bad scale did before; calibrate first.
 """

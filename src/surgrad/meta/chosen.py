@@ -13,7 +13,7 @@ from surgrad._types import Curve, Membrane, Slope
 
 
 class Chosen(Surrogate):
-    """The surrogate of a number; numbers outside of the range mean the first or the last.
+    """The surrogate of a number; numbers outside the range mean the first or the last.
 
     One program holds all of them and runs the chosen one; under `vmap` over the number it runs all.
 

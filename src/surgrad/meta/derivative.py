@@ -16,7 +16,7 @@ from surgrad.meta.loop import Loss, Optimizer, Trained, count_steps, optimizer_o
 from surgrad.nn import unroll
 
 Outer = Callable[[PyTree, PyTree], Float[Array, ""]]
-"""What hyperparameters shall make smaller: `outer(weights, hyper)`, after training."""
+"""The loss that hyperparameters are to minimise: `outer(weights, hyper)`, after training."""
 
 
 class Rules(NamedTuple):
@@ -61,7 +61,7 @@ def reverse(rules: Rules, start: Start, segment: int | str | None) -> Hypergradi
             return (_tapped(weights, tap), state), loss
 
         now = begin(rules, start, first)
-        (weights, state), losses = unroll(step, now, (start.batches, spread, taps), segment=segment)
+        (weights, state), losses = unroll(step, now, (start.batches, spread, taps), checkpoint_every=segment)
         return rules.outer(weights, last), Trained(weights, state, losses)
 
     slopes = jax.value_and_grad(objective, argnums=(0, 1, 2, 3), has_aux=True)

@@ -1,4 +1,4 @@
-"""The convention that hypergradients need, for loops of one's own."""
+"""The convention that hypergradients need, for training loops of your own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def exact(function: Callable[..., Any]) -> Callable[..., Any]:
     The derivative of a training run by a hyperparameter is the true one, which finite differences of the run show,
     only under these two: a spike does not depend on its surrogate, and the derivative of a gradient differentiates
     the slopes alone. It makes no difference where a surrogate stands (an argument, a model, a closure), what its
-    options say, or what was compiled before. Whatever differentiates must be inside: `exact(jax.grad(loss))`.
+    options say, or what was compiled before. The differentiation must be inside: `exact(jax.grad(loss))`.
 
     A spike function of another library, and a surrogate that was called before `function` begins, are out of reach.
     """

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 MOST = 0.5
 """Of the neurons of a layer; where so many are silent or saturated, the layer is."""
 STEEP, WIDE = 0.01, 0.6
-"""Mean relative slopes: below the one hardly any neuron learns, above the other errors pass whatever a neuron does."""
+"""Mean relative slopes: below the one hardly any neuron learns, above the other errors pass all neurons."""
 VANISHING, EXPLODING = 1e-3, 1e3
 """Ratios of errors, of a layer to the next one, and of the first quarter of the steps to the last."""
 

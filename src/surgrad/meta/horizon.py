@@ -62,7 +62,7 @@ def horizon(
     """The derivative through K steps of training, beside the effect of steps of size σ, for growing K.
 
     The derivative is that of `hypergradient` in forward mode, the effect that in mode `"evolution"`: the cost is that
-    of one run in forward mode and `2 * samples` plain runs, whatever the number of horizons.
+    of one run in forward mode and `2 * samples` plain runs, for any number of horizons.
 
     Parameters:
         loss, outer, weights, hyper, batches, optimizer, key, state, samples, sigma: as those of `hypergradient`.

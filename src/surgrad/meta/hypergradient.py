@@ -88,7 +88,7 @@ def hypergradient(
             `HypergradientDiagnosis`.
 
     Warns:
-        ExplodingHypergradientWarning: the derivative has grown more than the limit. Inside of `jit` the program itself
+        ExplodingHypergradientWarning: the derivative has grown more than the limit. Inside `jit` the program itself
             warns while it runs, through a callback, also of what is not finite, and `diagnosis.exploding` tells.
 
     Raises:

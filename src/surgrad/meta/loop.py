@@ -10,14 +10,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from surgrad._extras import missing
 from surgrad._types import PyTree
 from surgrad.meta.exact import exact
 from surgrad.nn import unroll
 
 try:
     import optax
-except ModuleNotFoundError as missing:
-    raise ImportError('surgrad.meta needs Optax: pip install "surgrad[train]"') from missing
+except ModuleNotFoundError as error:
+    raise ImportError(missing("surgrad.meta", "optax")) from error
 
 Loss = Callable[[PyTree, PyTree, PyTree], Float[Array, ""]]
 """What a training step makes smaller: `loss(weights, hyper, batch)`."""
@@ -73,7 +74,7 @@ def train(
     def step(now: PyTree, batch: PyTree) -> tuple[PyTree, Float[Array, ""]]:
         return training_step(loss, rule, now, hyper, batch)
 
-    (weights, state), losses = unroll(step, start, batches, segment=segment)
+    (weights, state), losses = unroll(step, start, batches, checkpoint_every=segment)
     return Trained(weights, state, losses)
 
 

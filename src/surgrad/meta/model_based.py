@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from surgrad._extras import missing
 from surgrad.meta.population import Population
 from surgrad.meta.space import Choice, Range, Space, stack, unstack
 
@@ -29,8 +30,8 @@ def search(population: Population, space: Space, first: int, steps: int, seed: i
     """
     try:
         import optuna
-    except ModuleNotFoundError as missing:
-        raise ImportError('method="optuna" needs Optuna: pip install "surgrad[tune]"') from missing
+    except ModuleNotFoundError as error:
+        raise ImportError(missing('method="optuna"', "optuna")) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=BATCH))
     tried = unstack(population.candidates)

@@ -51,7 +51,7 @@ def training(
     batch: int = 64,
     seed: int = 0,
 ) -> Training:
-    """The training of a network's connections on random batches, the same ones whatever the hyperparameters.
+    """The training of a network's connections on random batches, the same ones for all hyperparameters.
 
     Parameters:
         build: from hyperparameters to a network, with its initial weights, and an optimiser.

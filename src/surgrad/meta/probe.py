@@ -1,4 +1,4 @@
-"""The surrogates inside of a model, and the membranes that they see."""
+"""The surrogates inside a model, and the membranes that they see."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Recording(NamedTuple):
 
 
 def surrogates(model: PyTree) -> dict[str, Surrogate]:
-    """The surrogates of a model by their path, `"parts[1].spike"`, in the order of its leaves."""
+    """The surrogates of a model by their path, `"parts[1].surrogate"`, in the order of its leaves."""
     found = jax.tree_util.tree_leaves_with_path(model, is_leaf=_is_surrogate)
     return {_path(keys): leaf for keys, leaf in found if _is_surrogate(leaf)}
 

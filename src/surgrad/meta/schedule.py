@@ -29,7 +29,7 @@ def schedule(tree: PyTree, schedules: Mapping[str, Schedule], step: Any) -> Any:
     Parameters:
         tree: a tree of numbers.
         schedules: functions of the step by the name of what they set: `"alpha"` stands for every number of that name,
-            `"parts[1].spike.alpha"` for one, and so does any end of a path that begins with a name.
+            `"parts[1].surrogate.alpha"` for one, and so does any end of a path that begins with a name.
         step: number of the step, a tracer most often. In a scan, or in `train`, it comes with the batch.
 
     Raises:

@@ -1,14 +1,84 @@
-"""Cells, connections and networks of spiking neurons, and their evaluation over time."""
+"""Layers, cells and networks of spiking neurons, and their evaluation over time."""
 
-from surgrad.nn.biophysical import AdEx, Izhikevich
-from surgrad.nn.cells import ALIF, LI, LIF, CuBaLIF
-from surgrad.nn.connections import Conv, Dense, Flatten, Pool
-from surgrad.nn.contract import Cell, Connection, Layer
-from surgrad.nn.delay import Delay
-from surgrad.nn.foreign import Function
-from surgrad.nn.initialise import fluctuation_driven
-from surgrad.nn.partition import TiedWeightsWarning, combine, partition
-from surgrad.nn.readout import FirstSpike, Last, Peak, Rate
-from surgrad.nn.recurrent import Recurrent
-from surgrad.nn.sequential import Sequential
-from surgrad.nn.unroll import unroll
+from typing import Any as _Any
+
+from surgrad._answers import attribute_error as _attribute_error
+from surgrad.nn._biophysical import AdEx, Izhikevich
+from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
+from surgrad.nn._contract import Cell, Connection, Layer
+from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from surgrad.nn._delay import Delay
+from surgrad.nn._flatten import Flatten
+from surgrad.nn._foreign import Lambda
+from surgrad.nn._former import former as _former
+from surgrad.nn._initialise import fluctuation_driven
+from surgrad.nn._linear import Linear
+from surgrad.nn._partition import TiedWeightsWarning, combine, partition
+from surgrad.nn._pool import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    SumPool1d,
+    SumPool2d,
+    SumPool3d,
+)
+from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime
+from surgrad.nn._record import Recording, record
+from surgrad.nn._recurrent import Recurrent
+from surgrad.nn._sequential import Sequential
+from surgrad.nn._unroll import Unrolled, unroll
+
+__all__ = [
+    "ALIF",
+    "LIF",
+    "AdEx",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "Cell",
+    "Connection",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "CuBaLIF",
+    "Delay",
+    "FirstSpikeTime",
+    "Flatten",
+    "Izhikevich",
+    "Lambda",
+    "LastStep",
+    "Layer",
+    "LeakyIntegrator",
+    "Linear",
+    "MaxOverTime",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MeanOverTime",
+    "Recording",
+    "Recurrent",
+    "Sequential",
+    "SumPool1d",
+    "SumPool2d",
+    "SumPool3d",
+    "TiedWeightsWarning",
+    "Unrolled",
+    "combine",
+    "fluctuation_driven",
+    "partition",
+    "record",
+    "unroll",
+]
+
+
+def __getattr__(name: str) -> _Any:
+    value = _former(name)
+    if value is None:
+        raise _attribute_error(__name__, name, __all__)
+    return value

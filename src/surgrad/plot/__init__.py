@@ -4,10 +4,22 @@ Every function returns a Matplotlib figure of its own, made without pyplot and w
 with `figure.savefig`. A class of surrogates has the same colour in every picture.
 """
 
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
+from surgrad._extras import missing
+
 try:
     import matplotlib
 except ImportError as error:
-    raise ImportError('surgrad.plot needs Matplotlib: pip install "surgrad[plot]"') from error
+    raise ImportError(missing("surgrad.plot", "matplotlib")) from error
 
-from surgrad.plot.results import diagnosis, study
-from surgrad.plot.surrogates import compare, gallery, surrogate, sweep
+from surgrad.plot._activity import membrane, network, raster
+from surgrad.plot._results import diagnosis, study
+from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
+
+__all__ = ["compare", "diagnosis", "gallery", "membrane", "network", "raster", "study", "surrogate", "sweep"]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)

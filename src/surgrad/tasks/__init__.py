@@ -1,9 +1,33 @@
-"""Data sets as spikes, by name."""
+"""Tasks: labelled spike trains to learn from and to judge by, by name."""
 
-from surgrad.tasks.cues import delayed_memory, temporal_xor
-from surgrad.tasks.dataset import Dataset, Split
-from surgrad.tasks.digits import digits
-from surgrad.tasks.encode import latency, rate
-from surgrad.tasks.manifolds import manifolds
-from surgrad.tasks.mnist import fashion_mnist, mnist
-from surgrad.tasks.registry import load, lookup, names
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
+from surgrad.tasks._cues import delayed_memory, temporal_xor
+from surgrad.tasks._dataset import Dataset, Split
+from surgrad.tasks._digits import digits
+from surgrad.tasks._manifolds import manifolds
+from surgrad.tasks._mnist import fashion_mnist, mnist
+from surgrad.tasks._registry import import_all as _import_all
+from surgrad.tasks._registry import load, lookup, names, register
+
+__all__ = [
+    "Dataset",
+    "Split",
+    "delayed_memory",
+    "digits",
+    "fashion_mnist",
+    "load",
+    "lookup",
+    "manifolds",
+    "mnist",
+    "names",
+    "register",
+    "temporal_xor",
+]
+
+_import_all(__name__, __path__)
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)

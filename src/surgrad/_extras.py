@@ -1,0 +1,38 @@
+"""Optional dependencies: which extra of surgrad installs them, and what to say where one is missing."""
+
+from __future__ import annotations
+
+EXTRAS: dict[str, frozenset[str]] = {
+    "plot": frozenset({"matplotlib"}),
+    "data": frozenset({"sklearn"}),
+    "events": frozenset({"numba"}),
+    "train": frozenset({"optax"}),
+    "flax": frozenset({"flax"}),
+    "brain": frozenset({"brainstate"}),
+    "cli": frozenset({"optax", "rich"}),
+    "tune": frozenset({"optax", "optuna"}),
+    "demo": frozenset({"matplotlib", "sklearn", "optax", "rich"}),
+}
+"""The modules that surgrad imports from each extra of `pyproject.toml`; `tests/test_wheel.py` compares the two."""
+
+_NAMES = {
+    "matplotlib": "Matplotlib",
+    "numba": "Numba",
+    "optax": "Optax",
+    "optuna": "Optuna",
+    "rich": "Rich",
+    "sklearn": "scikit-learn",
+}
+
+
+def missing(what: str, *modules: str) -> str:
+    """The message for modules that are not installed, with the smallest extra that installs all of them.
+
+    Parameters:
+        what: the part of surgrad that needs them.
+        modules: names under which they are imported.
+    """
+    enough = [extra for extra, offered in EXTRAS.items() if offered.issuperset(modules)]
+    smallest = min(enough, key=lambda extra: len(EXTRAS[extra]))
+    names = ", ".join(_NAMES.get(module, module) for module in modules)
+    return f'{what} needs {names}: pip install "surgrad[{smallest}]"'

@@ -1,0 +1,56 @@
+"""Keys of random numbers: what counts as one, and functions that take theirs by name or first."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value is one key: typed, as `jax.random.key` makes it, or raw, `(2,)` of uint32, as `PRNGKey` does."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if dtype is None:
+        return False
+    return shape == () if jnp.issubdtype(dtype, jax.dtypes.prng_key) else (dtype, shape) == (jnp.uint32, (2,))
+
+
+def takes_key(function: Function) -> Function:
+    """A function that takes its key by name also takes it as its first argument, as those of `jax.random` do.
+
+        @takes_key
+        def rate(intensity, num_steps, *, key): ...
+
+        rate(images, 25, key=key)
+        rate(key, images, 25)
+
+    `key` is keyword-only. The first argument is the key if it is one by `is_key`, so no function decorated so may take
+    a raw key, or two numbers of uint32, as its own first argument. In methods the key stands after `self`. Where `key`
+    has a default, it may be left out. Annotations, and so type checkers, know the key by name alone.
+
+    Raises:
+        TypeError: when called with two keys, without one that is needed, or with something else as `key`.
+    """
+    parameters = inspect.signature(function).parameters
+    needed, place = parameters["key"].default is inspect.Parameter.empty, int(next(iter(parameters)) == "self")
+    name = function.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def with_key(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > place and is_key(args[place]):
+            if "key" in kwargs:
+                raise TypeError(f"{name}: got two keys, the first argument and key=; give one.")
+            args, kwargs = (*args[:place], *args[place + 1 :]), kwargs | {"key": args[place]}
+        if needed and "key" not in kwargs:
+            raise TypeError(f"{name}: give a key, such as key=jax.random.key(0); a new one for new random numbers.")
+        if (needed or kwargs.get("key") is not None) and not is_key(kwargs["key"]):
+            raise TypeError(f"{name}: key must be one key, such as jax.random.key(0), got {kwargs['key']!r}.")
+        return function(*args, **kwargs)
+
+    return with_key  # pyright: ignore[reportReturnType]

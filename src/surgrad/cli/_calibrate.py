@@ -1,0 +1,91 @@
+"""Set the scale of each surrogate of a network from one forward pass, and say what is wrong with the network.
+
+For a task the network has hidden layers of leaky integrate-and-fire neurons with the surrogate at unit peak. A function
+of your own returns a model and a batch: a Dataset, or time-major inputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from surgrad.cli import _specs as specs
+from surgrad.cli import _subject as subject
+from surgrad.cli._usage import reported, require
+from surgrad.tasks import Dataset
+
+RETURNS = "(model, batch)"
+SAMPLES = 256
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to calibrate."""
+    subject.arguments(parser, RETURNS)
+    text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
+    parser.add_argument("--surrogate", default="sigmoid", type=specs.one, metavar="SURROGATE", help=text)
+    parser.add_argument(
+        "--target", type=float, metavar="SHARE", help="mean root of the slope over its peak (default: the rule's)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line a surrogate, the calibrated surrogates, and what is wrong."""
+    require("optax", "rich")
+    from surgrad.meta import calibrate, diagnose
+
+    model, batch = _subject(options)
+    target = {} if options.target is None else {"target": options.target}
+    with reported(TypeError, ValueError):
+        done = calibrate(model, batch, **target)
+        _print(done)
+        if isinstance(batch, Dataset):
+            print(diagnose(done.model, batch))
+    return 0
+
+
+def _subject(options: argparse.Namespace) -> tuple[Any, Any]:
+    if subject.is_function(options.subject):
+        model, batch = subject.returned(options.subject, RETURNS, _calls, _holds)
+        return model, batch
+    import jax
+    import jax.numpy as jnp
+
+    from surgrad import train
+    from surgrad._combine import Normalized
+
+    data = subject.load(options.subject, options.seed).train
+    sizes = subject.network_options(options)
+    with reported(ValueError):
+        spike = Normalized(options.surrogate, to="peak")
+    model = train.classifier(spike, data, key=jax.random.key(options.seed), **sizes)
+    return model, data[jnp.arange(min(SAMPLES, len(data)))]
+
+
+def _calls(found: Any) -> bool:
+    from surgrad.nn._contract import is_cell
+
+    return is_cell(found) and callable(found)
+
+
+def _holds(found: Any) -> bool:
+    return isinstance(found, Dataset) or hasattr(found, "dtype")
+
+
+def _print(done: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from surgrad.meta import surrogates
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    table = Table("surrogate", box=None, pad_edge=False)
+    for head in ("steeper, times", "mean root slope before", "after"):
+        table.add_column(head, justify="right", no_wrap=True)
+    found = surrogates(done.model)
+    for name, *numbers in zip(found, done.factors, done.before, done.after, strict=True):
+        table.add_row(name, *(f"{float(number):.3g}" for number in numbers))
+    console.print(table)
+    for name, surrogate in found.items():
+        console.print(f"{name}: {surrogate!r}", soft_wrap=True, markup=False)

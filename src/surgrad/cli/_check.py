@@ -1,0 +1,21 @@
+"""Check surrogates against the laws that a surrogate gradient should keep; exit code 1 if one is broken."""
+
+from __future__ import annotations
+
+import argparse
+
+from surgrad._check import check
+from surgrad.cli import _specs as specs
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to check."""
+    parser.add_argument("surrogates", type=specs.parse, metavar="LIST", help=specs.LIST)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a report a surrogate."""
+    surrogates = [surrogate for spec in options.surrogates for surrogate in spec.surrogates()]
+    reports = [check(surrogate) for surrogate in surrogates]
+    print("\n\n".join(map(str, reports)))
+    return 0 if all(report.ok for report in reports) else 1

@@ -1,0 +1,153 @@
+"""Train a small spiking network with several surrogates, scales and seeds, and compare.
+
+The network has one hidden layer of leaky integrate-and-fire neurons. A surrogate NAME is used at every scale s: its
+default shape, s times steeper, with a largest slope of 1. NAME:PARAMETER=VALUE,VALUE uses the values of a parameter
+in place of scales, and leaves the slope as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from surgrad import tasks
+from surgrad._config import encode
+from surgrad.cli import _specs as specs
+from surgrad.cli._folder import Folder
+from surgrad.cli._signals import StoppedError, stop_on_signals
+from surgrad.cli._table import print_table
+from surgrad.cli._usage import at_least, reported, require
+
+if TYPE_CHECKING:  # the study needs Optax, which may be missing
+    from surgrad.study import Row, Settings, Summary, Variant
+
+SURROGATES = "sigmoid,arctan,piecewise_quadratic,gaussian_grad"
+SCALES = "0.1,1,100"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to train, on what, how often, and where to."""
+    add = parser.add_argument
+    add("--data", default="digits", type=specs.task, metavar="TASK", help=specs.TASK)
+    add("--surrogates", default=SURROGATES, type=specs.parse, metavar="LIST", help=specs.LIST)
+    text = "steepness, relative to the default shape, at unit peak"
+    add("--scales", default=SCALES, type=specs.scales, metavar="LIST", help=text)
+    add("--seeds", default=3, type=at_least(1), metavar="N", help="runs with each surrogate and scale")
+    add("--seed", default=0, type=at_least(0), metavar="K", help="the first seed, and that of the split of the data")
+    add("--epochs", default=12, type=at_least(1), metavar="E", help="passes through the data")
+    add("--mapping", default="auto", choices=("auto", "map", "vmap"), help="runs one by one, or all at once")
+    add("--out", default="results/compare", metavar="FOLDER", help="where runs.csv, results.json, compare.png go")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, print the table, write the folder. All mistakes are found before the training."""
+    require("optax", "rich", "matplotlib")
+    from surgrad.study import Row, Settings, load, summarise
+
+    name, task_options = options.data
+    variants = _variants(options)
+    settings = Settings(
+        data=name,
+        options=task_options,
+        seeds=tuple(range(options.seed, options.seed + options.seeds)),
+        split_seed=options.seed,
+        epochs=options.epochs,
+        mapping=None if options.mapping == "auto" else options.mapping,
+    )
+    with reported(ImportError, FileNotFoundError, TypeError, ValueError):
+        data = load(settings)
+    folder = Folder(options.out, [field.name for field in dataclasses.fields(Row)])
+    begin = time.perf_counter()
+    rows, signal = _train(variants, settings, data, folder)
+    summary = summarise(rows)
+    if rows:
+        folder.write(_results(variants, settings, rows, summary, finished=signal is None))
+        print_table(summary)
+        _draw(folder, summary)
+    total, seconds = len(variants) * len(settings.seeds), time.perf_counter() - begin
+    if signal is not None:
+        print(f"stopped: the {len(rows)} runs of {total} that had finished are in {folder.path}", file=sys.stderr)
+        return 128 + signal
+    print(f"{total} runs in {seconds:.0f} s; written to {folder.path}", file=sys.stderr)
+    return 0
+
+
+def _variants(options: argparse.Namespace) -> list[Variant]:
+    """Every surrogate at every scale, or at the values of its parameter; nothing twice."""
+    from surgrad.study import Variant, at_unit_peak
+
+    variants: list[Variant] = []
+    for spec in options.surrogates:
+        surrogates = spec.surrogates()
+        if spec.parameter is None:
+            with reported(ValueError):
+                variants += [Variant(spec.name, "scale", s, at_unit_peak(surrogates[0], s)) for s in options.scales]
+        else:
+            settings = zip(spec.values, surrogates, strict=True)
+            variants += [Variant(spec.name, spec.parameter, float(v), surrogate) for v, surrogate in settings]
+    return list(dict.fromkeys(variants))
+
+
+def _train(
+    variants: list[Variant], settings: Settings, data: tasks.Split, folder: Folder
+) -> tuple[list[Row], int | None]:
+    """The rows of the families that finished, and the signal that stopped the others."""
+    from surgrad import study
+
+    rows: list[Row] = []
+    total = len(variants) * len(settings.seeds)
+    with stop_on_signals() as stop, _progress(total * settings.epochs) as (advance, say):
+
+        def tick(family: list[Variant]) -> None:
+            advance(family[0].name, len(family) * len(settings.seeds))
+            stop.obey()
+
+        try:
+            for family in study.run(variants, settings, tick, data):
+                folder.append(family)
+                rows += family
+                seconds = sum(row.seconds for row in family)
+                say(f"{family[0].surrogate}: {len(family)} runs in {seconds:.1f} s ({len(rows)} of {total})")
+        except StoppedError:
+            pass
+    return rows, stop.signal
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[str], None]]]:
+    """A bar on standard error, where that is a terminal: a function that advances it, and one that writes above it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False)
+    columns = TextColumn("{task.description:>20}"), BarColumn(None), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("compiling", total=total)
+        yield lambda name, runs: bar.update(task, description=name, advance=runs), console.print
+
+
+def _results(
+    variants: list[Variant], settings: Settings, rows: list[Row], summary: list[Summary], finished: bool
+) -> dict[str, Any]:
+    """What `results.json` holds."""
+    return {
+        "finished": finished,
+        "settings": settings,
+        "variants": [
+            {"name": v.name, "parameter": v.parameter, "value": v.value, "surrogate": encode(v.surrogate)}
+            for v in variants
+        ],
+        "rows": rows,
+        "summary": summary,
+    }
+
+
+def _draw(folder: Folder, summary: list[Summary]) -> None:
+    from surgrad import plot
+
+    folder.draw(plot.study(summary))

@@ -1,0 +1,67 @@
+"""The table of a study."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the study needs Optax, which may be missing
+    from surgrad.study import Summary
+
+
+def print_table(summary: Sequence[Summary]) -> None:
+    """Print a line a variant and what they come to; without frames and colours where there is no terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    terminal = console.is_terminal
+    if not terminal:
+        console.width = 200  # nobody knows the width, and nothing is to be cut
+    scaled = all(line.parameter == "scale" for line in summary)
+    heads = "test accuracy, %", "test loss", "train loss", "firing rate", "s"
+    table = Table("surrogate", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for head in ("scale" if scaled else "setting", *heads):
+        table.add_column(head.replace(" ", "\n", 1) if terminal else head, justify="right", no_wrap=True)
+    for line in summary:
+        table.add_row(*_cells(line, scaled))
+    console.print(table)
+    console.print("\n".join(_conclusions(summary)))
+
+
+def _cells(line: Summary, scaled: bool) -> list[str]:
+    sd = "" if line.test_accuracy_sd is None else f" ± {100 * line.test_accuracy_sd:.1f}"
+    return [
+        line.surrogate,
+        f"{line.value:g}" if scaled else f"{line.parameter} = {line.value:g}",
+        f"{100 * line.test_accuracy:.1f}{sd}",
+        f"{line.test_loss:.3f}",
+        f"{line.train_loss:.3f}",
+        f"{line.firing_rate:.3f}",
+        f"{line.seconds:.1f}",
+    ]
+
+
+def _conclusions(summary: Sequence[Summary]) -> list[str]:
+    """How far accuracy depends on the setting, on the surrogate and on the seed, where there is more than one."""
+    settings = _widest(summary, lambda line: (line.surrogate, line.parameter))
+    surrogates = _widest(summary, lambda line: (line.parameter, line.value))
+    spreads = [100 * line.test_accuracy_sd for line in summary if line.test_accuracy_sd is not None]
+    lines = []
+    if settings is not None:
+        lines.append(f"largest difference of accuracy between settings of one surrogate: {settings:.1f} points")
+    if surrogates is not None:
+        lines.append(f"largest difference of accuracy between surrogates at one setting: {surrogates:.1f} points")
+    if spreads:
+        lines.append(f"standard deviation of accuracy over seeds: {statistics.fmean(spreads):.1f} points on average")
+    return lines
+
+
+def _widest(summary: Sequence[Summary], same: Callable[[Summary], Any]) -> float | None:
+    """The largest range of accuracies among lines that are the same otherwise, in points."""
+    groups: dict[Any, list[float]] = {}
+    for line in summary:
+        groups.setdefault(same(line), []).append(100 * line.test_accuracy)
+    return max((max(group) - min(group) for group in groups.values() if len(group) > 1), default=None)

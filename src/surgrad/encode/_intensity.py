@@ -1,0 +1,56 @@
+"""Input validation for intensities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from surgrad._numbers import require_whole
+from surgrad._types import Numbers
+
+FULL = {jnp.uint8.dtype: 255, jnp.uint16.dtype: 65535}
+"""What stands for the brightest in images of integers."""
+
+
+def checked(code: str, intensity: Numbers, num_steps: int) -> Float[Array, ...]:
+    """Intensities as an array of floating numbers; booleans become 0 and 1.
+
+    Parameters:
+        code: the name of the function, for the message.
+        intensity: numbers from 0 to 1. While they are traced, their values are unknown and not checked.
+        num_steps: number of time steps, >= 1.
+
+    Raises:
+        TypeError: the intensities are integers or complex numbers.
+        ValueError: one is outside 0 to 1, or `num_steps` is no integer >= 1.
+    """
+    require_whole(code, num_steps=num_steps)
+    dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(intensity))
+    if jnp.issubdtype(dtype, bool):
+        return jnp.asarray(intensity, float)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"{code}: intensities must be floating numbers from 0 to 1, got {dtype}{_advice(dtype)}.")
+    _require_range(code, intensity)
+    return jnp.asarray(intensity, dtype)
+
+
+def single(p: Float[Array, ...]) -> Float[Array, ...]:
+    """Intensities in single precision at least: half precision rounds time steps and small probabilities."""
+    return p if p.dtype.itemsize >= 4 else p.astype(jnp.float32)
+
+
+def _advice(dtype: Any) -> str:
+    return f"; divide by {FULL[dtype]}.0" if dtype in FULL else ""
+
+
+def _require_range(code: str, intensity: Any) -> None:
+    if isinstance(intensity, Tracer):
+        return
+    found = np.asarray(intensity)
+    if not np.all((found >= 0) & (found <= 1)):
+        raise ValueError(f"{code}: intensities must be 0 to 1, got {np.min(found)} to {np.max(found)}.")

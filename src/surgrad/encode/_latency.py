@@ -1,0 +1,63 @@
+"""The latency code (time to first spike)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt
+
+from surgrad._types import Numbers
+from surgrad.encode._intensity import checked, single
+
+
+def latency(intensity: Numbers, num_steps: int) -> Float[Array, "time ..."]:
+    """Spike trains of the latency code: one spike, earlier for higher intensities, at round((1 - p)(num_steps - 1)).
+
+    Where p = 0 there is no spike. May be jitted with `num_steps` static. The derivative by the intensity is zero.
+
+    Parameters:
+        intensity: p, from 0 (no spike) to 1 (a spike at time step 0), `(*batch, features)`. Images of bytes must be
+            divided by 255.
+        num_steps: number of time steps, >= 1.
+
+    Returns:
+        0 or 1 in the dtype of the intensities, `(time, *batch, features)`.
+
+    Raises:
+        TypeError: the intensities are integers.
+        ValueError: an intensity with a known value is outside 0 to 1, or `num_steps` is no integer >= 1.
+
+    >>> latency(jnp.array([0.0, 0.5, 1.0]), 3)
+    Array([[0., 0., 1.],
+           [0., 1., 0.],
+           [0., 0., 0.]], dtype=float32)
+    """
+    p = checked("latency", intensity, num_steps)
+    return jax.nn.one_hot(_steps(p, num_steps), num_steps, axis=0, dtype=p.dtype)
+
+
+def latency_steps(intensity: Numbers, num_steps: int) -> UInt[Array, ...]:
+    """The time steps of the spikes of `latency`, without an axis of time: compact, as a data set keeps them.
+
+    Parameters:
+        intensity: p, from 0 to 1, `(*batch, features)`.
+        num_steps: number of time steps, >= 1; also stands for "never", where p = 0.
+
+    Returns:
+        integers from 0 to `num_steps` in the smallest unsigned dtype that holds them, `(*batch, features)`.
+
+    Raises:
+        TypeError: the intensities are integers.
+        ValueError: an intensity with a known value is outside 0 to 1, or `num_steps` is no integer >= 1.
+
+    >>> latency_steps(jnp.array([0.0, 0.5, 1.0]), 3)
+    Array([3, 1, 0], dtype=uint8)
+    """
+    return _steps(checked("latency_steps", intensity, num_steps), num_steps)
+
+
+def _steps(p: Float[Array, ...], num_steps: int) -> UInt[Array, ...]:
+    dtype = np.min_scalar_type(num_steps)
+    first = jnp.round((1 - single(p)) * (num_steps - 1)).astype(dtype)
+    return jnp.where(p > 0, first, jnp.asarray(num_steps, dtype))

@@ -1,0 +1,275 @@
+"""Convolutional layers along one, two or three axes of space, channels last.
+
+They promise `whole_sequence`, since XLA runs convolutions ten times slower inside of a loop on a CPU.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from surgrad._fields import check_whole
+from surgrad._keys import takes_key
+from surgrad._pytree import static
+from surgrad._types import Numbers
+from surgrad.nn._checks import real_array
+from surgrad.nn._contract import Connection, weight_array
+from surgrad.nn._dtypes import promoted
+from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
+from surgrad.nn._loops import automatically_sharded
+from surgrad.nn._windows import Padding, PerAxis, channels_first_hint, paddings, per_axis
+
+
+@dataclasses.dataclass(eq=False, repr=False, init=False)
+class Conv(Connection):
+    """Base of the convolutions: cross-correlations along `spatial` axes of space, channels last.
+
+    Parameters:
+        in_channels: number of input channels, >= 1.
+        out_channels: number of output channels, >= 1.
+        kernel_size: length of the kernel: an integer, or one for each axis of space.
+        stride: distance between neighbouring outputs, of a transposed convolution between neighbouring inputs: an
+            integer, or one for each axis.
+        padding: zeros at both ends of each axis of space: an integer, one for each axis, a pair (before, after) for
+            each axis, `"SAME"` or `"VALID"` (none). A transposed convolution cuts its output by that much instead.
+            `"SAME"` gives ⌈n / stride⌉ outputs along an axis of n inputs, and n · stride where transposed.
+        dilation: distance between neighbouring elements of the kernel: an integer, or one for each axis.
+        groups: number of groups of channels that do not mix; it divides both numbers of channels.
+        key: random key of the initial weights.
+        use_bias: whether there is a bias, one number for each output channel; it starts at zero.
+        gain: standard deviation of the initial weights times √(inputs of an output), >= 0.
+        weight_init: an initializer of `jax.nn.initializers`, in place of normal weights of that deviation.
+
+    Attributes:
+        weight: `(*kernel_size, in_channels / groups, out_channels)`.
+        bias: `(out_channels,)`, or None.
+
+    Raises:
+        ValueError: a number is out of its range, or there is not one for each axis of space.
+    """
+
+    spatial: ClassVar[int]
+
+    weight: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array()
+    bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array(optional=True)
+    stride: tuple[int, ...] = static()
+    padding: Any = static()
+    dilation: tuple[int, ...] = static()
+    groups: int = static(whole=1)
+
+    @takes_key
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: PerAxis,
+        stride: PerAxis = 1,
+        padding: Padding = 0,
+        dilation: PerAxis = 1,
+        groups: int = 1,
+        *,
+        key: Array,
+        use_bias: bool = True,
+        gain: float = 1.0,
+        weight_init: Initializer | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        for name, number in {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}.items():
+            check_whole(kind, name, number, 1)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{kind}: groups must divide in_channels and out_channels, got {groups}, {in_channels}, {out_channels}."
+            )
+        kernel = per_axis(kind, "kernel_size", kernel_size, self.spatial)
+        self.weight = initial_weight(key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
+        self.bias = jnp.zeros(out_channels) if use_bias else None
+        self._set_options(stride, padding, dilation, groups)
+
+    def _set_options(self, stride: PerAxis, padding: Padding, dilation: PerAxis, groups: int) -> None:
+        kind = type(self).__name__
+        self.stride = per_axis(kind, "stride", stride, self.spatial)
+        self.dilation = per_axis(kind, "dilation", dilation, self.spatial)
+        self.padding, self.groups = paddings(kind, padding, self.spatial), groups
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weight, bias = jnp.shape(self.weight), self.bias if self.bias is None else jnp.shape(self.bias)
+        if len(weight) != self.spatial + 2 or bias not in (None, weight[-1:]) or weight[-1] % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: weight must be (*kernel_size, in_channels / groups, out_channels) with "
+                f"{self.spatial} axes of space, and bias (out_channels,), got shapes {weight} and {bias} for "
+                f"{self.groups} groups."
+            )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        weight: Numbers,
+        bias: Numbers | None = None,
+        *,
+        stride: PerAxis = 1,
+        padding: Padding = 0,
+        dilation: PerAxis = 1,
+        groups: int = 1,
+    ) -> Self:
+        """A layer with given arrays.
+
+        Parameters:
+            weight: `(*kernel_size, in_channels / groups, out_channels)`.
+            bias: `(out_channels,)`, or None for a layer without.
+            stride, padding, dilation, groups: as of the class.
+
+        Raises:
+            TypeError: an array is not real.
+            ValueError: the shapes do not fit, or an option is out of its range.
+        """
+        layer = object.__new__(cls)
+        layer.weight, layer.bias = weight, bias  # type: ignore[assignment]
+        layer._set_options(stride, padding, dilation, groups)
+        return layer
+
+    def with_weight(self, weight: Array) -> Self:
+        """A copy with another weight, and a bias of zero."""
+        return with_weight(self, weight)
+
+    def __call__(self, x: Numbers) -> Float[Array, "... outputs"]:
+        """The outputs, `(..., *space, out_channels)`, of inputs `(..., *space, in_channels)`.
+
+        Raises:
+            TypeError: x is complex.
+            ValueError: x has too few axes, another number of channels, or is smaller than the kernel.
+        """
+        x = real_array(self, x)
+        self._check_fit(x.shape)
+        dtype = promoted(x, self.weight)
+        weight = jnp.asarray(self.weight).astype(dtype)
+        y = automatically_sharded(self._folded, x.astype(dtype), weight, features=self.spatial + 1)
+        return with_bias(y, self.bias)
+
+    def _folded(self, x: Array, weight: Array) -> Array:
+        """The convolution of all leading axes as one batch."""
+        leading, image = x.shape[: -self.spatial - 1], x.shape[-self.spatial - 1 :]
+        y = self._convolved(x.reshape(math.prod(leading), *image), weight)
+        return y.reshape(*leading, *y.shape[1:])
+
+    def _convolved(self, x: Array, weight: Array) -> Array:
+        return self._dilated(x, weight, self.padding, stride=self.stride)
+
+    def _dilated(self, x: Array, weight: Array, padding: Any, **strides: tuple[int, ...]) -> Array:
+        letters = "DHW"[-self.spatial :]
+        return jax.lax.conv_general_dilated(
+            x,
+            weight,
+            window_strides=strides.get("stride", (1,) * self.spatial),
+            padding=padding,
+            lhs_dilation=strides.get("spread"),
+            rhs_dilation=self.dilation,
+            dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+            feature_group_count=self.groups,
+        )
+
+    def _reach(self) -> list[int]:
+        """Lengths of the dilated kernel, less one."""
+        return [(k - 1) * d for k, d in zip(self.weight.shape, self.dilation, strict=False)]
+
+    def _least(self) -> list[int]:
+        """The smallest lengths of the axes of space that give an output."""
+        if self.padding == "SAME":
+            return [1] * self.spatial
+        return [max(1, r + 1 - low - high) for r, (low, high) in zip(self._reach(), self.padding, strict=True)]
+
+    def _check_fit(self, given: tuple[Any, ...]) -> None:
+        channels, space = self.weight.shape[-2] * self.groups, given[-self.spatial - 1 : -1]
+        least = self._least()
+        fits = len(space) == self.spatial and given[-1] == channels
+        if fits and all(n >= low for n, low in zip(space, least, strict=True)):
+            return
+        names = ("depth", "height", "width")[-self.spatial :]
+        expected = ", ".join(f"{name} >= {low}" for name, low in zip(names, least, strict=True))
+        raise ValueError(
+            f"{type(self).__name__}: the input must be (..., {expected}, {channels} channels), got shape {given}"
+            f"{channels_first_hint(given, channels, self.spatial)}."
+        )
+
+
+class ConvTranspose(Conv):
+    """Base of the transposed convolutions: outputs are `stride` times as many as inputs."""
+
+    def _convolved(self, x: Array, weight: Array) -> Array:
+        pairs = list(zip(self._reach(), self.stride, strict=True))
+        if self.padding == "SAME":
+            widths = [_around(reach, stride) for reach, stride in pairs]
+        else:
+            widths = [(r - low, r - high) for (r, _), (low, high) in zip(pairs, self.padding, strict=True)]
+        return self._dilated(x, weight, widths, spread=self.stride)
+
+    def _least(self) -> list[int]:
+        return [1] * self.spatial
+
+
+def _around(reach: int, stride: int) -> tuple[int, int]:
+    """Zeros on both sides that make the output `stride` times as long as the input, as `jax.lax.conv_transpose`."""
+    total = reach + stride - 1
+    low = reach if stride > reach else -(-total // 2)
+    return low, total - low
+
+
+def _documented(cls: type) -> type:
+    """Append the parameters, which stand in the base class once, to the docstring of a class."""
+    cls.__doc__ = f"{cls.__doc__}\n{(Conv.__doc__ or '').partition(chr(10))[2]}"
+    return cls
+
+
+@_documented
+class Conv1d(Conv):
+    """Convolution along one axis of space, `(..., width, channels)`."""
+
+    spatial = 1
+    takes_time = weighted = whole_sequence = True
+
+
+@_documented
+class Conv2d(Conv):
+    """Convolution along two axes of space, `(..., height, width, channels)`."""
+
+    spatial = 2
+    takes_time = weighted = whole_sequence = True
+
+
+@_documented
+class Conv3d(Conv):
+    """Convolution along three axes of space, `(..., depth, height, width, channels)`."""
+
+    spatial = 3
+    takes_time = weighted = whole_sequence = True
+
+
+@_documented
+class ConvTranspose1d(ConvTranspose):
+    """Transposed convolution along one axis of space, `(..., width, channels)`."""
+
+    spatial = 1
+    takes_time = weighted = whole_sequence = True
+
+
+@_documented
+class ConvTranspose2d(ConvTranspose):
+    """Transposed convolution along two axes of space, `(..., height, width, channels)`."""
+
+    spatial = 2
+    takes_time = weighted = whole_sequence = True
+
+
+@_documented
+class ConvTranspose3d(ConvTranspose):
+    """Transposed convolution along three axes of space, `(..., depth, height, width, channels)`."""
+
+    spatial = 3
+    takes_time = weighted = whole_sequence = True

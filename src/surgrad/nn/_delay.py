@@ -1,0 +1,88 @@
+"""Delays by whole time steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from surgrad._fields import check_whole
+from surgrad._pytree import static
+from surgrad._types import Numbers, Shape
+from surgrad.nn._checks import check_same, check_state, real_array, sizes
+from surgrad.nn._contract import Cell
+from surgrad.nn._dtypes import floating
+
+Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
+
+
+class Delay(Cell):
+    """A delay line, y[t] = x[t - d], which starts with zeros.
+
+    Parameters:
+        steps: delay d in time steps, an integer >= 0, or a sequence with one for each feature (the last axis).
+    """
+
+    relays = True
+
+    steps: Any = static()
+
+    def __post_init__(self) -> None:
+        several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
+        given: list[Any] = list(self.steps) if several else [self.steps]
+        if not given:
+            raise ValueError(f"Delay: steps (one number, or one a neuron) must not be empty, got {self.steps!r}.")
+        for steps in given:
+            check_whole("Delay", "steps (one number, or one a neuron)", steps, 0)
+        self.steps = tuple(int(steps) for steps in given) if several else int(given[0])
+
+    @property
+    def _longest(self) -> int:
+        return max(self.steps) if isinstance(self.steps, tuple) else self.steps
+
+    def init(self, shape: Shape, dtype: Any = None) -> Buffer:
+        """The state before the first step: the inputs of the last d time steps, zeros; the oldest first.
+
+        Raises:
+            ValueError: there is not one delay for each feature.
+        """
+        shape = sizes(shape)
+        if isinstance(self.steps, tuple) and shape[-1:] != (len(self.steps),):
+            raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {shape}.")
+        return jnp.zeros((self._longest, *shape), floating(dtype))
+
+    def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
+        """One time step: the new state, and the delayed input.
+
+        Raises:
+            TypeError: the state is not an array, or the input is complex.
+            ValueError: the input differs from the state in shape, or the state holds another number of steps.
+        """
+        state, outputs = self.over_time(state, jnp.asarray(x)[None])
+        return state, outputs[0]
+
+    def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
+        """Many time steps at once: the new state, and the delayed inputs, `(time, *batch, features)`.
+
+        Raises:
+            TypeError, ValueError: as for one time step.
+        """
+        check_state(self, state)
+        if state.shape[:1] != (self._longest,):
+            held = f"{self._longest} steps, (steps, *batch, neurons)"
+            raise ValueError(f"Delay: the state must hold {held}, as init makes it, got shape {state.shape}.")
+        inputs = real_array(self, inputs)
+        check_same(self, state.shape[1:], inputs.shape[1:])
+        time, narrow = inputs.shape[0], floating(inputs.dtype)
+        inputs = inputs.astype(state.dtype)
+        # Over a mesh, the zeros of a new state must be sharded and vary as the inputs do.
+        state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs))
+        known = jnp.concatenate([state, inputs])
+        if isinstance(self.steps, int):
+            return known[time:], known[:time].astype(narrow)
+        when = jnp.arange(time)[:, None] + (self._longest - np.array(self.steps))[None]
+        when = when.reshape(time, *(1,) * (known.ndim - 2), len(self.steps))
+        return known[time:], jnp.take_along_axis(known, when, axis=0).astype(narrow)

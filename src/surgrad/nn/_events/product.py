@@ -1,0 +1,126 @@
+"""The event-driven product, a primitive of JAX that is bilinear and closed under differentiation.
+
+Events are `(batch, rows, features)`, mostly zero: spikes, or gradients of a surrogate with finite support. Weights are
+`(batch, inputs, outputs)`, dense. Three products of them give each other's derivatives, to all orders:
+
+    nn   events · weights     rows of outputs, events again
+    nt   events · weightsᵀ    rows of inputs, events again
+    tn   eventsᵀ · events     weights
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array, Shaped
+
+from surgrad._types import Numbers
+from surgrad.nn._events.lowering import dense, native
+from surgrad.nn._events.native import require
+from surgrad.nn._loops import varying_alike
+
+FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
+"""The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""
+
+
+def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
+    """The matrix product `events @ weights`, in a time proportional to the non-zeros of the events.
+
+    The derivatives do as little: by the events through the non-zeros of the cotangent, by the weights through those of
+    events or cotangent, whichever has fewer. All derivatives, orders and transformations are those of the dense
+    product, to rounding. Where the events are not sparse after all, and on other devices than CPUs or in other types
+    than float32 and float64, it *is* the dense product.
+
+    A zero event beside an infinite or NaN weight contributes nothing, or NaN as in IEEE arithmetic, depending on which
+    of the two products runs. NaN and infinite events always count.
+
+    Parameters:
+        events: spikes, or anything mostly zero; any number of leading axes.
+        weights: a matrix.
+
+    Raises:
+        ValueError: the shapes do not fit.
+        ImportError: Numba is not installed.
+    """
+    require()
+    if jnp.ndim(weights) != 2 or jnp.ndim(events) == 0 or jnp.shape(events)[-1] != jnp.shape(weights)[0]:
+        raise ValueError(
+            f"event_product: events must be (..., inputs) and weights (inputs, outputs), got shapes "
+            f"{jnp.shape(events)} and {jnp.shape(weights)}."
+        )
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(events, weights)
+    events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))
+    *rows, inputs = events.shape
+    # Not -1: an empty array does not tell how many rows it has.
+    flat = _product.bind(events.reshape(1, math.prod(rows), inputs), weights[None], kind="nn")
+    return flat.reshape(*rows, weights.shape[1])
+
+
+def _abstract(left: Any, right: Any, *, kind: str) -> ShapedArray:
+    i, j = FREE[kind]
+    return left.update(shape=(left.shape[0], left.shape[i], right.shape[j]), weak_type=False)
+
+
+def _by_left(cotangent: Any, left: Any, right: Any, *, kind: str) -> Array:
+    del left
+    operands, of = {
+        "nn": ((cotangent, right), "nt"),
+        "nt": ((cotangent, right), "nn"),
+        "tn": ((right, cotangent), "nt"),
+    }[kind]
+    return _product.bind(*operands, kind=of)
+
+
+def _by_right(cotangent: Any, left: Any, right: Any, *, kind: str) -> Array:
+    del right
+    operands, of = {
+        "nn": ((left, cotangent), "tn"),
+        "nt": ((cotangent, left), "tn"),
+        "tn": ((left, cotangent), "nn"),
+    }[kind]
+    return _product.bind(*operands, kind=of)
+
+
+def _batch(operands: tuple[Any, Any], axes: tuple[Any, Any], *, kind: str) -> tuple[Array, int]:
+    """Batched in both: more batches. Batched in one: more rows, or columns, of a single product."""
+    if None not in axes:
+        left, right = (_fold(x, axis, 0) for x, axis in zip(operands, axes, strict=True))
+        side, size = 0, operands[0].shape[axes[0]]
+    else:
+        mapped = axes.index(None) ^ 1
+        size = operands[mapped].shape[axes[mapped]]
+        folded = list(operands)
+        folded[mapped] = _fold(operands[mapped], axes[mapped], FREE[kind][mapped])
+        (left, right), side = folded, mapped + 1
+    out = _product.bind(left, right, kind=kind)
+    shape = out.shape
+    return out.reshape(*shape[:side], size, shape[side] // max(size, 1), *shape[side + 1 :]), side
+
+
+def _fold(x: Any, axis: Any, onto: int) -> Any:
+    """An array whose batch axis has become the slower part of another axis."""
+    x = jnp.moveaxis(x, axis, onto)
+    return x.reshape(*x.shape[:onto], x.shape[onto] * x.shape[onto + 1], *x.shape[onto + 2 :])
+
+
+def _compute(left: Any, right: Any, *, kind: str) -> Array:
+    """The product outside `jit`; the dense one where that is switched off, since nothing lowers the other then."""
+    plain = jax.config.jax_disable_jit  # type: ignore[attr-defined]
+    return dense(left, right, kind=kind) if plain else _compiled(left, right, kind=kind)
+
+
+_product = Primitive("event_product")
+_compiled = jax.jit(_product.bind, static_argnames="kind")
+_product.def_abstract_eval(_abstract)
+_product.def_impl(_compute)
+ad.defbilinear(_product, _by_left, _by_right)
+batching.primitive_batchers[_product] = _batch
+mlir.register_lowering(_product, mlir.lower_fun(dense, multiple_results=False))
+mlir.register_lowering(_product, mlir.lower_fun(native, multiple_results=False), platform="cpu")

@@ -1,0 +1,162 @@
+"""Leak, spike, reset and refractory period: what the cells of the LIF family share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float, Int
+
+from surgrad._fields import check_field, parameter
+from surgrad._pytree import Pytree, static
+from surgrad._types import Membrane, Parameter, Shape, Spikes
+from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
+from surgrad.nn._contract import Cell, flag, spike_function
+from surgrad.nn._dtypes import like, wide
+
+Voltage = Float[Array, "*shape"]
+Current = Float[Array, "*shape"]
+Refractory = Int[Array, "*shape"]
+
+C = TypeVar("C")
+
+SHORTEST = 1e-3
+"""In time steps: a time constant so short that nothing is left after one step, e^(-1000), in float64 either."""
+
+
+class ThresholdCell(Cell):
+    """Base of the LIF family: threshold, reset and refractory period, as `LIF` documents them."""
+
+    surrogate: Callable[[Membrane], Spikes] = spike_function()
+    tau: Parameter = parameter(default=10.0, above=0, finite=False, unit="of dt")
+    threshold: Parameter = parameter(default=1.0, above=0)
+    reset: str = static(default="subtract", kw_only=True, choices=("subtract", "zero"))
+    detach_reset: bool = flag(default=False)
+    refractory: int = static(default=0, kw_only=True, whole=0)
+    dt: float = static(default=1.0, kw_only=True, above=0)
+
+    @property
+    def beta(self) -> Array:
+        """The decay of the membrane potential in a time step, e^(-dt/τ)."""
+        return decay(self.tau, self.dt)
+
+    def _check_refractory(self, refractory: Refractory | None) -> None:
+        """Refuse a state that was made for a cell with, or without, a refractory period."""
+        if (refractory is not None) != bool(self.refractory):
+            raise ValueError(
+                f"{type(self).__name__}: the state was made for another refractory period; start from this cell's init."
+            )
+
+    def _ready(self, voltage: Voltage) -> Refractory | None:
+        """No time steps of refractory period left; None where there is no refractory period."""
+        return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
+
+    def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
+        """The voltage after the reset, the steps left of the refractory period, and the spikes."""
+        self._check_refractory(state.refractory)
+        voltage = decayed(state.v, self.tau, self.dt) + current
+        if not self.refractory:
+            spikes = self._fire(voltage, threshold)
+            return self._fall(voltage, spikes), None, spikes
+        ready = state.refractory == 0
+        voltage = jnp.where(ready, voltage, state.v)
+        spikes = jnp.where(ready, self._fire(voltage, threshold), 0)
+        # A smoothed spike is a number between 0 and 1; it starts a refractory period from one half on.
+        left = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
+        return self._fall(voltage, spikes), left, spikes
+
+    def _fire(self, voltage: Voltage, threshold: Array) -> Spikes:
+        return fire(self.surrogate, (voltage - threshold) / like(voltage, self.threshold))
+
+    def _fall(self, voltage: Voltage, spikes: Spikes) -> Voltage:
+        lost = like(voltage, self.threshold) if self.reset == "subtract" else voltage
+        return voltage - jumps(self, spikes) * lost
+
+
+def decay(tau: Parameter, dt: Parameter) -> Array:
+    """The factor e^(-dt/τ) of a leak in one time step."""
+    tau = jnp.asarray(tau)
+    # In float16 the τ² of the derivative overflows from 256 on.
+    tau = tau.astype(wide(tau.dtype))
+    steps = tau / jnp.asarray(dt).astype(tau.dtype)
+    if isinstance(steps, Tracer):  # else there is no derivative, which would be 0 · ∞ for the smallest τ
+        steps = jnp.maximum(steps, SHORTEST)
+    return jnp.exp(-1 / steps)
+
+
+def decayed(value: Voltage, tau: Parameter, dt: Parameter) -> Voltage:
+    """What a leak leaves of a value after one time step, e^(-dt/τ) v."""
+    return like(value, decay(tau, dt)) * value
+
+
+def takes_beta(cls: type[C]) -> type[C]:
+    """Let the constructor of a cell take `beta`, the decay of a time step, in place of `tau`."""
+    init: Callable[..., None] = cls.__init__  # type: ignore[misc]
+    before = list(cls.__dataclass_fields__).index("tau")  # type: ignore[attr-defined]
+
+    @functools.wraps(init)
+    def wrapped(self: Any, *given: Any, beta: Any = None, **named: Any) -> None:
+        if beta is not None:
+            if len(given) > before or named.keys() & {"tau", "dt"}:
+                raise TypeError(
+                    f"{cls.__name__}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
+                )
+            named["tau"] = tau_of(cls.__name__, beta)
+        init(self, *given, **named)
+
+    cls.__init__ = wrapped  # type: ignore[misc]
+    return cls
+
+
+def tau_of(owner: str, beta: Parameter) -> Parameter:
+    """The time constant, in time steps, of a decay from above 0 to 1, τ = -1/ln β.
+
+    Raises:
+        ValueError: the decay is out of its range.
+    """
+    check_field(owner, "beta, the decay of a time step,", beta, {"above": 0, "at_most": 1})
+    if not isinstance(beta, (int, float, np.ndarray, np.generic)):
+        return 1 / jnp.abs(jnp.log(beta))
+    with np.errstate(divide="ignore"):
+        tau = 1 / np.abs(np.log(beta))
+    return float(tau) if np.ndim(tau) == 0 else tau
+
+
+def fire(spike: Callable[[Membrane], Spikes], x: Membrane) -> Spikes:
+    """Spikes in the dtype of x, also where a function of the user's own compares and answers with booleans."""
+    return jnp.asarray(spike(x)).astype(x.dtype)
+
+
+def jumps(cell: Any, spikes: Spikes) -> Spikes:
+    """The spikes as the reset of a cell sees them: constants where it is detached."""
+    return jax.lax.stop_gradient(spikes) if cell.detach_reset else spikes
+
+
+def at_rest(cell: Pytree, shape: Shape, dtype: Any, value: Parameter = 0.0) -> Voltage:
+    """A voltage of a shape, `(*batch, neurons)`, in the wide type for inputs of a type.
+
+    Raises:
+        ValueError: a parameter does not broadcast to the shape.
+    """
+    voltage = jnp.zeros(sizes(shape), wide(dtype))
+    check_broadcast(cell, voltage.shape)
+    return voltage + like(voltage, value)
+
+
+def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
+    """The input of a step, in the type of the voltage, which rules.
+
+    Raises:
+        TypeError: the state is not what the cell's `init` makes, or the input is complex.
+        ValueError: state, input and parameters differ in shape.
+    """
+    check_state(cell, state, kind)
+    check_membranes(cell, state)
+    current = entered(cell, jnp.asarray(state.v), current)
+    check_broadcast(cell, current.shape)
+    return current

@@ -1,0 +1,176 @@
+"""Partition of the numbers of a network into those that an optimiser trains and all others."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from surgrad._bijectors import Bijector, for_limits, free
+from surgrad._pytree import Pytree
+from surgrad.nn._contract import Connection, Layer, is_cell
+
+
+class _Leaf(NamedTuple):
+    """A number of a network: its name, whether it is trained by default, and its map to unconstrained space."""
+
+    name: str
+    value: Any
+    weight: bool
+    bijector: Bijector
+
+
+def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
+    """Split a layer or a network into what is trained and the rest; `combine` merges the two again.
+
+    By default the weights and biases of all connections are trained, also the weight of `Recurrent` layers. Time
+    constants, thresholds and hyperparameters of surrogates are constants, unless `also` names them. Those are trained
+    in unconstrained space, positive numbers as their logarithm, so that no update takes them out of their range.
+
+        >>> import jax, surgrad
+        >>> from surgrad import nn
+        >>> key = jax.random.key(0)
+        >>> network = nn.Sequential(nn.Linear(3, 4, key=key), nn.LIF(surgrad.Arctan()))
+        >>> weights, rest = nn.partition(network)
+        >>> [leaf.shape for leaf in jax.tree.leaves(weights)]
+        [(3, 4), (4,)]
+        >>> trained, rest = nn.partition(network, also=["tau"])
+        >>> round(float(jax.tree.leaves(trained)[-1]), 4)  # log(10)
+        2.3026
+        >>> round(float(nn.combine(trained, rest)[1].tau), 4)
+        10.0
+
+    Parameters:
+        layer: a connection, a cell or a network, or any pytree of those.
+        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`.
+
+    Returns:
+        `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
+
+    Raises:
+        ValueError: no field has one of the names, or a number to be trained is at the end of its range, such as an
+            infinite time constant.
+
+    Warns:
+        TiedWeightsWarning: the same array is at two places.
+    """
+    also = (also,) if isinstance(also, str) else tuple(also)
+    warn_of_ties(layer)
+    leaves, structure = _leaves(layer)
+    _check_names(layer, leaves, also)
+    chosen = [_is_trained(leaf, also) for leaf in leaves]
+    trained = [_inverse(layer, leaf, also) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
+    rest = [None if yes else leaf.value for leaf, yes in zip(leaves, chosen, strict=True)]
+    return structure.unflatten(trained), structure.unflatten(rest)
+
+
+class TiedWeightsWarning(UserWarning):
+    """The same array of weights is at two places of a network, and an optimiser would train each on its own."""
+
+
+def warn_of_ties(layer: Any) -> None:
+    """Warn if an array of weights stands at two places of a layer, as it does if one layer is two parts of a network.
+
+    Leaves of a pytree are separate numbers: each place gets its own gradient, and after one update they differ.
+    """
+    arrays = [leaf for leaf in jax.tree.leaves(layer) if isinstance(leaf, (jax.Array, np.ndarray)) and leaf.ndim > 1]
+    if any(isinstance(array, Tracer) for array in arrays) or len({id(array) for array in arrays}) == len(arrays):
+        return
+    warnings.warn(
+        f"{type(layer).__name__}: the same array of weights stands at two places, which training moves apart. To share "
+        f"weights, train one layer and build the network inside the loss: Sequential(shared, cell, shared).",
+        TiedWeightsWarning,
+        stacklevel=3,
+    )
+
+
+def combine(trained: Any, rest: Any) -> Any:
+    """The layer of what is trained and the rest, as `partition` made them.
+
+    Raises:
+        ValueError: they do not stem from one partition.
+    """
+    ours, structure = _leaves(trained)
+    others, other_structure = _leaves(rest)
+    if structure != other_structure:
+        raise ValueError("combine: the two trees must stem from one partition of a layer; their structures differ.")
+    pairs = list(zip(ours, others, strict=True))
+    swapped = any(o.weight and _is_floating(o.value) for o in others) and not any(
+        t.weight and t.value is not None for t in ours
+    )
+    if swapped or any(t.value is not None and o.value is not None for t, o in pairs):
+        raise ValueError(
+            "combine: the first tree must be what is trained and the second the rest, both of one partition(layer), so "
+            "that each number is in one of them; got two trees that are not."
+        )
+    return structure.unflatten([o.value if t.value is None else _forward(t) for t, o in pairs])
+
+
+def _leaves(layer: Any) -> tuple[list[_Leaf], Any]:
+    structure = jax.tree.structure(layer, is_leaf=_is_none)
+    return list(_walk(layer, "", weight=not is_cell(layer), limits={})), structure
+
+
+def _walk(node: Any, name: str, *, weight: bool, limits: Any) -> Iterable[_Leaf]:
+    """The numbers of a tree, in the order of its leaves."""
+    if _is_none(node) or jax.tree_util.all_leaves([node]):
+        yield _Leaf(name, node, weight, for_limits(limits))
+        return
+    fields = {f.name: f.metadata for f in dataclasses.fields(node)} if isinstance(node, Pytree) else {}
+    children, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node or _is_none(part))
+    for (key, *_), child in children:
+        own = str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", ""))))
+        inside = _holds_weights(node, own, weight)
+        named = isinstance(key, (jax.tree_util.GetAttrKey, jax.tree_util.DictKey))
+        yield from _walk(
+            child, own if named else name, weight=inside, limits=fields.get(own, limits if not fields else {})
+        )
+
+
+def _holds_weights(node: Any, field: str, weight: bool) -> bool:
+    """Whether the numbers in a field are trained by default."""
+    if isinstance(node, Connection):
+        return True
+    if is_cell(node):
+        return field in getattr(type(node), "trainable", ())
+    return weight and (not isinstance(node, Pytree) or isinstance(node, Layer))
+
+
+def _is_trained(leaf: _Leaf, also: tuple[str, ...]) -> bool:
+    return _is_floating(leaf.value) and (leaf.weight or leaf.name in also)
+
+
+def _is_floating(value: Any) -> bool:
+    return value is not None and jnp.issubdtype(jnp.result_type(value), jnp.floating)
+
+
+def _inverse(layer: Any, leaf: _Leaf, also: tuple[str, ...]) -> Any:
+    value = jnp.asarray(leaf.value, jnp.result_type(leaf.value))
+    free_value = leaf.bijector.inverse(value)
+    if leaf.bijector is not free and not isinstance(free_value, Tracer) and not np.all(np.isfinite(free_value)):
+        raise ValueError(
+            f"partition: {leaf.name} of {type(layer).__name__} must be {leaf.bijector.name} to be trained, got "
+            f"{leaf.value}; start from a number inside the range."
+        )
+    return free_value
+
+
+def _forward(leaf: _Leaf) -> Any:
+    return leaf.bijector.forward(leaf.value)
+
+
+def _check_names(layer: Any, leaves: list[_Leaf], also: tuple[str, ...]) -> None:
+    known = sorted({leaf.name for leaf in leaves if _is_floating(leaf.value)})
+    for name in also:
+        if name not in known:
+            raise ValueError(f"partition: no field of {type(layer).__name__} is called {name!r}; there are {known}.")
+
+
+def _is_none(node: Any) -> bool:
+    return node is None

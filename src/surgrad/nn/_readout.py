@@ -1,0 +1,133 @@
+"""Readouts: cells without spikes whose last output summarises the whole sequence.
+
+`unroll(network, xs, keep="last")` returns that output, and stacks none over time. States and outputs are float32 at
+least.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from surgrad._types import Numbers, Shape
+from surgrad.nn._checks import check_state, entered
+from surgrad.nn._contract import Cell
+from surgrad.nn._dtypes import wide
+
+Values = Float[Array, "*shape"]
+
+
+class MeanState(NamedTuple):
+    """The sum of the inputs so far, and the number of time steps."""
+
+    total: Values
+    steps: Int[Array, ""]
+
+
+class MeanOverTime(Cell):
+    """Mean of the inputs so far; of spikes, the firing rate in spikes per time step."""
+
+    spiking = False
+    elementwise = True
+
+    def init(self, shape: Shape, dtype: Any = None) -> MeanState:
+        """The state before the first step, for inputs of a shape `(*batch, features)`."""
+        return MeanState(jnp.zeros(shape, wide(dtype)), jnp.zeros((), int))
+
+    def __call__(self, state: MeanState, x: Numbers) -> tuple[MeanState, Values]:
+        """One time step: the new state, and the mean so far.
+
+        Raises:
+            TypeError: the state is not one that `init` makes, or the input is complex.
+            ValueError: the input differs from the state in shape.
+        """
+        check_state(self, state, MeanState)
+        total, steps = state.total + entered(self, state.total, x), state.steps + 1
+        return MeanState(total, steps), total / steps.astype(total.dtype)
+
+
+class MaxState(NamedTuple):
+    """The running maximum, and whether there was any input."""
+
+    value: Values
+    begun: Bool[Array, ""]
+
+
+class MaxOverTime(Cell):
+    """Maximum of the inputs so far. Its derivative is that of the earliest of equal maxima."""
+
+    spiking = False
+    elementwise = True
+
+    def init(self, shape: Shape, dtype: Any = None) -> MaxState:
+        """The state before the first step, for inputs of a shape `(*batch, features)`."""
+        # Zeros, as minus infinity would look like an error to `jax.debug_infs`.
+        return MaxState(jnp.zeros(shape, wide(dtype)), jnp.zeros((), bool))
+
+    def __call__(self, state: MaxState, x: Numbers) -> tuple[MaxState, Values]:
+        """One time step: the new state, and the maximum so far. NaN stays.
+
+        Raises:
+            TypeError: the state is not one that `init` makes, or the input is complex.
+            ValueError: the input differs from the state in shape.
+        """
+        check_state(self, state, MaxState)
+        x = entered(self, state.value, x)
+        # A comparison, as `jnp.maximum` would share the derivative among equal values.
+        stays = state.begun & ((state.value >= x) | jnp.isnan(state.value))
+        value = jnp.where(stays, state.value, x)
+        return MaxState(value, state.begun | True), value
+
+
+class LastStep(Cell):
+    """The latest input: after the last time step, the input of that step."""
+
+    spiking = False
+    elementwise = relays = True
+
+    def init(self, shape: Shape, dtype: Any = None) -> None:
+        """None: there is no state."""
+
+    def __call__(self, state: None, x: Numbers) -> tuple[None, Any]:
+        """One time step: None, and the input."""
+        return None, x
+
+    def over_time(self, state: None, inputs: Numbers) -> tuple[None, Any]:
+        """All time steps: None, and the inputs."""
+        return None, inputs
+
+
+class FirstSpikeState(NamedTuple):
+    """The number of time steps before the first spike, and 1 for each neuron that has not spiked yet, else 0."""
+
+    steps: Values
+    silent: Values
+
+
+class FirstSpikeTime(Cell):
+    """Time step of the first spike of each neuron, from 0; the number of time steps so far if there was none.
+
+    It is Σ_t Π_{u <= t} (1 - s[u]), the number of time steps before the first spike, and has that derivative: a spike
+    changes it only where there was none before.
+    """
+
+    spiking = False
+    elementwise = True
+
+    def init(self, shape: Shape, dtype: Any = None) -> FirstSpikeState:
+        """The state before the first step, for spikes of a shape `(*batch, features)`."""
+        return FirstSpikeState(jnp.zeros(shape, wide(dtype)), jnp.ones(shape, wide(dtype)))
+
+    def __call__(self, state: FirstSpikeState, spikes: Numbers) -> tuple[FirstSpikeState, Values]:
+        """One time step: the new state, and the time of the first spike so far.
+
+        Raises:
+            TypeError: the state is not one that `init` makes, or the spikes are complex.
+            ValueError: the spikes differ from the state in shape.
+        """
+        check_state(self, state, FirstSpikeState)
+        silent = state.silent * (1 - entered(self, state.silent, spikes))
+        steps = state.steps + silent
+        return FirstSpikeState(steps, silent), steps

@@ -1,0 +1,58 @@
+"""States and outputs of all layers at all time steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from surgrad._answers import answers_keywords
+from surgrad._types import PyTree
+from surgrad.nn._contract import promises, step
+from surgrad.nn._loops import scan, summed_wide
+from surgrad.nn._unroll import _UNSET, arranged, check_cell, time_of
+
+
+class Recording(NamedTuple):
+    """States after each time step, and outputs, time first; of a network, tuples with one item for each layer."""
+
+    states: Any
+    outputs: Any
+
+
+@answers_keywords
+def record(cell: Any, *arguments: PyTree, state: PyTree = _UNSET, inputs: PyTree = _UNSET) -> Recording:
+    """Run a network, or any cell, over time, and return all that happens in it: `record(net, xs)`.
+
+    `recording.states[1].v` are the membrane potentials of layer 1 after the reset, `(time, *batch, neurons)`, and
+    `recording.outputs[1]` its spikes. Layers without a state have None for states. It takes memory for all time steps,
+    and runs step by step: use `unroll` for training.
+
+    Parameters:
+        cell, state, inputs: as those of `unroll`.
+
+    Raises:
+        TypeError, ValueError: as `unroll`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from surgrad import nn
+        >>> net = nn.Sequential(nn.Linear(3, 5, key=jax.random.key(0)), nn.LIF())
+        >>> recording = nn.record(net, jnp.ones((100, 8, 3)))
+        >>> recording.states[1].v.shape, recording.outputs[1].shape
+        ((100, 8, 5), (100, 8, 5))
+    """
+    state, inputs = arranged("record", cell, arguments, state, inputs)
+    check_cell("record", cell, state, inputs)
+    time_of("record", inputs)
+
+    def observed(cell: Any, state: PyTree, x: Any) -> tuple[PyTree, Recording]:
+        state, outputs = _all_outputs(cell, state, x)
+        return state, Recording(state, outputs)
+
+    return scan(summed_wide(observed, cell), state, inputs)[1]
+
+
+def _all_outputs(cell: Any, state: PyTree, x: Any) -> tuple[PyTree, Any]:
+    """One time step: the state, and the outputs of all layers of a network, or the output of any other cell."""
+    if promises(cell, "in_order"):
+        return cell.through(step, state, x)
+    return step(cell, state, x)

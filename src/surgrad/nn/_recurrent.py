@@ -1,0 +1,213 @@
+"""Recurrent layers: the outputs of a time step are inputs of the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Array, Float, Shaped
+
+from surgrad._fields import check_whole
+from surgrad._keys import takes_key
+from surgrad._types import Numbers, PyTree, Shape
+from surgrad.nn._checks import check_same, check_state, real_array, sizes
+from surgrad.nn._contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
+from surgrad.nn._dtypes import floating, promoted
+from surgrad.nn._foreign import as_layer
+from surgrad.nn._linear import Initializer, initial_weight, product
+from surgrad.nn._loops import carried, steps
+
+
+class RecurrentState(NamedTuple):
+    """The state of the cell, and its outputs at the previous time step."""
+
+    cell: PyTree
+    outputs: Float[Array, "*batch features"]
+
+
+@dataclasses.dataclass(eq=False, repr=False, init=False)
+class Recurrent(Cell):
+    """A cell with all-to-all recurrent weights: its input is x + s W, with its outputs s of the previous time step.
+
+    Parameters:
+        cell: the neurons, a cell whose outputs have the shape of its inputs.
+        features: number of neurons, >= 1.
+        key: random key of the initial weights.
+        gain: standard deviation of the initial weights times √features, >= 0.
+        weight_init: an initializer of `jax.nn.initializers`, in place of normal weights of that deviation.
+        event_driven: whether products go through the non-zero outputs only, see `Linear`.
+
+    Attributes:
+        cell: the neurons.
+        weight: W, `(features, features)`; element (i, j) leads from neuron i to neuron j.
+
+    Raises:
+        TypeError: the cell is not a cell.
+        ValueError: features is not an integer >= 1.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from surgrad import nn
+        >>> layer = nn.Recurrent(nn.LIF(), 5, key=jax.random.key(0))
+        >>> state, spikes = layer(layer.init((2, 5)), jnp.ones((2, 5)))
+        >>> spikes.shape
+        (2, 5)
+    """
+
+    trainable = ("cell", "weight")
+    feeds_back = weighted = True
+
+    cell: Any = cell_field()
+    weight: Shaped[Array | np.ndarray, "features features"] = weight_array()
+    event_driven: bool = flag(default=False)
+
+    @takes_key
+    def __init__(
+        self,
+        cell: Any,
+        features: int,
+        *,
+        key: Array,
+        gain: float = 1.0,
+        weight_init: Initializer | None = None,
+        event_driven: bool = False,
+    ) -> None:
+        check_whole("Recurrent", "features", features, 1)
+        self.cell, self.event_driven = cell, event_driven
+        self.weight = initial_weight(key, (features, features), gain, weight_init)
+        self.__post_init__()
+
+    @classmethod
+    def from_arrays(cls, cell: Any, weight: Numbers, *, event_driven: bool = False) -> Recurrent:
+        """A layer with a given weight, `(features, features)`.
+
+        Raises:
+            TypeError: the cell is not a cell, or the weight not real.
+            ValueError: the weight is not square.
+        """
+        return cls.of_fields(cell=cell, weight=weight, event_driven=event_driven)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether its neurons are."""
+        return promises(self.cell, "spiking")
+
+    @property
+    def whole_sequence(self) -> bool:
+        """Whether chunks of time cost more than they save on a CPU (250 steps of 64 x 256: 1.3 times as much)."""
+        return self.event_driven
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.cell = as_layer("Recurrent: cell", self.cell)
+        if not is_cell(self.cell):
+            raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
+        shape = jnp.shape(self.weight)
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise ValueError(f"Recurrent: weight must be (features, features), got shape {shape}.")
+
+    def init(self, shape: Shape, dtype: Any = None) -> RecurrentState:
+        """The resting state of the cell, and no spikes.
+
+        Raises:
+            ValueError: the last axis of the shape is not as long as the weights are high.
+        """
+        shape, neurons = sizes(shape), self.weight.shape[0]
+        if shape[-1:] != (neurons,):
+            raise ValueError(f"Recurrent: the last axis of the input must be {neurons} long, got shape {shape}.")
+        state = start(self.cell, shape, dtype)
+        x = jax.ShapeDtypeStruct(shape, promoted(floating(dtype), self.weight))
+        outputs = jax.eval_shape(lambda x: self.cell(state, x)[1], x)
+        self._check_outputs(outputs.shape, shape)
+        return RecurrentState(state, jnp.zeros_like(outputs))
+
+    def __call__(self, state: RecurrentState, current: Numbers) -> tuple[RecurrentState, Array]:
+        """One step: the state, and the outputs of the cell.
+
+        Raises:
+            TypeError: the state is not what `init` makes.
+            ValueError: the input does not fit the weights or the state; time leads in sequences, which `unroll` takes.
+                The cell puts out another shape than it takes in.
+        """
+        check_state(self, state, RecurrentState)
+        shape, dtype = jnp.shape(state.outputs), jnp.result_type(state.outputs)
+        current = real_array(self, current)
+        check_same(self, shape, current.shape)
+        fed_back = product(state.outputs, self.weight, self.event_driven)
+        meeting = promoted(current, fed_back)
+        cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
+        self._check_outputs(jnp.shape(outputs), shape)
+        return RecurrentState(cell, outputs.astype(dtype)), outputs
+
+    def _check_outputs(self, given: tuple[Any, ...], shape: tuple[Any, ...]) -> None:
+        if given != shape:
+            raise ValueError(
+                f"Recurrent: the cell must put out the shape {shape} that it takes in, since its outputs come back to "
+                f"it, got {given}."
+            )
+
+    def connections(self) -> Any:
+        """The weight: what is trained if the cell stays as it is."""
+        return self.weight
+
+    def with_connections(self, given: Any) -> Recurrent:
+        """A copy with another weight.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        check_alike(self, given, self.weight)
+        return self.replace(weight=given)
+
+    def with_weight(self, weight: Array) -> Recurrent:
+        """A copy with another weight."""
+        return self.replace(weight=weight)
+
+    def over_time(self, state: RecurrentState, currents: Numbers) -> tuple[RecurrentState, Array]:
+        """Many time steps; the gradient by the weight is one matrix product for all of them."""
+        currents = jnp.asarray(currents)
+        if not jnp.issubdtype(currents.dtype, jnp.inexact):  # the rule below differentiates by the currents
+            currents = currents.astype(self.weight.dtype)
+        # The rule below puts the outputs of the state before those of the steps: they must be of one type over a mesh.
+        return _over_time(self, carried(self, state, currents), currents)
+
+
+@jax.custom_jvp
+def _over_time(recurrent: Recurrent, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
+    return steps(recurrent, state, currents)
+
+
+def _over_time_jvp(primals: Any, tangents: Any) -> Any:
+    """The same derivative as that of the scan, with all steps' s dW in one product.
+
+    In a scan, reverse mode would add up the gradient of W step by step. A tangent of W only changes the currents, by
+    s dW with the spikes of the step before, so that it can be added to the tangent of the currents beforehand.
+    """
+    recurrent, state, currents = primals
+    along_weight, cell, moved_state, moved_currents = tangents[0].weight, tangents[0].cell, *tangents[1:]
+    leaves, structure = jax.tree.flatten((recurrent.cell, state, currents))
+    directions = structure.flatten_up_to((cell, moved_state, moved_currents))
+    # Those of the currents are the last, and always move here: by the tangent of W if by nothing else.
+    moving = [i for i, d in enumerate(directions[:-1]) if not isinstance(d, SymbolicZero)] + [len(leaves) - 1]
+
+    def run(values: list[Any]) -> Any:
+        merged = dict(zip(moving, values, strict=True))
+        cell, state, currents = structure.unflatten([merged.get(i, leaf) for i, leaf in enumerate(leaves)])
+        return steps(recurrent.replace(cell=cell), state, currents)
+
+    (last, outputs), linear = jax.linearize(run, [leaves[i] for i in moving])
+    change = directions[-1]
+    if not isinstance(along_weight, SymbolicZero):
+        before = jnp.concatenate([state.outputs[None], outputs[:-1].astype(state.outputs.dtype)])
+        by_weight = product(before, along_weight, recurrent.event_driven).astype(currents.dtype)
+        change = by_weight if isinstance(change, SymbolicZero) else change + by_weight
+    if isinstance(change, SymbolicZero):
+        change = jnp.zeros_like(currents)
+    return (last, outputs), linear([*(directions[i] for i in moving[:-1]), change])
+
+
+_over_time.defjvp(_over_time_jvp, symbolic_zeros=True)

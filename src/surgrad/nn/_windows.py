@@ -1,0 +1,50 @@
+"""Options of layers that slide a window along axes of space: one number for all axes, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from surgrad._fields import check_whole
+
+PerAxis = int | Sequence[int]
+Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
+
+
+def per_axis(kind: str, name: str, given: Any, axes: int, least: int = 1) -> tuple[int, ...]:
+    """A number for each axis of space.
+
+    Raises:
+        ValueError: it is neither an integer >= `least` nor one for each axis.
+    """
+    numbers = tuple(given) if isinstance(given, (tuple, list)) else (given,) * axes
+    if len(numbers) != axes:
+        raise ValueError(f"{kind}: {name} must be an integer, or one for each of {axes} axes of space, got {given!r}.")
+    for number in numbers:
+        check_whole(kind, name, number, least)
+    return tuple(map(int, numbers))
+
+
+def paddings(kind: str, given: Any, axes: int) -> str | tuple[tuple[int, int], ...]:
+    """Zeros before and after each axis of space, or `"SAME"`.
+
+    Raises:
+        ValueError: it is none of what `Conv` lists.
+    """
+    if isinstance(given, str):
+        if given.upper() not in ("SAME", "VALID"):
+            raise ValueError(f"{kind}: padding must be integers, 'SAME' or 'VALID', got {given!r}.")
+        return "SAME" if given.upper() == "SAME" else ((0, 0),) * axes
+    if isinstance(given, (tuple, list)) and any(isinstance(one, (tuple, list)) for one in given):
+        if len(given) != axes:
+            raise ValueError(f"{kind}: padding must have a pair for each of {axes} axes of space, got {given!r}.")
+        low, high = (per_axis(kind, "padding", side, axes, 0) for side in zip(*given, strict=True))
+        return tuple(zip(low, high, strict=True))
+    return tuple((one, one) for one in per_axis(kind, "padding", given, axes, 0))
+
+
+def channels_first_hint(given: tuple[Any, ...], channels: int, axes: int) -> str:
+    """What to do about an input that seems to have its channels before the axes of space; empty for others."""
+    if len(given) > axes and given[-axes - 1] == channels != given[-1]:
+        return f"; channels come last here: jnp.moveaxis(x, {-axes - 1}, -1)"
+    return ""

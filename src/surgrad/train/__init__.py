@@ -1,0 +1,20 @@
+"""Training of spiking networks on labelled data, with the optimisers of Optax."""
+
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
+from surgrad._extras import missing as _missing
+
+try:
+    import optax as _optax
+except ModuleNotFoundError as _error:
+    raise ImportError(_missing("surgrad.train", "optax")) from _error
+
+from surgrad.train._classifier import classifier
+from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
+
+__all__ = ["Fit", "Score", "batches", "classifier", "epoch", "score", "start", "step"]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)

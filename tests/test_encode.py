@@ -1,0 +1,184 @@
+"""Codes: brighter is earlier, or more often; and keys, by name or first."""
+
+import doctest
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from surgrad import encode, tasks
+from surgrad._keys import is_key, takes_key
+
+KEY = jax.random.key(0)
+OUT_OF_RANGE = [(-0.1, 9), (1.1, 9), (np.nan, 9), (0.5, 0), (0.5, 2.5), (0.5, "a"), (0.5, True)]
+ROWS = [(1.0, 0), (0.75, 5), (0.5, 10), (0.05, 19), (0.01, 20), (0.0, 21)]
+
+
+@pytest.mark.parametrize(("intensity", "step"), ROWS, ids=str)
+def test_brighter_spikes_earlier_and_dark_never(intensity, step):
+    assert encode.latency_steps(jnp.array([intensity]), 21) == step
+    np.testing.assert_array_equal(encode.latency(np.array([intensity]), 21)[:, 0], np.arange(21) == step)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 25, 255, 256, 5000])
+def test_latencies_are_those_of_exact_arithmetic_in_the_smallest_dtype(num_steps):
+    parts = np.arange(257)  # p = k/256 and everything below is exact in float64
+    steps = encode.latency_steps(jnp.asarray(parts / 256, jnp.float32), num_steps)
+    expected = np.where(parts == 0, num_steps, np.rint((256 - parts) * (num_steps - 1) / 256))
+    np.testing.assert_array_equal(steps, expected)
+    assert steps.dtype == np.min_scalar_type(num_steps)
+
+
+def test_spikes_of_the_rate_code_are_independent_with_the_intensity_as_probability():
+    intensity = np.tile([0.0, 0.1, 0.5, 0.9, 1.0], (400, 1))
+    spikes = np.asarray(encode.rate(intensity, 50, key=KEY), float)
+    assert spikes.shape == (50, 400, 5)  # time leads, as networks take it
+    counts = spikes.sum(axis=0)
+    # Of 400 binomial counts, mean and variance have standard errors of sd/sqrt(400) and about variance sqrt(2/400).
+    mean, variance = 50 * intensity[0], 50 * intensity[0] * (1 - intensity[0])
+    assert (np.abs(counts.mean(axis=0) - mean) <= 4 * np.sqrt(variance / 400)).all()
+    assert (np.abs(counts.var(axis=0) - variance) <= 4 * variance * np.sqrt(2 / 400)).all()
+    # Of 399 products of neighbouring steps, with probability p².
+    pairs = (spikes[:-1] * spikes[1:]).mean(axis=(0, 1))
+    assert np.abs(pairs - intensity[0] ** 2).max() < 4 * np.sqrt(0.25 / (49 * 400 / 3))
+
+
+@pytest.mark.parametrize("code", [lambda p, t: encode.rate(p, t, key=KEY), encode.latency, encode.latency_steps])
+@pytest.mark.parametrize(("intensity", "num_steps"), OUT_OF_RANGE)
+@pytest.mark.unchecked("wrong types on purpose")
+def test_codes_refuse_what_is_out_of_range(code, intensity, num_steps):
+    with pytest.raises(
+        ValueError, match=r"^(rate|latency|latency_steps): (intensities must be 0 to 1|num_steps must be)"
+    ):
+        code(jnp.array([[intensity]]), num_steps)
+
+
+def test_bytes_are_to_be_divided():
+    with pytest.raises(TypeError, match=r"floating numbers from 0 to 1, got uint8; divide by 255\.0"):
+        encode.rate(np.zeros((2, 3), np.uint8), 9, key=KEY)
+    with pytest.raises(TypeError, match="floating numbers from 0 to 1, got int32"):
+        encode.latency(jnp.arange(2), 9)
+
+
+@pytest.mark.parametrize("code", [lambda p: encode.rate(p, 7, key=KEY), lambda p: encode.latency(p, 7)])
+def test_booleans_are_dark_and_bright(code):
+    spikes = code(jnp.array([True, False]))
+    assert spikes.dtype == jnp.float32
+    assert spikes[0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 4, 4, 1)], ids=str)
+def test_time_leads_whatever_the_shape_and_the_dtype_stays(shape, dtype):
+    ones = jnp.ones(shape, dtype)
+    rates, latencies = encode.rate(ones, 7, key=KEY), encode.latency(ones, 7)
+    assert rates.shape == latencies.shape == (7, *shape)
+    assert rates.dtype == latencies.dtype == dtype
+    assert rates.all()
+    assert latencies[0].all()
+
+
+def test_long_latencies_of_half_precision_reach_every_step():
+    # In bfloat16 steps above 256 would be even.
+    steps = encode.latency_steps(jnp.array([0.5, 0.25], jnp.bfloat16), 1002)
+    assert steps.tolist() == [500, 751]
+
+
+def test_codes_can_be_jitted_and_vmapped():
+    p, keys = jax.random.uniform(KEY, (6, 5)), jax.random.split(KEY, 6)
+    rate = jax.jit(encode.rate, static_argnums=1)
+    np.testing.assert_array_equal(rate(p, 8, key=KEY), encode.rate(p, 8, key=KEY))
+    np.testing.assert_array_equal(jax.jit(encode.latency, static_argnums=1)(p, 8), encode.latency(p, 8))
+    many = jax.vmap(lambda p, key: encode.rate(p, 8, key=key))(p, keys)
+    np.testing.assert_array_equal(many, [encode.rate(a, 8, key=key) for a, key in zip(p, keys, strict=True)])
+
+
+def test_a_key_may_stand_first_and_another_one_gives_other_spikes():
+    p = jnp.full((4, 9), 0.5)
+    np.testing.assert_array_equal(encode.rate(KEY, p, 25), encode.rate(p, 25, key=KEY))
+    raw = jax.random.PRNGKey(0)
+    np.testing.assert_array_equal(encode.rate(raw, p, num_steps=25), encode.rate(p, 25, key=KEY))
+    assert (encode.rate(p, 25, key=jax.random.key(1)) != encode.rate(p, 25, key=KEY)).any()
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_a_wrong_number_of_keys_is_told():
+    p = jnp.ones(3)
+    with pytest.raises(TypeError, match=r"rate: give a key, such as key=jax.random.key\(0\)"):
+        encode.rate(p, 5)
+    with pytest.raises(TypeError, match="rate: got two keys, the first argument and key=; give one"):
+        encode.rate(KEY, p, 5, key=KEY)
+    for wrong in (0, jax.random.split(KEY), np.random.default_rng(0)):
+        with pytest.raises(TypeError, match="rate: key must be one key, such as"):
+            encode.rate(p, 5, key=wrong)
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_methods_take_a_key_after_self_and_a_default_may_be_left_out():
+    class Noise:
+        @takes_key
+        def __init__(self, size, *, key):
+            self.given = size, key
+
+        @takes_key
+        def draw(self, size=1, *, key=None):
+            return size, key
+
+    assert Noise(KEY, 3).given == Noise(3, key=KEY).given == (3, KEY)
+    assert Noise(3, key=KEY).draw(KEY) == (1, KEY)
+    assert Noise(3, key=KEY).draw(2) == (2, None)
+    with pytest.raises(TypeError, match="Noise: give a key"):
+        Noise(3)
+
+
+def test_keys_are_typed_or_raw():
+    assert is_key(KEY)
+    assert is_key(jax.random.PRNGKey(3))
+    assert jax.jit(lambda key: jnp.array(is_key(key)))(KEY)
+    for other in (3, jnp.zeros(2), np.zeros(2, np.uint8), jnp.zeros(3, jnp.uint32), jax.random.split(KEY), None):
+        assert not is_key(other)
+
+
+def test_spikes_of_both_codes_go_into_a_data_set_and_out_of_it_as_they_were():
+    intensity, labels = np.random.default_rng(0).random((5, 3)), jnp.arange(5) % 2
+    rates, latencies = encode.rate(intensity, 9, key=KEY), encode.latency_steps(intensity, 9)
+    data = tasks.Dataset(rates.astype(bool), labels, steps=9, classes=2)
+    np.testing.assert_array_equal(data.spikes(), rates)
+    np.testing.assert_array_equal(data[np.array([4, 0])].spikes(), rates[:, [4, 0]])
+    data = tasks.Dataset(latencies, labels, steps=9, classes=2)
+    np.testing.assert_array_equal(data.spikes(), encode.latency(intensity, 9))
+
+
+def test_a_data_set_of_intensities_draws_its_spikes_anew():
+    intensity, labels = jax.random.uniform(KEY, (5, 3)), jnp.arange(5) % 2
+    data = tasks.Dataset(intensity, labels, steps=9, classes=2)
+    some = jnp.array([4, 0])
+    np.testing.assert_array_equal(data[some].spikes(KEY), encode.rate(intensity[some], 9, key=KEY))
+    assert (data.spikes(KEY) != data.spikes(jax.random.key(1))).any()
+    drawn = jax.jit(lambda data, key: data.spikes(key))(data, KEY)
+    np.testing.assert_array_equal(drawn, data.spikes(KEY))
+    with pytest.raises(TypeError, match=r"give a key: spikes\(jax"):
+        data.spikes()
+    with pytest.raises(ValueError, match="events must be intensities from 0 to 1, got"):
+        tasks.Dataset(2 * jnp.ones((5, 3)), labels, steps=9, classes=2)
+
+
+def test_digits_can_be_had_as_intensities():
+    pytest.importorskip("sklearn")
+    grey, early = tasks.digits(code="intensity").test, tasks.digits().test
+    np.testing.assert_array_equal(encode.latency(grey.events, 25), early.spikes())
+    assert grey[jnp.arange(3)].spikes(KEY).shape == (25, 3, 64)
+
+
+def test_another_code_is_an_error_that_names_all():
+    with pytest.raises(ValueError, match="code must be one of 'latency', 'rate', 'intensity', got 'phase'"):
+        tasks.digits(code="phase")
+
+
+@pytest.mark.parametrize("name", ["_rate", "_latency"])
+def test_examples(name):
+    found = doctest.testmod(importlib.import_module(f"surgrad.encode.{name}"))
+    assert found.attempted
+    assert not found.failed
