@@ -145,7 +145,7 @@ class TestRoundTrips:
 
     def test_another_process_reads_it(self, tmp_path):
         surgrad.save(tmp_path / "net", networks())
-        code = f"import surgrad; print(surgrad.load({os.fspath(tmp_path / 'net')!r}))"
+        code = f"import surgrad; print(repr(surgrad.load({os.fspath(tmp_path / 'net')!r})))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == repr(networks())
 

@@ -268,7 +268,11 @@ NET = Sequential(Linear.from_arrays(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0),
             lambda n, s, x: unroll(n, s, x, chunk_size="auto"),
             "chunk, in steps, must be an integer >= 1, got 'auto'",
         ),
-        (ValueError, lambda n, s, x: unroll(n, s, x, memory_bytes=10), "memory_bytes=10 is not enough for 9 time steps"),
+        (
+            ValueError,
+            lambda n, s, x: unroll(n, s, x, memory_bytes=10),
+            "memory_bytes=10 is not enough for 9 time steps",
+        ),
         (ValueError, lambda n, s, x: unroll(n, s, x, memory_bytes=-1), "memory, in bytes, must be > 0, got -1"),
         (ValueError, lambda n, s, x: unroll(n, s, x, memory_bytes=np.nan), "memory, in bytes, must be > 0, got nan"),
         (

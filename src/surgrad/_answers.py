@@ -140,7 +140,8 @@ def _module_answer(name: str, known: Iterable[str]) -> str:
         meant = surrogate_answer(name) or meant
         places = [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
     ours = f"it is {' or '.join(places)}" if places else ""
-    return "; ".join(part for part in (meant, ours) if part) or _spelled(name, known)
+    public = (one for one in known if not one.startswith("_"))
+    return "; ".join(part for part in (meant, ours) if part) or _spelled(name, public)
 
 
 def _renamed(rows: Mapping[str, tuple[tuple[str, ...], str]], name: str, known: Iterable[str]) -> str:
