@@ -23,7 +23,7 @@ from spellchecker import SpellChecker
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-CHECKED = ("src", "tests", "docs", "tools", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
+CHECKED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
 WORD = re.compile(r"(?<![\w.@/\\-])[A-Za-z][a-z]+(?:'[a-z]+)?(?![\w@/\\]|\.\w|\()")
 DIRECTIVE = re.compile(r"#!|# (pyright|type|fmt|isort|noqa)\b|.*noqa:")
 SENTENCE = re.compile(r"[a-z][,;:.] .* |( \S+){3}.*[,;:.]", re.DOTALL)
