@@ -10,15 +10,17 @@ import pytest
 
 import surgrad
 from surgrad import Dspike, PiecewiseLeakyRelu, Sigmoid
-from surgrad.meta.adaptive import (
+from surgrad.meta import (
     HybridSpike,
     adapt_temperature,
     finite_differences,
     follow_membranes,
     hybrid,
     predicted_width,
+    record,
+    surrogates,
+    with_surrogates,
 )
-from surgrad.meta.probe import record, surrogates, with_surrogates
 from surgrad.nn import LI, LIF, Dense, Sequential, unroll
 
 X = np.linspace(-0.5, 0.5, 41)
@@ -91,8 +93,8 @@ def test_the_temperature_becomes_the_one_whose_gradient_is_most_alike_finite_dif
     assert np.count_nonzero(target) > target.size / 2
 
     def cosine(candidate):
-        slope = np.asarray(jax.jit(jax.grad(spiking_loss))(weights, candidate), float)
-        return np.vdot(slope, target) / np.linalg.norm(slope)
+        gradient = np.asarray(jax.jit(jax.grad(spiking_loss))(weights, candidate), float)
+        return np.vdot(gradient, target) / np.linalg.norm(gradient)
 
     got = jax.jit(lambda w, b: adapt_temperature(spiking_loss, w, b, spacing=spacing, step=step))(weights, b)
     assert got == pytest.approx(max([b, b + spacing, b - spacing], key=cosine), rel=1e-6)
@@ -274,8 +276,8 @@ def trained(spike, adapt, steps=60):
     @jax.jit
     def update(model, state, step):
         model = adapt(model, step)
-        slopes = jax.grad(lambda c: loss(model.with_connections(c)))(model.connections())
-        updates, state = optimizer.update(slopes, state)
+        gradients = jax.grad(lambda c: loss(model.with_connections(c)))(model.connections())
+        updates, state = optimizer.update(gradients, state)
         return plain(model).with_connections(optax.apply_updates(model.connections(), updates)), state
 
     model, state = first, optimizer.init(first.connections())
@@ -303,8 +305,8 @@ def test_the_width_of_hybrid_spikes_is_learned_with_the_weights():
 
     @jax.jit
     def update(learned, state, step):
-        slopes = jax.grad(lambda learned: loss(with_hybrid_spikes(of(learned), step)))(learned)
-        updates, state = optimizer.update(slopes, state)
+        gradients = jax.grad(lambda learned: loss(with_hybrid_spikes(of(learned), step)))(learned)
+        updates, state = optimizer.update(gradients, state)
         return optax.apply_updates(learned, updates), state
 
     first = learned = (model.connections(), jnp.array(0.0))

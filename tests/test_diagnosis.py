@@ -7,8 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
-from surgrad.meta.calibration import calibrate
-from surgrad.meta.diagnosis import diagnose
+from surgrad.meta import calibrate, diagnose
 from surgrad.nn import LI, LIF, Dense, Recurrent, Sequential
 
 KEY = jax.random.key(0)

@@ -7,7 +7,7 @@ whole; the parts only lend their curves and slopes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -146,6 +146,9 @@ class Temperature(Surrogate):
     def peak(self) -> jax.Array:
         return self.surrogate.peak() / self.temperature
 
+    def _narrowed(self, factor: Parameter) -> Self:
+        return self.replace(temperature=self.temperature / factor)
+
 
 class Normalized(Surrogate):
     """A surrogate scaled to unit area or to unit peak of its slope; the curve stays at its value at the threshold.
@@ -183,6 +186,9 @@ class Normalized(Surrogate):
 
     def peak(self) -> jax.Array:
         return self.surrogate.peak() / self._size()
+
+    def _narrowed(self, factor: Parameter) -> Self:
+        return self.replace(surrogate=self.surrogate.steeper(factor))
 
 
 class Sparse(Surrogate):

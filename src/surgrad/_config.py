@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +13,6 @@ from jax.core import Tracer
 from surgrad._pytree import Pytree, constructor_parameters, is_left_out
 
 _CLASS = "class"
-
-HOMES = {"Chosen": "surgrad.meta.chosen", "HybridSpike": "surgrad.meta.adaptive"}
-"""Modules of the library's surrogates that `import surgrad` leaves out, so that it stays fast: each is imported when a
-configuration names its class. A configuration therefore means the same whatever has been imported before."""
 
 
 def encode(tree: Pytree) -> dict[str, Any]:
@@ -53,12 +48,10 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
 
 
 def _class(name: str, classes: Mapping[str, type]) -> type:
-    """The class of a name: one of the given, or one of the library's that is imported now."""
+    """The class of a name, among the given ones."""
     if name in classes:
         return classes[name]
-    if name in HOMES:
-        return getattr(importlib.import_module(HOMES[name]), name)
-    known = sorted({*classes, *HOMES})
+    known = sorted(classes)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
     raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; the nearest: {', '.join(near)}.")
 

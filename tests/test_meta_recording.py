@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import surgrad as sg
-from surgrad.meta.probe import arrays, record, surrogates, with_arrays, with_surrogates
+from surgrad.meta._inspection.recording import arrays, record, surrogates, with_arrays, with_surrogates
 from surgrad.nn import LI, LIF, CuBaLIF, Dense, Recurrent, Sequential, unroll
 
 KEY = jax.random.key(0)
