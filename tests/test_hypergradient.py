@@ -273,5 +273,5 @@ def test_a_method_without_differentiate_is_abstract():
     class Nothing(meta.HypergradientMethod):
         pass
 
-    with pytest.raises(TypeError, match="abstract method '?differentiate"):
+    with pytest.raises(TypeError, match="differentiate"):
         Nothing()

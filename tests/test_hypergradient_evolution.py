@@ -65,7 +65,7 @@ def test_the_value_is_that_of_the_smoothed_loss(x64):
 def test_a_hyperparameter_that_does_nothing_has_no_derivative_but_noise(x64):
     result = hypergradient(
         lambda w, h, b: loss(w, h["target"], b), lambda w, h: 5 * w, START, {"idle": 1.0, "target": TARGET},
-        BATCHES, optax.sgd(RATE), mode=Evolution, key=KEY, samples=PAIRS,
+        BATCHES, optax.sgd(RATE), method=Evolution(PAIRS, key=KEY),
     )  # fmt: skip
     assert deviations(result.gradient["idle"], 0, result.diagnosis.standard_error["idle"]) < 4
     assert deviations(result.gradient["target"], 5 * (1 - LEFT**STEPS), result.diagnosis.standard_error["target"]) < 4

@@ -171,7 +171,7 @@ def training(problem: Problem, seed: Any, data: Samples) -> meta.Training:
     def build(hyper: dict[str, Any]) -> tuple[Sequential, optax.GradientTransformation]:
         return network(problem, seed, hyper["scales"], data.train), optimizer(problem)
 
-    return meta.training(build, data.train, loss, steps=problem.updates, batch=problem.batch, seed=seed)
+    return meta.Training.of_network(build, data.train, loss, steps=problem.updates, batch=problem.batch, seed=seed)
 
 
 def batch_of(problem: Problem, seed: Any, update: Any) -> Int[Array, " batch"]:
