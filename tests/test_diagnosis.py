@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_or_takes_something_else_is_told_what_it_gets()
         diagnose(network(), DATA, loss=lambda outputs, labels: outputs[-1].sum(-1))
     with pytest.raises(AttributeError) as error:  # as one of a network and a data set would
         diagnose(network(), DATA, loss=lambda network, batch: network.outputs(batch.spikes()).sum())
-    assert "diagnose calls loss with outputs, (time, *batch, ...)" in error.value.__notes__[0]
+    assert "diagnose calls loss with outputs, (time, *batch, ...)" in "".join(error.value.__notes__)
 
 
 def test_saturated_neurons_are_found():

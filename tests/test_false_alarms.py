@@ -67,7 +67,7 @@ RIGHT = {
     "tune all at once": lambda: tuned(mapping="vmap"),
     "a study": studied,
     "reverse": through_training,
-    "persistent": lambda: through_training(mode="persistent", key=KEY, window=2),
+    "persistent": lambda: through_training(method=meta.PersistentEvolution(2, key=KEY)),
     "a temperature": lambda: adapted(0.5),
     "a temperature whose lower neighbour is negative": lambda: adapted(5.0),
     "areas": lambda: [surgrad.Sigmoid().area(), surgrad.InvSquareGrad().area(), surgrad.LeakyRelu().area()],

@@ -73,10 +73,10 @@ WRONG = {
     "Range: each length of shape must be an integer >= 1, got 0": lambda: meta.Range(1, 2, shape=(2, 0)),
     "Choice has no options": lambda: meta.Choice(()),
     "Training: steps must be an integer >= 1, got 0": lambda: meta.Training(square, square, 0),
-    "training: steps must be an integer >= 1, got 2.5": lambda: training(steps=2.5),
-    "training: batch must be an integer >= 1, got 0": lambda: training(steps=2, batch=0),
-    "training: seed must be an integer >= 0, got -1": lambda: training(steps=2, seed=-1),
-    "training: the number of samples must be an integer >= 1, got 0": lambda: training(
+    "Training.of_network: steps must be an integer >= 1, got 2.5": lambda: training(steps=2.5),
+    "Training.of_network: batch must be an integer >= 1, got 0": lambda: training(steps=2, batch=0),
+    "Training.of_network: seed must be an integer >= 0, got -1": lambda: training(steps=2, seed=-1),
+    "Training.of_network: the number of samples must be an integer >= 1, got 0": lambda: training(
         steps=2, data=DATA[jnp.arange(0)]
     ),
     "horizon: samples must be an integer >= 2, got 1": lambda: horizon(samples=1),
@@ -122,7 +122,7 @@ NO_NUMBER = {
     "Choice: options must be surrogates, or numbers, and not both, got ('a',)": lambda: meta.Choice(("a",)),
     "steeper: factor must be a number, got True": lambda: SIGMOID.steeper(True),
     "classifier: tau must be a number, got '5'": lambda: classifier(tau="5"),
-    "training: data is a whole split; give the samples to learn from, data.train": lambda: training(
+    "Training.of_network: data is a whole split; give the samples to learn from, data.train": lambda: training(
         data=tasks.Split(DATA, DATA), steps=2
     ),
     "inner_loop: optimizer is the function optax.sgd, which would get all hyperparameters as its learning rate; call it, "
@@ -133,7 +133,7 @@ NO_NUMBER = {
     "inner_loop: optimizer must be an optimiser of Optax, optax.sgd(0.1) say": lambda: meta.inner_loop(
         square, jnp.ones(2), 0.1, BATCHES, None
     ),
-    "training: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters that "
+    "Training.of_network: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters that "
     "makes one, got the function sgd": lambda: meta.Training.of_network(
         lambda hyper: (NETWORK, optax.sgd), DATA, square, steps=2
     ).start({}),

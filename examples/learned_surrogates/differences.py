@@ -45,7 +45,7 @@ def compare(problem: Problem, settings: Settings) -> list[dict[str, Any]]:
 
 def _both(problem: Problem, steps: int, seed: int, data: Samples) -> dict[str, Any]:
     logs = jnp.zeros(problem.depth)
-    ours, slope = jax.device_get(_derivative(logs, seed, data, problem, steps))
+    ours, gradient = jax.device_get(_derivative(logs, seed, data, problem, steps))
     for by in STEPS:
         sides = [[_trained(logs + s * d, seed, data, problem, steps) for s in (1, -1)] for d in by * np.eye(logs.size)]
         if all(np.array_equal(above[1], below[1]) for above, below in sides):
@@ -56,7 +56,7 @@ def _both(problem: Problem, steps: int, seed: int, data: Samples) -> dict[str, A
 
 
 def _along(gradient: PyTree, above: PyTree, below: PyTree) -> float:
-    return float(sum(jax.tree.leaves(jax.tree.map(lambda s, a, b: np.vdot(s, a - b), gradient, above, below))))
+    return float(sum(jax.tree.leaves(jax.tree.map(lambda g, a, b: np.vdot(g, a - b), gradient, above, below))))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))

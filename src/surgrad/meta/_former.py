@@ -20,7 +20,7 @@ def answers(**advice: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            for name in kwargs.keys() & advice.keys():
+            for name in filter(advice.__contains__, kwargs):
                 raise TypeError(f"{function.__name__} has no keyword {name!r}; {advice[name]}.")
             return function(*args, **kwargs)
 

@@ -13,7 +13,7 @@ from surgrad._leaves import by_path, selected, with_selected
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 
-Membranes = Float[Array, "time *units"]
+Membranes = Float[Array, "time ..."]
 """What a surrogate is called with, x = (membrane potential - threshold) / scale, at all time steps."""
 
 
