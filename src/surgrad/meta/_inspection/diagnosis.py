@@ -68,7 +68,7 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
         >>> spikes = jax.random.bernoulli(jax.random.key(0), 0.3, (10, 2, 4)).astype(float)
         >>> found = diagnose(model, (spikes, 0.3), loss=lambda outputs, target: (outputs.mean() - target) ** 2)
         >>> [(one.kind, one.where, len(one.consequences)) for one in found.findings]
-        [('silent', 'parts[0].spike', 2)]
+        [('silent', 'parts[0].spike', 1)]
 
     Parameters:
         model: a cell, usually a `Sequential`.

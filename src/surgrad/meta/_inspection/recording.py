@@ -56,8 +56,9 @@ def record(model: Any, inputs: Array, offsets: tuple[Array, ...] | None = None) 
     """The membrane potentials of a model over time, as its surrogates see them, and its outputs.
 
         >>> import jax.numpy as jnp, surgrad
-        >>> record(surgrad.nn.LIF(surgrad.Sigmoid()), jnp.full((2, 1), 0.4)).membranes[0].round(2)[:, 0]
-        Array([-0.6 , -0.24], dtype=float32)
+        >>> seen = record(surgrad.nn.LIF(surgrad.Sigmoid(), threshold=1.0), jnp.full((3, 1), 0.25))
+        >>> [f"{x:.2f}" for x in seen.membranes[0][:, 0]]
+        ['-0.75', '-0.52', '-0.32']
 
     Parameters:
         model: a cell, usually a `Sequential`, that calls every surrogate in it once each step; it starts from its

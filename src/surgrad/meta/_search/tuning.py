@@ -95,7 +95,7 @@ def tune(
         >>> training = Training(lambda hyper: jnp.zeros(()), update, steps=40)
         >>> found = tune(training, {"scale": LogRange(0.01, 1000)}, initial_candidates=[{"scale": 3.0}])
         >>> float(found.hyper["scale"]), found.cost.updates, found.cost.one_by_one
-        (3.0, 68, 320)
+        (3.0, 61, 320)
 
     Parameters:
         training: what is run, see `Training.of_network`.
