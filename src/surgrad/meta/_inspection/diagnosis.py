@@ -88,9 +88,7 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
         if targets is None:
             raise TypeError(f"diagnose: batch must be {forms}, got {type(batch).__name__}.")
         require_time_first("diagnose", inputs, targets)
-        chosen = loss or peak_cross_entropy
-        _require_loss(model, inputs, targets, chosen)
-        return _diagnosed(model, inputs, targets, chosen)
+        return _diagnosed(model, inputs, targets, loss or peak_cross_entropy)
 
 
 def peak_cross_entropy(outputs: Float[Array, "time batch classes"], labels: Array) -> Float[Array, ""]:
@@ -99,17 +97,16 @@ def peak_cross_entropy(outputs: Float[Array, "time batch classes"], labels: Arra
     return -jnp.take_along_axis(log_probabilities, labels[:, None], axis=-1).mean()
 
 
-def _require_loss(model: PyTree, inputs: Array, targets: Any, loss: Loss) -> None:
-    """Try the loss on shapes alone.
+def _loss_of(outputs: PyTree, targets: Any, loss: Loss) -> Float[Array, ""]:
+    """The loss, while it is traced.
 
     Raises:
-        TypeError: it returns no number. Errors of the loss itself get a note of what it is called with.
+        TypeError: it is no number. Errors of the loss itself get a note of what it is called with.
     """
-    outputs = jax.eval_shape(lambda x: record(model, x).outputs, inputs)
     shapes = f"outputs, (time, *batch, ...), of shape {jax.tree.map(jnp.shape, outputs)} and the targets"
     how = "(outputs, targets), one number: lambda outputs, labels: loss_of_samples(outputs[-1], labels).mean()"
     try:
-        value = jax.eval_shape(loss, outputs, targets)
+        value = loss(outputs, targets)
     except Exception as error:
         error.add_note(f"diagnose calls loss with {shapes}; give a function of {how}.")
         raise
@@ -118,6 +115,7 @@ def _require_loss(model: PyTree, inputs: Array, targets: Any, loss: Loss) -> Non
             f"diagnose: loss must return one number, got shape {jnp.shape(value)} for {shapes}; give a function of "
             f"{how}."
         )
+    return value
 
 
 def _diagnosed(model: PyTree, inputs: Array, targets: Any, loss: Loss) -> Diagnosis:
@@ -137,7 +135,7 @@ def _measure(model: PyTree, inputs: Array, targets: Any, loss: Loss) -> dict[str
 
     def by(values: list[Array], offsets: tuple[Array, ...]) -> tuple[Array, Any]:
         seen = record(with_arrays(model, values), inputs, offsets)
-        return loss(seen.outputs, targets), seen.membranes
+        return _loss_of(seen.outputs, targets, loss), seen.membranes
 
     paths = arrays(model)
     both = jax.value_and_grad(by, argnums=(0, 1), has_aux=True)
