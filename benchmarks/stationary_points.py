@@ -18,7 +18,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 import surgrad
-from surgrad.meta.exact import exact
+from surgrad.meta import exact
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 INPUTS, HIDDEN, CLASSES, TIME, BATCH = 12, 8, 3, 20, 24
@@ -73,7 +73,7 @@ def fields(kind: str, seed: int) -> tuple:
     return flat, jax.jit(gradient), trained, jax.jit(jax.grad(outer)), value
 
 
-@exact
+@exact()
 def measure(kind: str, seed: int, rates: tuple[float, ...] = (0.3, 0.03, 0.003, 0.0003)) -> None:
     """Print all that is measured of one network; the learning rate falls tenfold after each period."""
     w, gradient, trained, outer, value = fields(kind, seed)
@@ -90,9 +90,9 @@ def measure(kind: str, seed: int, rates: tuple[float, ...] = (0.3, 0.03, 0.003, 
     by_alpha = np.asarray(jax.jit(jax.jacfwd(gradient, argnums=1))(w, LOG_ALPHA))
     eigenvalues = np.linalg.eigvals(jacobian)
     asymmetry = np.linalg.norm(jacobian - jacobian.T) / np.linalg.norm(jacobian)
-    slope = np.asarray(outer(w))
-    implicit = -slope @ np.linalg.solve(jacobian, by_alpha)
-    difference = slope @ np.asarray(sides[0] - sides[1]) / (2 * BY)
+    gradient_of_outer = np.asarray(outer(w))
+    implicit = -gradient_of_outer @ np.linalg.solve(jacobian, by_alpha)
+    difference = gradient_of_outer @ np.asarray(sides[0] - sides[1]) / (2 * BY)
     shown = " ".join(f"{n:.2g}" for n in norms), " ".join(f"{v:.3f}" for v in losses)
     print(
         f"{kind:12} seed {seed} | gradient {shown[0]} | loss {shown[1]} | asymmetry {asymmetry:.2f} | real parts of "

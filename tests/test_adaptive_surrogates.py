@@ -10,15 +10,17 @@ import pytest
 
 import surgrad
 from surgrad import Dspike, PiecewiseLeakyRelu, Sigmoid
-from surgrad.meta.adaptive import (
+from surgrad.meta import (
     HybridSpike,
     adapt_temperature,
     finite_differences,
     follow_membranes,
     hybrid,
     predicted_width,
+    record,
+    surrogates,
+    with_surrogates,
 )
-from surgrad.meta.probe import record, surrogates, with_surrogates
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Sequential, unroll
 
 X = np.linspace(-0.5, 0.5, 41)
@@ -77,7 +79,7 @@ def test_finite_differences_of_a_smooth_loss_are_its_gradient(x64):
 
 def spiking_loss(weights, b):
     model = network(Dspike(b), hidden=4)
-    return loss(Sequential(model[0].replace(weights=weights), *model[1:]))
+    return loss(Sequential(model[0].replace(weight=weights), *model[1:]))
 
 
 @pytest.mark.slow
@@ -93,8 +95,8 @@ def test_the_temperature_becomes_the_one_whose_gradient_is_most_alike_finite_dif
     assert np.count_nonzero(target) > target.size / 2
 
     def cosine(candidate):
-        slope = np.asarray(jax.jit(jax.grad(spiking_loss))(weights, candidate), float)
-        return np.vdot(slope, target) / np.linalg.norm(slope)
+        gradient = np.asarray(jax.jit(jax.grad(spiking_loss))(weights, candidate), float)
+        return np.vdot(gradient, target) / np.linalg.norm(gradient)
 
     got = jax.jit(lambda w, b: adapt_temperature(spiking_loss, w, b, spacing=spacing, step=step))(weights, b)
     assert got == pytest.approx(max([b, b + spacing, b - spacing], key=cosine), rel=1e-6)
@@ -242,7 +244,7 @@ def test_a_wrong_number_of_membranes_is_an_error():
 
 def with_temperature(model, step):
     def of_weights(weights, b):
-        return loss(Sequential(model[0].replace(weights=weights), model[1].replace(surrogate=Dspike(b)), *model[2:]))
+        return loss(Sequential(model[0].replace(weight=weights), model[1].replace(surrogate=Dspike(b)), *model[2:]))
 
     b = model[1].surrogate.b
     new = jax.lax.cond(
@@ -276,8 +278,8 @@ def trained(spike, adapt, steps=60):
     @jax.jit
     def update(model, state, step):
         model = adapt(model, step)
-        slopes = jax.grad(lambda c: loss(model.with_connections(c)))(model.connections())
-        updates, state = optimizer.update(slopes, state)
+        gradients = jax.grad(lambda c: loss(model.with_connections(c)))(model.connections())
+        updates, state = optimizer.update(gradients, state)
         return plain(model).with_connections(optax.apply_updates(model.connections(), updates)), state
 
     model, state = first, optimizer.init(first.connections())
@@ -305,8 +307,8 @@ def test_the_width_of_hybrid_spikes_is_learned_with_the_weights():
 
     @jax.jit
     def update(learned, state, step):
-        slopes = jax.grad(lambda learned: loss(with_hybrid_spikes(of(learned), step)))(learned)
-        updates, state = optimizer.update(slopes, state)
+        gradients = jax.grad(lambda learned: loss(with_hybrid_spikes(of(learned), step)))(learned)
+        updates, state = optimizer.update(gradients, state)
         return optax.apply_updates(learned, updates), state
 
     first = learned = (model.connections(), jnp.array(0.0))

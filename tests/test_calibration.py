@@ -7,10 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
-from surgrad.meta.adaptive import HybridSpike, hybrid
-from surgrad.meta.calibration import calibrate, default_target
-from surgrad.meta.probe import record, surrogates
-from surgrad.meta.scale import steeper
+from surgrad.meta import HybridSpike, calibrate, default_target, hybrid, record, surrogates
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 KEY = jax.random.key(1)
@@ -24,7 +21,7 @@ def network(surrogate):
     first, second, third, back = jax.random.split(KEY, 4)
     return Sequential(
         Linear(30, 40, key=first, gain=3.0), LIF(surrogate), Linear(40, 40, key=second, gain=3.0),
-        Recurrent(LIF(surrogate), 40, key=back), Linear(40, 5, key=third), LeakyIntegrator(),
+        Recurrent.from_arrays(LIF(surrogate), 40, key=back), Linear(40, 5, key=third), LeakyIntegrator(),
     )  # fmt: skip
 
 
@@ -68,7 +65,7 @@ def test_every_surrogate_of_finite_width_can_be_calibrated(name):
 def test_the_default_target_grows_with_the_slopes_in_a_row():
     cell = LIF(at_peak(1.0))
     layer = Linear(40, 40, key=KEY), cell
-    back = Linear(40, 40, key=KEY), Recurrent(cell, 40, key=KEY)
+    back = Linear(40, 40, key=KEY), Recurrent.from_arrays(cell, 40, key=KEY)
     by_slopes = {1: layer, 2: (*layer, *layer), 3: (*layer, *back), 4: (*back, Sequential(*back))}
     one = default_target(Sequential(*layer))
     for slopes, parts in by_slopes.items():
@@ -96,9 +93,34 @@ def test_shape_normalisation_and_options_stay():
 
 
 def test_scales_multiply():
-    twice = steeper(steeper(sg.Sigmoid(), 2.0), 3.0)
+    twice = sg.Sigmoid().steeper(2.0).steeper(3.0)
     x = jnp.linspace(-2, 2, 9)
     np.testing.assert_allclose(twice.surrogate_fun(x), sg.Sigmoid(24.0).surrogate_fun(x), atol=1e-6)
+
+
+def test_a_steeper_surrogate_keeps_area_or_normalisation_and_options(x64):
+    x, options = jnp.linspace(-2, 2, 9), {"parameter_tangent": "none", "second_order": "surrogate"}
+    plain = sg.Sigmoid(4.0, **options).steeper(3.0)
+    np.testing.assert_allclose(plain.surrogate_grad(x), 3 * sg.Sigmoid(4.0).surrogate_grad(3 * x), rtol=1e-12)
+    assert (plain.parameter_tangent, plain.second_order) == ("none", "surrogate")
+    peak = sg.Normalized(sg.Arctan(), to="peak").steeper(3.0)
+    np.testing.assert_allclose(
+        peak.surrogate_grad(x), sg.Arctan().surrogate_grad(3 * x) / sg.Arctan().peak(), rtol=1e-12
+    )
+    assert type(peak) is sg.Normalized
+
+
+def test_it_is_printed_as_a_table_that_flags_what_misses_the_target():
+    done = calibrate(network(at_peak(1.0)), SPIKES)
+    head, *rows = str(done).splitlines()
+    assert all(word in head for word in ("surrogate", "times steeper", "root slope before", "after", "target"))
+    assert [row.split()[:2] for row in rows] == [[path, "Sigmoid"] for path in surrogates(done.model)]
+    for row, *numbers in zip(rows, done.factors, done.before, done.after, strict=True):
+        shown = [float(number) for number in row.split()[2:6]]
+        np.testing.assert_allclose(shown, [*numbers, done.target], rtol=5e-3)
+        assert "off the target" not in row
+    leaking = calibrate(network(sg.LeakyRelu(1.0, 1.0)), SPIKES)
+    assert all(row.endswith("<- off the target") for row in str(leaking).splitlines()[1:])
 
 
 def test_a_hybrid_surrogate_stays_hybrid():

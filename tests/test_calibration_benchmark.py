@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.calibration import collect, confirm, page, rules
 from benchmarks.calibration.cases import NORMALISATIONS, SHAPES, Case, cases
 
-from surgrad.meta.calibration import default_target, root_slope
+from surgrad.meta import default_target
+from surgrad.meta._inspection.calibration import root_slope
 
 SCALES = np.geomspace(0.01, 1000, 51)
 

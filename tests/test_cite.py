@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import pytest
 
 import surgrad
+from surgrad import HybridSpike
 from surgrad._cite import bibliography
 from surgrad._pytree import Pytree, static
-from surgrad.meta.adaptive import HybridSpike
 
 CATALOGUE = surgrad.catalogue()
 USED = {key for kind in (*CATALOGUE.values(), HybridSpike) for key in kind.references}

@@ -15,7 +15,7 @@ SMALL = ("--hidden", "16", "--steps", "20", "--candidates", "3")
 MODULE = """
 import jax, jax.numpy as jnp
 import surgrad as sg
-from surgrad.meta import Range, Training
+from surgrad.meta import LogRange, Training
 from surgrad.nn import LeakyIntegrator, LIF, Linear, Sequential
 
 def network():
@@ -25,7 +25,7 @@ def network():
 
 def valley():
     update = lambda hyper, state, index: (state + 1, jnp.abs(jnp.log(hyper["scale"])))
-    return Training(lambda hyper: jnp.zeros(()), update, 40), {"scale": Range(0.1, 10)}
+    return Training(lambda hyper: jnp.zeros(()), update, 40), {"scale": LogRange(0.1, 10)}
 
 def guessed():
     return *valley(), [{"scale": 1.0}]
@@ -109,8 +109,10 @@ MISTAKES = {
     "calibrate theirs:number": ["module 'theirs' has no function 'number'"],
     "calibrate theirs:nothing": ["theirs:nothing must return (model, batch), got NoneType"],
     "calibrate theirs:valley": ["must return (model, batch), got (Training, dict)"],
-    "tune theirs:nothing": ["theirs:nothing must return (training, space) or (training, space, first), got NoneType"],
-    "tune theirs:swapped": ["or (training, space, first), got (dict, Training)"],
+    "tune theirs:nothing": [
+        "theirs:nothing must return (training, space) or (training, space, initial_candidates), got NoneType"
+    ],
+    "tune theirs:swapped": ["or (training, space, initial_candidates), got (dict, Training)"],
     "tune theirs:asks": ["theirs:asks must be called without arguments: missing a required argument: 'why'"],
     "tune --tune-tau 0:5": ["tau is logarithmic, so low must be > 0, got 0"],
     "tune --scale 3": ["scale must be LOW:HIGH, got '3'"],

@@ -7,8 +7,7 @@ import pytest
 
 import surgrad as sg
 from surgrad import tasks
-from surgrad.meta.calibration import calibrate
-from surgrad.meta.diagnosis import diagnose
+from surgrad.meta import calibrate, diagnose
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 
 KEY = jax.random.key(0)
@@ -19,7 +18,7 @@ def network(gains=(3.0, 3.0, 1.0), scale=1.0, recurrent=0.0, middle=(), threshol
     spike = sg.Normalized(sg.Temperature(sg.Sigmoid(), 1 / scale), to="peak")
     keys = jax.random.split(KEY, 4)
     second = LIF(spike, 20.0)
-    second = Recurrent(second, 32, key=keys[3], gain=recurrent) if recurrent else second
+    second = Recurrent.from_arrays(second, 32, key=keys[3], gain=recurrent) if recurrent else second
     return Sequential(
         Linear(64, 32, key=keys[0], gain=gains[0]), LIF(spike, 20.0, threshold),
         *middle, Linear(32, 32, key=keys[1], gain=gains[1]), second,
@@ -31,16 +30,22 @@ def kinds(found):
     return [one.kind for one in found.findings]
 
 
+def everything(found):
+    """All findings, the consequences of others included."""
+    return [each for one in found.findings for each in (one, *one.consequences)]
+
+
 def test_a_healthy_network_has_no_findings():
     found = diagnose(network(), DATA)
     assert not found.findings
     assert "nothing found" in str(found)
+    assert found.summary() == "nothing found: spikes, slopes and gradients reach every layer"
 
 
 def test_numbers_are_those_of_the_spikes():
     net = network()
     spikes, found = np.asarray(net.outputs(DATA.spikes())[1]), diagnose(net, DATA).layers[0]
-    assert found.rate == pytest.approx(spikes.mean(), rel=1e-5)
+    assert found.firing_rate == pytest.approx(spikes.mean(), rel=1e-5)
     assert found.silent == pytest.approx((spikes.sum((0, 1)) == 0).mean())
 
 
@@ -51,10 +56,10 @@ def test_gradients_are_those_of_the_loss():
         logits = net.with_connections(connections).outputs(DATA.spikes())[-1].max(0)
         return -jax.nn.log_softmax(logits)[jnp.arange(64), DATA.labels].mean()
 
-    value, slope = jax.value_and_grad(loss)(net.connections())
+    value, gradient = jax.value_and_grad(loss)(net.connections())
     found = diagnose(net, DATA)
     assert found.loss == pytest.approx(float(value), rel=1e-5)
-    assert found.gradients["parts[0].weight"] == pytest.approx(float(jnp.linalg.norm(slope[0].weight)), rel=1e-4)
+    assert found.gradients["parts[0].weight"] == pytest.approx(float(jnp.linalg.norm(gradient[0].weight)), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -64,16 +69,117 @@ def test_gradients_are_those_of_the_loss():
         ({"threshold": 100.0}, "silent", "parts[1].surrogate", "lower the threshold"),
         ({"scale": 1000.0}, "too steep", "parts[1].surrogate", "make alpha smaller"),
         ({"scale": 0.01}, "too wide", "parts[1].surrogate", "make alpha larger"),
+        ({"gains": (300.0, 3.0, 1.0)}, "overdriven", "parts[1].surrogate", "lower the weights"),
         ({"recurrent": 30.0}, "exploding in time", "parts[3].cell.surrogate", "lower recurrent weights"),
         ({"middle": (lambda x: 1e-6 * x,)}, "vanishing", "parts[1].surrogate", "calibrate"),
         ({"gains": (3.0, 3e4, 1.0), "middle": ()}, "exploding", "parts[1].surrogate", "unit area"),
     ],
 )
 def test_what_is_broken_on_purpose_is_found(broken, kind, where, advice):
-    found = [one for one in diagnose(network(**broken), DATA).findings if one.kind == kind]
+    found = [one for one in everything(diagnose(network(**broken), DATA)) if one.kind == kind]
     assert found, f"{kind} not found"
     assert any(one.where == where for one in found)
     assert advice in found[0].advice
+
+
+def with_bias(part, bias):
+    """A network in which all neurons behind one connection get a constant input."""
+    parts = list(network().parts)
+    parts[part] = parts[part].replace(bias=jnp.full(32, bias))
+    return Sequential(*parts)
+
+
+def without_weights(part):
+    parts = list(network().parts)
+    parts[part] = parts[part].replace(weight=0 * parts[part].weights)
+    return Sequential(*parts)
+
+
+def backwards(factor):
+    """A part that changes nothing but the errors on their way back."""
+    return lambda x: factor * x + jax.lax.stop_gradient((1 - factor) * x)
+
+
+ONE_CAUSE = {
+    "weak weights": (network((0.1, 3.0, 1.0)), "silent", "parts[1].surrogate"),
+    "a high threshold": (network(threshold=100.0), "silent", "parts[1].surrogate"),
+    "a negative bias": (with_bias(2, -20.0), "silent", "parts[3].surrogate"),
+    "no weights between": (without_weights(2), "silent", "parts[3].surrogate"),
+    "a positive bias": (with_bias(0, 2.0), "saturated", "parts[1].surrogate"),
+    "a positive bias behind": (with_bias(2, 2.0), "saturated", "parts[3].surrogate"),
+    "strong weights": (network((300.0, 3.0, 1.0)), "overdriven", "parts[1].surrogate"),
+    "strong weights behind": (network((3.0, 3e4, 1.0)), "overdriven", "parts[3].surrogate"),
+    "narrow surrogates": (network(scale=1000.0), "too steep", "parts[1].surrogate"),
+    "wide surrogates": (network(scale=0.01), "too wide", "parts[1].surrogate"),
+    "strong recurrence": (network(recurrent=30.0), "exploding in time", "parts[3].cell.surrogate"),
+    "small errors": (network(middle=(backwards(1e-6),)), "vanishing", "parts[1].surrogate"),
+    "large errors": (network(middle=(backwards(1e6),)), "exploding", "parts[1].surrogate"),
+    "no errors": (network(middle=(jax.lax.stop_gradient,)), "no gradient", "parts[1].surrogate"),
+    "a readout without weights": (without_weights(4), "no gradient", "parts[3].surrogate"),
+}
+
+
+@pytest.mark.parametrize("cause", ONE_CAUSE)
+def test_a_network_broken_in_one_way_has_one_finding(cause):
+    net, kind, where = ONE_CAUSE[cause]
+    found = diagnose(net, DATA)
+    assert [(one.kind, one.where) for one in found.findings] == [(kind, where)]
+    told = str(found)
+    assert all(one.where in told for one in everything(found))
+
+
+def test_a_dead_first_layer_explains_the_silence_and_the_lost_gradients_behind_it():
+    (dead,) = diagnose(network((0.1, 3.0, 1.0)), DATA).findings
+    effects = [(one.kind, one.where) for one in dead.consequences]
+    assert effects == [("silent", "parts[3].surrogate"), *[("no gradient", f"parts[{i}].weights") for i in (2, 4)]]
+    assert "consequences: silent at parts[3].surrogate; no gradient at parts[2].weight, parts[4].weight" in str(dead)
+
+
+def test_independent_causes_stay_apart_in_the_order_in_which_they_act():
+    """The second layer is dead; the slopes of the first are flat, which that does not explain."""
+    steep = sg.Normalized(sg.Sigmoid(), to="peak").steeper(1000.0)
+    parts = list(with_bias(2, -20.0).parts)
+    parts[1] = parts[1].replace(surrogate=steep)
+    found = diagnose(Sequential(*parts), DATA).findings
+    assert [(one.kind, one.where) for one in found] == [
+        ("silent", "parts[3].surrogate"),
+        ("too steep", "parts[1].surrogate"),
+    ]
+
+
+def test_errors_beyond_the_largest_number_are_an_explosion_not_a_faulty_surrogate():
+    found = diagnose(network((3.0, 30.0, 1.0), scale=0.01, recurrent=10.0), DATA).findings
+    assert [(one.kind, one.where) for one in found] == [("exploding", "parts[3].cell.surrogate")]
+    assert "calibrate" in found[0].advice
+
+
+def test_it_is_printed_as_a_table_of_layers():
+    found = diagnose(network(), DATA)
+    head, first, second, loss, last = str(found).splitlines()
+    assert head.split("  ")[0] == "layer" and "firing rate" in head
+    for row, layer in zip((first, second), found.layers, strict=True):
+        path, rate, silent, *_ = row.split()
+        assert path == layer.where
+        assert float(rate) == pytest.approx(layer.firing_rate, abs=5e-4)
+        assert silent == f"{layer.silent:.0%}"
+    assert loss == f"loss: {found.loss:.4g}"
+    assert last == found.summary()
+
+
+def test_the_loss_may_be_that_of_the_last_step():
+    def at_the_end(outputs, labels):
+        return -jax.nn.log_softmax(outputs[-1])[jnp.arange(64), labels].mean()
+
+    outputs = network().outputs(DATA.spikes())[-1]
+    assert diagnose(network(), DATA, loss=at_the_end).loss == pytest.approx(float(at_the_end(outputs, DATA.labels)))
+
+
+def test_a_loss_that_is_no_number_or_takes_something_else_is_told_what_it_gets():
+    with pytest.raises(TypeError, match=r"must return one number, got shape \(64,\) for outputs, .*\(25, 64, 10\)"):
+        diagnose(network(), DATA, loss=lambda outputs, labels: outputs[-1].sum(-1))
+    with pytest.raises(AttributeError) as error:  # as one of a network and a data set would
+        diagnose(network(), DATA, loss=lambda network, batch: network.outputs(batch.spikes()).sum())
+    assert "diagnose calls loss with outputs, (time, *batch, ...)" in "".join(error.value.__notes__)
 
 
 def test_saturated_neurons_are_found():
@@ -85,7 +191,8 @@ def test_saturated_neurons_are_found():
 
 def test_an_input_without_spikes_is_the_cause():
     found = diagnose(network(), (jnp.zeros_like(DATA.spikes()), DATA.labels))
-    assert kinds(found)[0] == "no input"
+    assert kinds(found) == ["no input"]
+    assert {one.kind for one in everything(found)} == {"no input", "silent", "no gradient"}
 
 
 def test_a_part_that_is_cut_off_has_no_gradient():
@@ -110,7 +217,7 @@ def test_empty_batches_and_whole_splits_are_refused():
 
 def test_nan_is_traced_to_where_it_comes_from():
     net, inputs = network(), DATA.spikes()
-    weights = net.parts[2].replace(weights=net.parts[2].weight.at[0, 0].set(jnp.nan))
+    weights = net.parts[2].replace(weight=net.parts[2].weight.at[0, 0].set(jnp.nan))
     in_weights = diagnose(Sequential(*net.parts[:2], weights, *net.parts[3:]), DATA)
     assert [(one.kind, one.where) for one in in_weights.findings] == [("not finite", "parts[2].weight")]
     in_inputs = diagnose(net, (inputs.at[0, 0, 0].set(jnp.nan), DATA.labels))

@@ -27,10 +27,10 @@ def build(hyper):
     return network(spike), optax.adam(hyper["rate"])
 
 
-def tuned(**options):
-    training = meta.training(build, DATA, lambda net, batch: train.score(net, batch).loss, steps=4, batch=16)
-    space = {"shape": meta.Choice(SHAPES), "scale": meta.Range(0.1, 10), "rate": meta.Range(1e-3, 1e-1)}
-    return meta.tune(training, space, candidates=3, **options).rungs
+def tuned(method=meta.Halving, **options):
+    training = meta.Training.of_network(build, DATA, lambda net, batch: train.score(net, batch).loss, steps=4, batch=16)
+    space = {"shape": meta.Choice(SHAPES), "scale": meta.LogRange(0.1, 10), "rate": meta.LogRange(1e-3, 1e-1)}
+    return meta.tune(training, space, method=method(3), **options).rungs
 
 
 def studied():
@@ -67,7 +67,7 @@ RIGHT = {
     "tune all at once": lambda: tuned(mapping="vmap"),
     "a study": studied,
     "reverse": through_training,
-    "persistent": lambda: through_training(mode="persistent", key=KEY, window=2),
+    "persistent": lambda: through_training(method=meta.PersistentEvolution(2, key=KEY)),
     "a temperature": lambda: adapted(0.5),
     "a temperature whose lower neighbour is negative": lambda: adapted(5.0),
     "areas": lambda: [surgrad.Sigmoid().area(), surgrad.InvSquareGrad().area(), surgrad.LeakyRelu().area()],
@@ -88,4 +88,4 @@ def test_what_is_right_raises_no_alarm(name, flag):
 
 def test_nan_of_the_user_is_found_as_ever():
     with jax.debug_nans(True), pytest.raises(FloatingPointError, match="nan"):
-        meta.train(lambda w, h, b: jnp.log(w.sum()) * b, -jnp.ones(2), None, jnp.ones(2), optax.sgd(0.1))
+        meta.inner_loop(lambda w, h, b: jnp.log(w.sum()) * b, -jnp.ones(2), None, jnp.ones(2), optax.sgd(0.1))

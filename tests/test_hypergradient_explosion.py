@@ -10,10 +10,9 @@ import numpy as np
 import optax
 import pytest
 
-from surgrad.meta.explosion import LIMIT, ExplodingHypergradientWarning
-from surgrad.meta.horizon import horizon
-from surgrad.meta.hypergradient import hypergradient
-from test_hypergradient import finished
+from surgrad.meta import ExplodingHypergradientWarning, Forward, Reverse, horizon, hypergradient
+from surgrad.meta._gradients.explosion import LIMIT
+from test_hypergradient import EXACT, finished
 
 STEPS, START = 40, 0.3
 BATCHES = np.zeros(STEPS)
@@ -28,50 +27,50 @@ def outer(w, r):
     return w
 
 
-def compute(r, mode="reverse", steps=STEPS, **options):
-    return hypergradient(map_potential, outer, START, r, BATCHES[:steps], SGD, mode=mode, **options)
+def compute(r, method=Reverse(), steps=STEPS, **options):
+    return hypergradient(map_potential, outer, START, r, BATCHES[:steps], SGD, method=method, **options)
 
 
-def map_and_slope(r, steps):
+def map_and_derivative(r, steps):
     """The weight after so many steps and its derivative by r, by the recursion of both."""
-    w, slope = START, 0.0
+    w, derivative = START, 0.0
     for _ in range(steps):
-        w, slope = r * w * (1 - w), w * (1 - w) + r * (1 - 2 * w) * slope
-    return w, slope
+        w, derivative = r * w * (1 - w), w * (1 - w) + r * (1 - 2 * w) * derivative
+    return w, derivative
 
 
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@EXACT
 class TestChaos:
-    def test_it_is_warned_of(self, x64, mode):
+    def test_it_is_warned_of(self, x64, method):
         with pytest.warns(ExplodingHypergradientWarning, match="explodes within the 40 steps.*meta.horizon"):
-            result = compute(4.0, mode)
+            result = compute(4.0, method)
         assert result.diagnosis.exploding
         assert result.diagnosis.finite
 
-    def test_it_is_warned_of_inside_of_jit_while_the_program_runs(self, x64, mode):
+    def test_it_is_warned_of_inside_of_jit_while_the_program_runs(self, x64, method):
         with pytest.warns(ExplodingHypergradientWarning, match="explodes"):
-            result = finished(jax.jit(lambda r: compute(r, mode)), 4.0)
+            result = finished(jax.jit(lambda r: compute(r, method)), 4.0)
         assert result.diagnosis.exploding
 
-    def test_the_number_is_right_all_the_same(self, x64, mode):
+    def test_the_number_is_right_all_the_same(self, x64, method):
         with pytest.warns(ExplodingHypergradientWarning):
-            result = compute(4.0, mode, steps=20)
+            result = compute(4.0, method, steps=20)
         # Rounding grows as the derivative does, by 2^20.
-        np.testing.assert_allclose(result.gradient, map_and_slope(4.0, 20)[1], rtol=2**20 * 1e-15)
+        np.testing.assert_allclose(result.gradient, map_and_derivative(4.0, 20)[1], rtol=2**20 * 1e-15)
 
-    def test_the_rate_is_about_the_lyapunov_exponent(self, x64, mode):
+    def test_the_exponent_is_about_the_lyapunov_exponent(self, x64, method):
         with pytest.warns(ExplodingHypergradientWarning):
-            rate = compute(4.0, mode).diagnosis.rate
+            exponent = compute(4.0, method).diagnosis.exponent
         # The exponent of 20 steps scatters around ln 2 by more than an infinite one; the largest is reported.
-        assert 0.8 * np.log(2) < rate < 1.6 * np.log(2)
+        assert 0.8 * np.log(2) < exponent < 1.6 * np.log(2)
 
-    def test_training_that_converges_does_not_explode(self, x64, mode):
-        result = compute(2.5, mode)
+    def test_training_that_converges_does_not_explode(self, x64, method):
+        result = compute(2.5, method)
         assert not result.diagnosis.exploding
         np.testing.assert_allclose(result.gradient, 1 / 2.5**2, rtol=1e-6)
 
-    def test_a_limit_of_ones_own_is_respected(self, x64, mode):
-        assert not compute(4.0, mode, limit=1e30).diagnosis.exploding
+    def test_a_limit_of_ones_own_is_respected(self, x64, method):
+        assert not compute(4.0, method, limit=1e30).diagnosis.exploding
 
 
 def test_growth_like_the_third_power_of_the_steps_is_within_the_limit(x64):
@@ -80,7 +79,7 @@ def test_growth_like_the_third_power_of_the_steps_is_within_the_limit(x64):
     def optimizer(r):
         return optax.chain(optax.trace(1.0), optax.trace(1.0), optax.scale(-1.0))
 
-    result = hypergradient(lambda w, r, b: w * r, outer, START, 1.0, BATCHES, optimizer, mode="forward")
+    result = hypergradient(lambda w, r, b: w * r, outer, START, 1.0, BATCHES, optimizer, method=Forward())
     steps = np.arange(1, STEPS + 1)
     np.testing.assert_allclose(result.diagnosis.norms, steps * (steps + 1) * (steps + 2) / 6, rtol=1e-12)
     assert 4 < result.diagnosis.growth < 8 + 1 < LIMIT
@@ -96,7 +95,7 @@ def horizons(r, sigma):
 
 def test_derivatives_by_horizon_are_those_of_the_map(x64):
     found = horizons(4.0, 0.01)
-    expected = np.array([map_and_slope(4.0, steps) for steps in AT[:5]])
+    expected = np.array([map_and_derivative(4.0, steps) for steps in AT[:5]])
     np.testing.assert_array_equal(found.steps, AT)
     np.testing.assert_allclose(found.values[:5], expected[:, 0], rtol=1e-8)
     np.testing.assert_allclose(found.derivative[:5], expected[:, 1], rtol=1e-8)

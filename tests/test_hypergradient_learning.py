@@ -1,4 +1,4 @@
-"""Surrogates learned by hypergradients of every mode: one a layer, of several parameters, positive throughout."""
+"""Surrogates learned by hypergradients of every method: one a layer, of several parameters, positive throughout."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 
 import surgrad
 from surgrad._bijectors import free, interval, positive, unconstrained
-from surgrad.meta.hypergradient import MODES, hypergradient
+from surgrad.meta import Evolution, Forward, PersistentEvolution, Reverse, Truncated, hypergradient
 
 RANDOM = np.random.default_rng(4)
 STEPS, INPUTS, HIDDEN = 4, 6, 10
@@ -21,11 +21,17 @@ WEIGHTS = {n: (RANDOM.normal(size=s) / s[0] ** 0.5).astype(np.float32) for n, s 
 ADAM = optax.adam(0.05, eps_root=1e-8)
 
 
-def slow(mode):
-    return pytest.param(mode, marks=pytest.mark.slow)
+METHODS = {
+    "reverse": lambda key: Reverse(checkpoint_every=None),
+    "forward": lambda key: Forward(),
+    "truncated": lambda key: Truncated(2, checkpoint_every=None),
+    "evolution": lambda key: Evolution(4, key=key),
+    "persistent": lambda key: PersistentEvolution(2, 4, key=key),
+}
 
 
-OPTIONS = {"truncated": {"window": 2}, "persistent": {"window": 2}}
+def slow(name):
+    return pytest.param(name, marks=pytest.mark.slow)
 
 
 def loss_of(build):
@@ -40,17 +46,14 @@ def loss_of(build):
     return loss
 
 
-def learned(surrogates, mode, updates):
+def learned(surrogates, name, updates):
     """The numbers after so many outer updates with Adam, all gradients, and the surrogates at the end."""
     numbers, build = unconstrained(surrogates)
     loss, rule = loss_of(build), optax.adam(0.1)
     outer = lambda weights, numbers: loss(weights, numbers, VALIDATION)
     state, gradients = rule.init(numbers), []
     for key in jax.random.split(jax.random.key(0), updates):
-        options = OPTIONS.get(mode, {})
-        result = hypergradient(
-            loss, outer, WEIGHTS, numbers, BATCHES, ADAM, mode=mode, segment=None, key=key, samples=4, **options
-        )
+        result = hypergradient(loss, outer, WEIGHTS, numbers, BATCHES, ADAM, method=METHODS[name](key))
         with jax.numpy_dtype_promotion("standard"):  # Optax raises decays to counts of steps
             change, state = rule.update(result.gradient, state)
             numbers = optax.apply_updates(numbers, change)
@@ -58,10 +61,10 @@ def learned(surrogates, mode, updates):
     return numbers, gradients, build(numbers)
 
 
-@pytest.mark.parametrize("mode", [mode if mode == "forward" else slow(mode) for mode in MODES])
-def test_each_layer_learns_its_own_alpha(mode):
+@pytest.mark.parametrize("name", [name if name == "forward" else slow(name) for name in METHODS])
+def test_each_layer_learns_its_own_alpha(name):
     start = surgrad.Sigmoid(4.0), surgrad.Arctan(1.0)
-    numbers, gradients, (first, second) = learned(start, mode, 3)
+    numbers, gradients, (first, second) = learned(start, name, 3)
     assert set(numbers) == {"[0].alpha", "[1].alpha"}
     for gradient in gradients:
         assert all(np.isfinite(g) and g != 0 for g in gradient.values())
@@ -70,15 +73,15 @@ def test_each_layer_learns_its_own_alpha(mode):
     assert first.alpha > 0 and first.alpha != 4 and second.alpha > 0 and second.alpha != 1
 
 
-@pytest.mark.parametrize("mode", ["reverse", slow("evolution")])
-def test_the_three_parameters_of_s2nn_stay_positive_and_finite_for_sixty_updates(mode):
-    numbers, gradients, layers = learned((surgrad.S2NN(), surgrad.S2NN()), mode, 60)
+@pytest.mark.parametrize("name", ["reverse", slow("evolution")])
+def test_the_three_parameters_of_s2nn_stay_positive_and_finite_for_sixty_updates(name):
+    numbers, gradients, layers = learned((surgrad.S2NN(), surgrad.S2NN()), name, 60)
     assert len(numbers) == 6
     assert all(np.all(np.isfinite(g)) for gradient in gradients for g in gradient.values())
     for layer in layers:
         assert layer.alpha > 0 and layer.beta > 0 and layer.epsilon > 0
         assert layer.alpha != 4 and layer.beta != 1
-    if mode == "reverse":  # the slope of S2NN leaves epsilon out
+    if name == "reverse":  # the slope of S2NN leaves epsilon out
         assert all(gradient[f"[{i}].epsilon"] == 0 for gradient in gradients for i in (0, 1))
 
 

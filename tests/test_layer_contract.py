@@ -9,7 +9,7 @@ import pytest
 from jax import export
 
 import surgrad
-from surgrad import meta, nn, train
+from surgrad import nn, train
 from surgrad.nn import (
     LIF,
     AdEx,
@@ -79,7 +79,7 @@ class Squared(Recurrent):
 
 FOREIGN = {
     "a cell that puts out its voltage": Leaky(SPIKE),
-    "smooth spikes": LIF(meta.HybridSpike(surgrad.Sigmoid(), 1.0, KEY)),
+    "smooth spikes": LIF(surgrad.HybridSpike(surgrad.Sigmoid(), 1.0, KEY)),
     "a subclass that scales spikes": Scaled(SPIKE),
     "a subclass of a network": Skipping(LIF(SPIKE), LeakyIntegrator()),
     "a subclass of recurrent connections": Squared(LeakyIntegrator(2.0), 0.3 * jnp.eye(4)),

@@ -30,7 +30,9 @@ def classifier(**changes):
 
 
 def training(**changes):
-    return meta.training(lambda hyper: (NETWORK, optax.sgd(0.1)), changes.pop("data", DATA), square, **changes)
+    return meta.Training.of_network(
+        lambda hyper: (NETWORK, optax.sgd(0.1)), changes.pop("data", DATA), square, **changes
+    )
 
 
 def horizon(**changes):
@@ -56,23 +58,25 @@ WRONG = {
     "adapt_temperature: step must be > 0 and finite, got inf": lambda: temperature(step=INF),
     "predicted_width: gain must be > 0, got -1": lambda: meta.predicted_width(-1.0, 0.5),
     "predicted_width: decay must be 0 to 1, got 2": lambda: meta.predicted_width(1.0, 2.0),
-    "steeper: factor must be > 0, got 0": lambda: meta.steeper(SIGMOID, 0),
-    "steeper: factor must be > 0 and finite, got nan": lambda: meta.steeper(SIGMOID, NAN),
+    "steeper: factor must be > 0, got 0": lambda: SIGMOID.steeper(0),
+    "steeper: factor must be > 0 and finite, got nan": lambda: SIGMOID.steeper(NAN),
     "interval: low and high must be finite, and low < high, got 2 and 1": lambda: meta.interval(2, 1),
     "calibrate: target must be above 0 and below 1, got 1": lambda: meta.calibrate(NETWORK, DATA, target=1.0),
     "calibrate: target must be above 0 and below 1, got nan": lambda: meta.calibrate(NETWORK, DATA, target=NAN),
     "Range must have low < high, both finite, got 10 and 1": lambda: meta.Range(10, 1),
     "Range must have low < high, both finite, got 1 and 1": lambda: meta.Range(1, 1),
     "Range must have low < high, both finite, got 1 and inf": lambda: meta.Range(1, INF),
-    "Range is logarithmic, so low must be > 0, got 0; or log=False": lambda: meta.Range(0, 1),
-    "Range is logarithmic, so low must be > 0, got -1; or log=False": lambda: meta.Range(-1, 1),
+    "LogRange must have low < high, both finite, got 10 and 1": lambda: meta.LogRange(10, 1),
+    "LogRange is logarithmic, so low must be > 0, got 0; Range(low, high) is linear": lambda: meta.LogRange(0, 1),
+    "LogRange is logarithmic, so low must be > 0, got -1; Range(low, high) is linear": lambda: meta.LogRange(-1, 1),
+    "LogRange: each length of shape must be an integer >= 1, got 0": lambda: meta.LogRange(1, 2, shape=(0,)),
     "Range: each length of shape must be an integer >= 1, got 0": lambda: meta.Range(1, 2, shape=(2, 0)),
     "Choice has no options": lambda: meta.Choice(()),
     "Training: steps must be an integer >= 1, got 0": lambda: meta.Training(square, square, 0),
-    "training: steps must be an integer >= 1, got 2.5": lambda: training(steps=2.5),
-    "training: batch must be an integer >= 1, got 0": lambda: training(steps=2, batch=0),
-    "training: seed must be an integer >= 0, got -1": lambda: training(steps=2, seed=-1),
-    "training: the number of samples must be an integer >= 1, got 0": lambda: training(
+    "Training.of_network: steps must be an integer >= 1, got 2.5": lambda: training(steps=2.5),
+    "Training.of_network: batch must be an integer >= 1, got 0": lambda: training(steps=2, batch=0),
+    "Training.of_network: seed must be an integer >= 0, got -1": lambda: training(steps=2, seed=-1),
+    "Training.of_network: the number of samples must be an integer >= 1, got 0": lambda: training(
         steps=2, data=DATA[jnp.arange(0)]
     ),
     "horizon: samples must be an integer >= 2, got 1": lambda: horizon(samples=1),
@@ -113,23 +117,24 @@ def test_a_number_out_of_range_is_refused(said):
 NO_NUMBER = {
     "Range: low must be a number, got 'a'": lambda: meta.Range("a", 1),
     "Range: high must be a number, got None": lambda: meta.Range(1, None),
+    "LogRange: low must be a number, got 'a'": lambda: meta.LogRange("a", 1),
     "Choice: options must be surrogates, or numbers, and not both": lambda: meta.Choice((SIGMOID, 2.0)),
     "Choice: options must be surrogates, or numbers, and not both, got ('a',)": lambda: meta.Choice(("a",)),
-    "steeper: factor must be a number, got True": lambda: meta.steeper(SIGMOID, True),
+    "steeper: factor must be a number, got True": lambda: SIGMOID.steeper(True),
     "classifier: tau must be a number, got '5'": lambda: classifier(tau="5"),
-    "training: data is a whole split; give the samples to learn from, data.train": lambda: training(
+    "Training.of_network: data is a whole split; give the samples to learn from, data.train": lambda: training(
         data=tasks.Split(DATA, DATA), steps=2
     ),
-    "train: optimizer is the function optax.sgd, which would get all hyperparameters as its learning rate; call it, "
-    "optax.sgd(0.1) say": lambda: meta.train(square, jnp.ones(2), {"rate": 0.1}, BATCHES, optax.sgd),
-    "train: optimizer is the function optax.adam": lambda: meta.hypergradient(
+    "inner_loop: optimizer is the function optax.sgd, which would get all hyperparameters as its learning rate; call it, "
+    "optax.sgd(0.1) say": lambda: meta.inner_loop(square, jnp.ones(2), {"rate": 0.1}, BATCHES, optax.sgd),
+    "inner_loop: optimizer is the function optax.adam": lambda: meta.hypergradient(
         square, square, jnp.ones(2), SIGMOID, BATCHES, optax.adam
     ),
-    "train: optimizer must be an optimiser of Optax, optax.sgd(0.1) say": lambda: meta.train(
+    "inner_loop: optimizer must be an optimiser of Optax, optax.sgd(0.1) say": lambda: meta.inner_loop(
         square, jnp.ones(2), 0.1, BATCHES, None
     ),
-    "training: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters that "
-    "makes one, got the function sgd": lambda: meta.training(
+    "Training.of_network: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters that "
+    "makes one, got the function sgd": lambda: meta.Training.of_network(
         lambda hyper: (NETWORK, optax.sgd), DATA, square, steps=2
     ).start({}),
 }
@@ -143,14 +148,14 @@ def test_what_has_the_wrong_type_is_refused(said):
 
 
 def test_an_optimiser_of_one_hyperparameter_may_be_optax_s_own_function():
-    weights = meta.train(square, jnp.ones(2), 0.25, BATCHES[:1], optax.sgd).weights
+    weights = meta.inner_loop(square, jnp.ones(2), 0.25, BATCHES[:1], optax.sgd).weights
     np.testing.assert_allclose(weights, 0.5)
 
 
 def test_what_has_no_value_yet_is_not_checked():
     @jax.jit
     def scaled(number):
-        hybrid = meta.HybridSpike(meta.steeper(SIGMOID, number), number, KEY)
+        hybrid = meta.HybridSpike(SIGMOID.steeper(number), number, KEY)
         return hybrid.surrogate_grad(0.0), meta.predicted_width(number, number)
 
     assert np.isfinite(scaled(0.5)).all()

@@ -7,8 +7,7 @@ import optax
 import pytest
 
 import surgrad
-from surgrad.meta.loop import train
-from surgrad.meta.schedule import schedule
+from surgrad.meta import inner_loop, schedule
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Sequential
 from test_compile_once import Compilations
 from user_classes import TemperatureScaledSurrogate
@@ -85,7 +84,7 @@ def test_training_with_a_schedule_takes_each_step_with_its_own_value():
         step, x = given
         return schedule(surgrad.Sigmoid(hyper), {"alpha": lambda step: 4.0 * (step + 1)}, step)(w * 0 + x * w)
 
-    trained = train(loss, 0.0, 1.0, (np.arange(3), np.ones(3, np.float32)), optax.sgd(1e-6))
+    trained = inner_loop(loss, 0.0, 1.0, (np.arange(3), np.ones(3, np.float32)), optax.sgd(1e-6))
     np.testing.assert_allclose(trained.weights, -1e-6 * (1 + 2 + 3), rtol=1e-5)
 
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import surgrad as sg
-from surgrad import tasks, train
-from surgrad.meta.chosen import Chosen
-from surgrad.meta.population import Training, training
-from surgrad.meta.space import Choice, Range, sample
-from surgrad.meta.tuning import rungs, tune
+from surgrad import meta, tasks, train
+from surgrad.meta import Choice, Halving, LogRange, Optuna, Range, Training, tune
+from surgrad.meta._search.rungs import default_rungs
+from surgrad.meta._search.space import sample
 
 optax = pytest.importorskip("optax")
 
@@ -25,7 +24,7 @@ def valley(best=3.0, steps=40):
 
 
 def test_halving_ends_at_the_candidate_nearest_to_the_best():
-    done = tune(valley(), {"scale": Range(0.01, 1000)}, candidates=16)
+    done = tune(valley(), {"scale": LogRange(0.01, 1000)}, method=Halving(16))
     scales = done.candidates["scale"]
     assert done.hyper["scale"] == pytest.approx(scales[np.argmin(abs(np.log(scales / 3)))], rel=1e-6)
     assert done.state == 40
@@ -33,7 +32,7 @@ def test_halving_ends_at_the_candidate_nearest_to_the_best():
 
 def test_cost_is_the_number_of_updates():
     plan = [(5, 4), (10, 1)]
-    done = tune(valley(), {"scale": Range(0.01, 1000)}, candidates=8, schedule=plan)
+    done = tune(valley(), {"scale": LogRange(0.01, 1000)}, method=Halving(rungs=plan))
     assert done.cost.updates == 8 * 5 + 4 * 5 + 30
     assert (done.cost.plain, done.cost.one_by_one) == (40, 8 * 40)
     assert done.cost.ratio == 90 / 40
@@ -42,19 +41,21 @@ def test_cost_is_the_number_of_updates():
 
 def test_default_rungs_cost_as_much_as_two_fifths_of_a_run_besides_it():
     for candidates in (2, 3, 4, 8, 12, 40):
-        plan = rungs(1000, candidates)
+        plan = default_rungs(1000, candidates)
         alive = [candidates, *(left for _, left in plan)]
         ends = [*(at for at, _ in plan), 1000]
         updates = sum(runs * (end - begin) for runs, begin, end in zip(alive, [0, *ends], ends, strict=False))
         assert 1.35 <= updates / 1000 <= 1.4
-    assert rungs(400, 8) == [(11, 2), (91, 1)]
-    assert rungs(400, 1) == rungs(1, 8) == []
-    assert rungs(40, 8) == [(2, 2), (9, 1)]  # the loss before the first update is that of the initial weights
-    assert tune(valley(steps=400), {"scale": Range(0.01, 1000)}, candidates=8).cost.ratio <= 1.4
+    assert default_rungs(400, 8) == [(11, 2), (91, 1)]
+    assert default_rungs(400, 1) == default_rungs(1, 8) == []
+    assert default_rungs(40, 8) == [(2, 2), (9, 1)]  # the loss before the first update is that of the initial weights
+    assert tune(valley(steps=400), {"scale": LogRange(0.01, 1000)}).cost.ratio <= 1.4
 
 
 def test_a_candidate_that_is_given_is_tried():
-    done = tune(valley(best=7.25), {"scale": Range(0.01, 1000)}, candidates=5, first=[{"scale": 7.25}])
+    done = tune(
+        valley(best=7.25), {"scale": LogRange(0.01, 1000)}, method=Halving(5), initial_candidates=[{"scale": 7.25}]
+    )
     assert done.hyper["scale"] == pytest.approx(7.25)
 
 
@@ -64,7 +65,8 @@ def test_only_a_lead_beyond_the_margin_beats_a_candidate_that_is_given():
 
     def best(lead, **options):
         losses = Choice((1.0, 1.0 - lead))
-        done = tune(Training(lambda hyper: jnp.zeros(()), update, 40), {"loss": losses}, first=[{"loss": 0}], **options)
+        plain = Training(lambda hyper: jnp.zeros(()), update, 40)
+        done = tune(plain, {"loss": losses}, method=Halving(**options), initial_candidates=[{"loss": 0}])
         return float(done.hyper["loss"])
 
     assert best(0.1) == 1.0
@@ -75,8 +77,8 @@ def test_only_a_lead_beyond_the_margin_beats_a_candidate_that_is_given():
 
 @pytest.mark.parametrize("mapping", ["map", "vmap"])
 def test_both_mappings_give_the_same(mapping):
-    done = tune(valley(), {"scale": Range(0.01, 1000)}, candidates=8, mapping=mapping)
-    base = tune(valley(), {"scale": Range(0.01, 1000)}, candidates=8, mapping="map")
+    done = tune(valley(), {"scale": LogRange(0.01, 1000)}, mapping=mapping)
+    base = tune(valley(), {"scale": LogRange(0.01, 1000)}, mapping="map")
     assert [rung.runs for rung in done.rungs] == [rung.runs for rung in base.rungs]
 
 
@@ -84,8 +86,8 @@ def test_what_diverges_ends_and_nothing_else_is_lost():
     def update(hyper, state, index):
         return state, jnp.where(hyper["scale"] < 10, jnp.nan, jnp.log(hyper["scale"]))
 
-    space = {"scale": Range(0.01, 1000)}
-    done = tune(Training(lambda hyper: jnp.zeros(()), update, 40), space, candidates=16)
+    space = {"scale": LogRange(0.01, 1000)}
+    done = tune(Training(lambda hyper: jnp.zeros(()), update, 40), space, method=Halving(16))
     assert done.hyper["scale"] == pytest.approx(min(s for s in done.candidates["scale"] if s >= 10), rel=1e-6)
     with pytest.raises(FloatingPointError, match="no run has a finite loss"):
         tune(Training(lambda hyper: jnp.zeros(()), lambda *_: (jnp.zeros(()), jnp.nan), 40), space)
@@ -98,12 +100,13 @@ def test_all_runs_share_one_compiled_program():
         traced.append(1)
         return state, hyper["scale"]
 
-    tune(Training(lambda hyper: jnp.zeros(()), update, 400), {"scale": Range(0.01, 1000)}, candidates=12, mapping="map")
-    assert len(traced) <= 2  # once for shapes, once to compile, for any number of rungs
+    plain = Training(lambda hyper: jnp.zeros(()), update, 400)
+    tune(plain, {"scale": LogRange(0.01, 1000)}, method=Halving(12), mapping="map")
+    assert len(traced) <= 2  # once for shapes, once to compile, whatever the number of rungs
 
 
 def test_candidates_fill_their_ranges():
-    space = {"scale": Range(0.01, 1000, shape=(2,)), "share": Range(-1, 1, log=False), "shape": Choice((1.0, 2.0, 5.0))}
+    space = {"scale": LogRange(0.01, 1000, shape=(2,)), "share": Range(-1, 1), "shape": Choice((1.0, 2.0, 5.0))}
     found = sample(space, 64, seed=0)
     assert found["scale"].shape == (64, 2)
     for values, low, high in ((np.log10(found["scale"]), -2, 3), (found["share"], -1, 1)):
@@ -117,7 +120,7 @@ def test_shapes_differ_within_one_program():
     options = (sg.Sigmoid(), sg.Arctan(), sg.ReluGrad())
     x = jnp.linspace(-2, 2, 17)
     for index, option in enumerate(options):
-        chosen = jax.jit(lambda i: Chosen(options, i))(index)
+        chosen = jax.jit(lambda i: sg.Chosen(options, i))(index)
         np.testing.assert_allclose(chosen.surrogate_grad(x), option.surrogate_grad(x), rtol=1e-6)
         np.testing.assert_allclose(chosen.surrogate_fun(x), option.surrogate_fun(x), rtol=1e-6)
         np.testing.assert_allclose(chosen.peak(), option.peak(), rtol=1e-6)
@@ -128,19 +131,19 @@ def digits_training(steps):
     key = jax.random.key(0)
 
     def build(hyper):
-        slope = sg.Temperature(hyper.get("shape", sg.Sigmoid()), 1 / hyper["scale"])
-        return train.classifier(slope, data, key=key, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
+        surrogate = hyper.get("shape", sg.Sigmoid()).steeper(hyper["scale"])
+        return train.classifier(surrogate, data, key=key, hidden=32, tau=20.0, gain=3.0), optax.adam(hyper["rate"])
 
-    return training(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
+    return Training.of_network(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
 
 
-@pytest.mark.parametrize("method", ["halving", pytest.param("optuna", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", [Halving, pytest.param(Optuna, marks=pytest.mark.slow)])
 def test_a_network_is_tuned_in_shape_scale_and_learning_rate(method):
-    if method == "optuna":
+    if method is Optuna:
         pytest.importorskip("optuna")
     shapes = (sg.Sigmoid(), sg.Arctan(), sg.ReluGrad())
-    space = {"scale": Range(0.01, 1000), "rate": Range(1e-4, 1e-1), "shape": Choice(shapes)}
-    done = tune(digits_training(60), space, method=method, candidates=6, schedule=[(6, 2), (18, 1)])
+    space = {"scale": LogRange(0.01, 1000), "rate": LogRange(1e-4, 1e-1), "shape": Choice(shapes)}
+    done = tune(digits_training(60), space, method=method(6, rungs=[(6, 2), (18, 1)]))
     assert done.hyper["shape"] in shapes
     assert done.rungs[-1].losses[0] < 0.8 * np.log(10)
     assert (
@@ -148,32 +151,91 @@ def test_a_network_is_tuned_in_shape_scale_and_learning_rate(method):
     )
 
 
-SPACE = {"scale": Range(0.01, 1000)}
+SPACE = {"scale": LogRange(0.01, 1000)}
 MISTAKES = {
-    "the space is empty": ({}, {}),
-    "must be a Range or a Choice": ({"scale": (0.01, 1000)}, {}),
-    "method must be one of": (SPACE, {"method": "grid"}),
-    "mapping must be": (SPACE, {"mapping": "pmap"}),
-    "margin must be >= 0": (SPACE, {"margin": -0.1}),
-    "candidates must be an integer >= 1, got 0": (SPACE, {"candidates": 0}),
-    "candidates must be an integer >= 1, got 2.5": (SPACE, {"candidates": 2.5}),
-    "candidates must hold the 2 of first, got 1": (SPACE, {"candidates": 1, "first": [{"scale": 1.0}] * 2}),
-    "seed must be an integer >= 0, got -1": (SPACE, {"seed": -1}),
-    "updates of schedule must be an integer >= 1, got 2.5": (SPACE, {"schedule": [(2.5, 1)]}),
-    "runs of schedule must be an integer >= 1, got 0": (SPACE, {"schedule": [(2, 0)]}),
-    "must name": (SPACE, {"first": [{"alpha": 1.0}]}),
-    "scale of a candidate of first must lie from 0.01": (SPACE, {"first": [{"scale": float("nan")}]}),
-    r"in shape \(\), got array": (SPACE, {"first": [{"scale": np.ones(3)}]}),
-    "to 1000, in shape": (SPACE, {"first": [{"scale": 1e9}]}),
-    "must be the number of an option, 0 to 1": ({"scale": Choice((1.0, 2.0))}, {"first": [{"scale": 2}]}),
-    "of an option, 0 to 0, got 0.0": ({"scale": Choice((1.0,))}, {"first": [{"scale": 0.0}]}),
-    r"schedule must be \(updates, runs\)": (SPACE, {"schedule": [(50, 1)]}),
+    "the space is empty": lambda: tune(valley(), {}),
+    "must be a Range, a LogRange or a Choice": lambda: tune(valley(), {"scale": (0.01, 1000)}),
+    "mapping must be": lambda: tune(valley(), SPACE, mapping="pmap"),
+    "margin must be >= 0": lambda: Halving(margin=-0.1),
+    "Halving: candidates must be an integer >= 1, got 0": lambda: Halving(0),
+    "Optuna: candidates must be an integer >= 1, got 2.5": lambda: Optuna(2.5),
+    "Optuna: batch must be an integer >= 1, got 0": lambda: Optuna(batch=0),
+    "as many candidates as there are initial_candidates, 2, at least, got candidates=1": lambda: tune(
+        valley(), SPACE, method=Halving(1), initial_candidates=[{"scale": 1.0}] * 2
+    ),
+    "seed must be an integer >= 0, got -1": lambda: tune(valley(), SPACE, seed=-1),
+    "updates of rungs must be an integer >= 1, got 2.5": lambda: Halving(rungs=[(2.5, 1)]),
+    "runs of rungs must be an integer >= 1, got 0": lambda: Halving(rungs=[(2, 0)]),
+    "must name": lambda: initially({"alpha": 1.0}),
+    "scale of each of initial_candidates must lie from 0.01": lambda: initially({"scale": float("nan")}),
+    r"in shape \(\), got array": lambda: initially({"scale": np.ones(3)}),
+    "to 1000, in shape": lambda: initially({"scale": 1e9}),
+    "must be the number of an option, 0 to 1": lambda: initially({"scale": 2}, Choice((1.0, 2.0))),
+    "of an option, 0 to 0, got 0.0": lambda: initially({"scale": 0.0}, Choice((1.0,))),
+    r"rungs must be \(updates, runs\) with rising updates, 0 < updates < 40": lambda: tune(
+        valley(), SPACE, method=Halving(rungs=[(50, 1)])
+    ),
 }
+
+
+def initially(candidate, dimension=SPACE["scale"]):
+    return tune(valley(), {"scale": dimension}, initial_candidates=[candidate])
 
 
 @pytest.mark.parametrize("message", MISTAKES)
 @pytest.mark.unchecked("wrong types on purpose")
 def test_mistakes_get_a_message(message):
-    space, options = MISTAKES[message]
     with pytest.raises((TypeError, ValueError), match=message):
-        tune(valley(), space, **options)
+        MISTAKES[message]()
+
+
+FORMER = {
+    "method must be an object, method=meta.Halving": {"method": "optuna"},
+    "no keyword 'candidates'; it is an option of the method: write method=meta.Halving": {"candidates": 4},
+    "no keyword 'first'; write initial_candidates=": {"first": [{"scale": 1.0}]},
+    "no keyword 'schedule'; write method=meta.Halving": {"schedule": [(5, 1)]},
+    "no keyword 'margin'; it is an option of the method": {"margin": 0.1},
+}
+
+
+@pytest.mark.parametrize("message", FORMER)
+@pytest.mark.unchecked("wrong types on purpose")
+def test_strings_and_keywords_in_place_of_methods_are_answered_by_what_to_write(message):
+    with pytest.raises(TypeError, match=message):
+        tune(valley(), SPACE, **FORMER[message])
+
+
+class Exhaustive(meta.SearchMethod):
+    """All candidates to the end: a method that the package does not have."""
+
+    candidates = 4
+
+    def search(self, population, space, initial, seed):
+        steps = population.training.steps
+        losses = np.asarray(population.advance(np.arange(self.candidates), 0, steps))
+        order = np.argsort(losses)
+        rung = meta.Rung(steps, tuple(map(int, order)), tuple(map(float, losses[order])))
+        return meta.Search((rung,), self.candidates * steps)
+
+
+def test_a_method_needs_nothing_but_its_own_class():
+    done = tune(valley(), SPACE, method=Exhaustive())
+    scales = done.candidates["scale"]
+    assert done.hyper["scale"] == pytest.approx(scales[np.argmin(abs(np.log(scales / 3)))], rel=1e-6)
+    assert done.cost.updates == done.cost.one_by_one == 160
+
+
+@pytest.mark.parametrize("dimension", [Range(-1, 3, shape=(2,)), LogRange(0.01, 1000), Choice((1.0, 5.0, 9.0))])
+def test_values_go_to_the_unit_cube_and_back(dimension):
+    u = np.linspace(0.05, 0.95, 7)[:, None] * np.ones(dimension.coordinates)
+    values = dimension.from_cube(u)
+    again = dimension.from_cube(np.stack([dimension.to_cube(value) for value in values]))
+    np.testing.assert_allclose(again, values, rtol=1e-12)
+
+
+def test_a_linear_range_is_even_in_differences_and_a_logarithmic_one_in_factors():
+    u = np.linspace(0, 1, 5)[:, None]
+    np.testing.assert_allclose(np.diff(Range(1, 9).from_cube(u), axis=0), 2)
+    factors = LogRange(1, 81).from_cube(u)
+    np.testing.assert_allclose(factors[1:] / factors[:-1], 3)
+    assert (Range(1, 9).middle(), LogRange(1, 81).middle()) == pytest.approx((5, 9))

@@ -69,13 +69,13 @@ def outer(weights, hyper):
 @functools.partial(jax.jit, static_argnums=0)
 def step(optimizer, now, hyper, batch):
     weights, state = now
-    slope, spikes = jax.grad(loss_and_spikes, has_aux=True)(weights, hyper, batch)
+    gradient, spikes = jax.grad(loss_and_spikes, has_aux=True)(weights, hyper, batch)
     with jax.numpy_dtype_promotion("standard"):  # Optax promotes within
-        updates, state = OPTIMIZERS[optimizer](hyper).update(slope, state, weights)
+        updates, state = OPTIMIZERS[optimizer](hyper).update(gradient, state, weights)
         return (optax.apply_updates(weights, updates), state), spikes
 
 
-slope_of_outer = jax.jit(jax.value_and_grad(outer))
+gradient_of_outer = jax.jit(jax.value_and_grad(outer))
 
 
 def trained(kind, optimizer, hyper):
@@ -96,16 +96,16 @@ def differences(kind, optimizer, by=1e-6):
     the hyperparameters: where all are the same on both sides, nothing jumps in between.
     """
     flat, unravel = ravel_pytree(hyperparameters())
-    values, slopes = zip(
-        *(slope_of_outer(w, unravel(flat)) for w, _ in trained(kind, optimizer, unravel(flat))), strict=True
+    values, gradients = zip(
+        *(gradient_of_outer(w, unravel(flat)) for w, _ in trained(kind, optimizer, unravel(flat))), strict=True
     )
     columns = []
     for direction in by * np.eye(flat.size):
         sides = [trained(kind, optimizer, unravel(flat + sign * direction)) for sign in (1, -1)]
         columns.append([])
-        for slope, (above, up), (below, down) in zip(slopes, *sides, strict=True):
+        for gradient, (above, up), (below, down) in zip(gradients, *sides, strict=True):
             assert jax.tree.all(jax.tree.map(np.array_equal, up, down))
-            change = jax.tree.map(lambda s, a, b: jnp.vdot(s, a - b) / (2 * by), slope, above, below)
+            change = jax.tree.map(lambda s, a, b: jnp.vdot(s, a - b) / (2 * by), gradient, above, below)
             columns[-1].append(sum(jax.tree.leaves(change)))
     return np.array(values), np.array(columns).T
 

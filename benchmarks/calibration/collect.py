@@ -21,7 +21,7 @@ import optax
 
 from benchmarks.calibration.cases import Case, cases
 from surgrad import tasks
-from surgrad.meta.probe import record
+from surgrad.meta import record
 
 SCALES = tuple(float(f"{s:.3g}") for s in np.logspace(-1.5, 2, 15))
 """Four to a decade."""
@@ -49,8 +49,8 @@ def drawn(seed: jax.Array, data: tasks.Split) -> tuple[jax.Array, jax.Array]:
 def update(network: Any, state: Any, batch: tasks.Dataset) -> tuple[Any, jax.Array]:
     """Weights and state of the optimiser after an update, and the loss before it."""
     weights, inner = state
-    value, slope = jax.value_and_grad(lambda w: loss(network.with_connections(w), batch))(weights)
-    updates, inner = OPTIMIZER.update(slope, inner, weights)
+    value, gradient = jax.value_and_grad(lambda w: loss(network.with_connections(w), batch))(weights)
+    updates, inner = OPTIMIZER.update(gradient, inner, weights)
     return (optax.apply_updates(weights, updates), inner), value
 
 
@@ -73,7 +73,7 @@ def trained(case: Case, data: tasks.Split, scale: jax.Array, seed: jax.Array) ->
 def gradients(network: Any, batch: tasks.Dataset) -> dict[str, jax.Array]:
     """Norms of the first gradient: of the weights of each part, and of the errors at each surrogate and step."""
     weights = network.connections()
-    slope = jax.grad(lambda w: loss(network.with_connections(w), batch))(weights)
+    gradient = jax.grad(lambda w: loss(network.with_connections(w), batch))(weights)
     inputs = batch.spikes()
 
     def by_offsets(offsets: Any) -> jax.Array:
@@ -84,7 +84,7 @@ def gradients(network: Any, batch: tasks.Dataset) -> dict[str, jax.Array]:
     errors = jax.grad(by_offsets)(tuple(jnp.zeros(s.shape) for s in shapes))
     return {
         "weights": jnp.stack(
-            [jnp.sqrt(sum((jnp.sum(x**2) for x in jax.tree.leaves(g)), 0.0)) for g in slope if g is not None]
+            [jnp.sqrt(sum((jnp.sum(x**2) for x in jax.tree.leaves(g)), 0.0)) for g in gradient if g is not None]
         ),
         "errors": jnp.stack([jnp.sqrt(jnp.sum(e**2, axis=(1, 2))) for e in errors]),
     }

@@ -23,7 +23,6 @@ from benchmarks.calibration.cases import Case
 from benchmarks.calibration.collect import OPTIMIZER, UPDATES, accuracy, drawn, fitted, update
 from benchmarks.calibration.rules import Row, read, smooth
 from surgrad import meta, tasks
-from surgrad.meta.probe import with_surrogates
 
 SEEDS = tuple(range(3, 9))
 TUNED = SEEDS[:2]
@@ -76,7 +75,8 @@ def by_tuning(case: Case, data: tasks.Split, begin: float, seed: int) -> dict[st
 
     def network(hyper: dict[str, Any]) -> Any:
         """All layers steeper by a factor than the calibrated ones."""
-        return with_surrogates(base, lambda _, s: meta.steeper(s, hyper["scale"] / jnp.exp(jnp.log(middle).mean())))
+        factor = hyper["scale"] / jnp.exp(jnp.log(middle).mean())
+        return meta.with_surrogates(base, lambda _, s: s.steeper(factor))
 
     def begins(hyper: dict[str, Any]) -> Any:
         weights = network(hyper).connections()
@@ -86,10 +86,10 @@ def by_tuning(case: Case, data: tasks.Split, begin: float, seed: int) -> dict[st
         return update(network(hyper), state, data.train[chosen[index]])
 
     training = meta.Training(begins, updates, UPDATES)
-    space = {"scale": meta.Range(*STARTS)}
-    first = [{"scale": float(np.exp(np.log(np.asarray(middle)).mean()))}]
-    tuned = meta.tune(training, space, candidates=CANDIDATES, first=first, seed=seed)
-    plain = meta.tune(training, space, candidates=1, first=first)
+    space = {"scale": meta.LogRange(*STARTS)}
+    initial = [{"scale": float(np.exp(np.log(np.asarray(middle)).mean()))}]
+    tuned = meta.tune(training, space, method=meta.Halving(CANDIDATES), initial_candidates=initial, seed=seed)
+    plain = meta.tune(training, space, method=meta.Halving(1), initial_candidates=initial)
     score = jax.jit(lambda w: accuracy(base.with_connections(w), data.test))
     return {
         "accuracy": float(score(tuned.state[0])), "calibrated": float(score(plain.state[0])),

@@ -18,8 +18,8 @@ from matplotlib.lines import Line2D
 from benchmarks.calibration.collect import UPDATES
 from benchmarks.calibration.confirm import CANDIDATES, SEEDS, STARTS, TUNED
 from benchmarks.calibration.rules import GROWTH, STATISTICS, Row, Rule, chosen, outcome, power, read, smooth
-from surgrad.meta.calibration import BASE
-from surgrad.meta.calibration import GROWTH as GROWS
+from surgrad.meta._inspection.calibration import BASE
+from surgrad.meta._inspection.calibration import GROWTH as GROWS
 
 LIBRARY = Rule(power(0.5), BASE, GROWS)
 """The rule of `meta.calibrate`, but for one scale for all layers."""

@@ -45,18 +45,18 @@ def compare(problem: Problem, settings: Settings) -> list[dict[str, Any]]:
 
 def _both(problem: Problem, steps: int, seed: int, data: Samples) -> dict[str, Any]:
     logs = jnp.zeros(problem.depth)
-    ours, slope = jax.device_get(_derivative(logs, seed, data, problem, steps))
+    ours, gradient = jax.device_get(_derivative(logs, seed, data, problem, steps))
     for by in STEPS:
         sides = [[_trained(logs + s * d, seed, data, problem, steps) for s in (1, -1)] for d in by * np.eye(logs.size)]
         if all(np.array_equal(above[1], below[1]) for above, below in sides):
-            theirs = [_along(slope, above[0], below[0]) / (2 * by) for above, below in sides]
+            theirs = [_along(gradient, above[0], below[0]) / (2 * by) for above, below in sides]
             error = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
             return {"derivative": ours.tolist(), "differences": theirs, "by": by, "error": error}
     return {"derivative": ours.tolist(), "differences": None, "by": None, "error": None}
 
 
-def _along(slope: PyTree, above: PyTree, below: PyTree) -> float:
-    return float(sum(jax.tree.leaves(jax.tree.map(lambda s, a, b: np.vdot(s, a - b), slope, above, below))))
+def _along(gradient: PyTree, above: PyTree, below: PyTree) -> float:
+    return float(sum(jax.tree.leaves(jax.tree.map(lambda g, a, b: np.vdot(g, a - b), gradient, above, below))))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
@@ -72,8 +72,10 @@ def _derivative(logs: Array, seed: Array, data: Samples, problem: Problem, steps
 
     start = network(problem, seed, jnp.exp(logs), data.train).connections()
     batches = jax.vmap(lambda i: batch_of(problem, seed, i))(jnp.arange(steps))
-    found = meta.hypergradient(inner, outer, start, logs, batches, optimizer(problem), mode="forward", limit=jnp.inf)
-    return found.gradient, jax.grad(outer)(found.trained.weights, logs)
+    found = meta.hypergradient(
+        inner, outer, start, logs, batches, optimizer(problem), method=meta.Forward(), limit=jnp.inf
+    )
+    return found.gradient, jax.grad(outer)(found.inner.weights, logs)
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
@@ -89,8 +91,8 @@ def _trained(
 
     def step(now: Any, update: Array) -> tuple[Any, Array]:
         weights, state = now
-        slope, spikes = jax.grad(both, has_aux=True)(weights, batch_of(problem, seed, update))
-        change, state = optimizer(problem).update(slope, state, weights)
+        gradient, spikes = jax.grad(both, has_aux=True)(weights, batch_of(problem, seed, update))
+        change, state = optimizer(problem).update(gradient, state, weights)
         return (optax.apply_updates(weights, change), state), spikes
 
     start = network(problem, seed, jnp.exp(logs), data.train).connections()

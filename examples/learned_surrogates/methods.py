@@ -94,14 +94,14 @@ def learned(
         batches = jax.vmap(lambda i: batch_of(problem, seed, i))(index * settings.window + jnp.arange(settings.window))
         found = meta.hypergradient(
             lambda w, m, batch: loss(at(w, m), data.train[batch]), lambda w, m: loss(at(w, m), judge),
-            weights, moved, batches, inner, state=state, mode="forward", limit=jnp.inf,
+            weights, moved, batches, inner, state=state, method=meta.Forward(), limit=jnp.inf,
         )  # fmt: skip
         # What is not a number would end the run; it counts as nothing known.
         known = jnp.where(jnp.isfinite(found.gradient), found.gradient, 0)
         change, outer_state = outer.update(known, outer_state, moved)
         moved = jnp.clip(moved + change, *bounds)
-        now = found.trained.weights, found.trained.optimizer, moved, outer_state
-        return now, (found.trained.losses, scales * jnp.exp(moved), found.diagnosis.growth)
+        now = found.inner.weights, found.inner.state, moved, outer_state
+        return now, (found.inner.losses, scales * jnp.exp(moved), found.diagnosis.growth)
 
     moved = jnp.zeros(problem.depth if apart else 1)
     weights = network(problem, seed, scales, data.train).connections()
@@ -149,14 +149,14 @@ def calibrated(problem: Problem, start: float, place: int, settings: Settings) -
     return start * meta.calibrate(begin, data.train[batch_of(problem, seed, 0)]).factors
 
 
-def searched(problem: Problem, place: int, settings: Settings, guess: Float[Array, " layers"] | None) -> meta.Tuned:
+def searched(problem: Problem, place: int, settings: Settings, guess: Float[Array, " layers"] | None) -> meta.Tuning:
     """The search of a seed, with a guess among its candidates, if there is one."""
     data, seed = samples_of(problem, place, settings), settings.seeds[place]
     return meta.tune(
         recorded(training(problem, seed, data)),
-        {"scales": meta.Range(*LIMITS, shape=(problem.depth,))},
-        candidates=settings.candidates,
-        first=[] if guess is None else [{"scales": np.asarray(guess)}],
+        {"scales": meta.LogRange(*LIMITS, shape=(problem.depth,))},
+        method=meta.Halving(settings.candidates),
+        initial_candidates=[] if guess is None else [{"scales": np.asarray(guess)}],
         seed=seed,
     )
 

@@ -144,8 +144,8 @@ def surrogate(scale: Any) -> Surrogate:
 def network(problem: Problem, seed: Any, scales: Float[Array, " layers"], data: Dataset) -> Sequential:
     """The network at its beginning, with a scale a layer."""
     return train.classifier(
-        tuple(surrogate(scales[layer]) for layer in range(problem.depth)),
         data,
+        key=tuple(surrogate(scales[layer]) for layer in range(problem.depth)),
         key=jax.random.fold_in(jax.random.key(seed), 0),
         hidden=problem.hidden,
         tau=problem.tau,
@@ -171,7 +171,7 @@ def training(problem: Problem, seed: Any, data: Samples) -> meta.Training:
     def build(hyper: dict[str, Any]) -> tuple[Sequential, optax.GradientTransformation]:
         return network(problem, seed, hyper["scales"], data.train), optimizer(problem)
 
-    return meta.training(build, data.train, loss, steps=problem.updates, batch=problem.batch, seed=seed)
+    return meta.Training.of_network(build, data.train, loss, steps=problem.updates, batch=problem.batch, seed=seed)
 
 
 def batch_of(problem: Problem, seed: Any, update: Any) -> Int[Array, " batch"]:

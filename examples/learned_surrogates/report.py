@@ -13,7 +13,7 @@ from jobs import BLIND
 from problem import LIMITS, Problem, Settings
 from rows import Row
 
-from surgrad.meta.explosion import LIMIT
+from surgrad.meta._gradients.explosion import LIMIT
 
 HEAD = """# Learning the surrogate: fixed, calibrated, tuned, and learned by hypergradients
 
@@ -23,7 +23,7 @@ it comes from `runs.jsonl` beside it.
 
 The slope is s'(αx) of the logistic function s, brought to a peak of 1, with **α = 4 × scale**, so that scale 1 is the
 default `Sigmoid(alpha=4)`. In the library's words: `Normalized(Temperature(Sigmoid(), 1 / scale), to="peak")`, of
-which `meta.calibrate` changes the scale as `meta.scale.steeper` does.
+which `meta.calibrate` changes the scale as `Surrogate.steeper` does.
 
 ![Accuracy against the scale, and where each method ends](accuracy.png)
 

@@ -4,10 +4,12 @@ import importlib as _importlib
 
 from surgrad._answers import attribute_error as _attribute_error
 from surgrad._check import check
+from surgrad._chosen import Chosen
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
 from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
+from surgrad._hybrid import HybridSpike
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._report import Report
 from surgrad._surrogate import Surrogate, catalogue, functional, parameter, width
@@ -58,8 +60,10 @@ __all__ = [
     "S2NN",
     "Arctan",
     "Asymmetric",
+    "Chosen",
     "Dspike",
     "GaussianGrad",
+    "HybridSpike",
     "InvSquareGrad",
     "LeakyRelu",
     "LogTailedRelu",

@@ -13,7 +13,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._pytree import Pytree
-from surgrad._trees import path_name
+from surgrad._trees import by_path
 from surgrad._types import PyTree
 
 Numbers = Float[Array, "*shape"]
@@ -83,12 +83,12 @@ def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Arr
         ValueError: a number is not within its limits.
     """
     chosen = _declared(tree) if bijectors is None else _spread(bijectors, tree)
-    flat, structure = jax.tree_util.tree_flatten_with_path(tree)
-    paths = [path_name(path) for path, _ in flat]
-    numbers = {p: _inverse(b, p, leaf) for p, b, (_, leaf) in zip(paths, chosen, flat, strict=True)}
+    bijector = dict(zip(by_path(tree), chosen, strict=True))
+    structure = jax.tree.structure(tree)
+    numbers = {path: _inverse(bijector[path], path, leaf) for path, leaf in by_path(tree).items()}
 
     def build(numbers: dict[str, Array]) -> Any:
-        return structure.unflatten([b.forward(numbers[p]) for p, b in zip(paths, chosen, strict=True)])
+        return structure.unflatten([b.forward(numbers[path]) for path, b in bijector.items()])
 
     return numbers, build
 

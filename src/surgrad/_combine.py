@@ -7,7 +7,7 @@ whole; the parts only lend their curves and slopes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -166,6 +166,9 @@ class Temperature(Surrogate):
     def fwhm(self) -> jax.Array:
         return self.surrogate.fwhm() * unboxed(self.temperature)
 
+    def _narrowed(self, factor: Parameter) -> Self:
+        return self.replace(temperature=self.temperature / factor)
+
 
 class Normalized(Surrogate):
     """A surrogate of a given area, peak or width of its slope.
@@ -228,6 +231,9 @@ class Normalized(Surrogate):
 
     def fwhm(self) -> jax.Array:
         return self._stretched().fwhm() if self.to == "width" else self.surrogate.fwhm()
+
+    def _narrowed(self, factor: Parameter) -> Self:
+        return self.replace(surrogate=self.surrogate.steeper(factor))
 
 
 class Sparse(Surrogate):

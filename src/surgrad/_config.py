@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +14,6 @@ from surgrad._constructors import constructor_parameters, is_left_out
 from surgrad._pytree import Pytree
 
 _CLASS = "class"
-
-HOMES = {"Chosen": "surgrad.meta.chosen", "HybridSpike": "surgrad.meta.adaptive"}
-"""Modules of the library's surrogates that `import surgrad` leaves out, so that it stays fast: each is imported when a
-configuration names its class. A configuration means the same no matter what has been imported before."""
 
 
 def encode(tree: Pytree) -> dict[str, Any]:
@@ -54,12 +49,10 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
 
 
 def _class(name: str, classes: Mapping[str, type]) -> type:
-    """The class of a name: one of the given, or one of the library's that is imported now."""
+    """The class of a name, among the given ones."""
     if name in classes:
         return classes[name]
-    if name in HOMES:
-        return getattr(importlib.import_module(HOMES[name]), name)
-    known = sorted({*classes, *HOMES})
+    known = sorted(classes)
     near = nearest_names(name, known, cutoff=0.4) or known
     answer = surrogate_answer(name) or f"the nearest: {', '.join(near)}"
     raise KeyError(f"the configuration's {_CLASS!r} is {name!r}, which is not known; {answer}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -22,3 +22,20 @@ def with_leaves(tree: Any, values: Mapping[int, Any]) -> Any:
     """The tree with other leaves, `{index of the leaf: value}`."""
     leaves, structure = jax.tree.flatten(tree)
     return structure.unflatten([values.get(i, leaf) for i, leaf in enumerate(leaves)])
+
+
+def by_path(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> dict[str, Any]:
+    """All leaves of a tree by the name of their path, in the order of the tree."""
+    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_leaf)}
+
+
+def selected(tree: Any, which: Callable[[Any], bool]) -> list[Any]:
+    """The leaves of a tree for which `which` is true."""
+    return [leaf for leaf in jax.tree.leaves(tree, is_leaf=which) if which(leaf)]
+
+
+def with_selected(tree: Any, which: Callable[[Any], bool], new: Iterable[Any]) -> Any:
+    """The tree with `new` in place of the leaves for which `which` is true, in the order of `selected`."""
+    leaves, structure = jax.tree.flatten(tree, is_leaf=which)
+    replacements = iter(new)
+    return structure.unflatten([next(replacements) if which(leaf) else leaf for leaf in leaves])

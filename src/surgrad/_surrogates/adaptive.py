@@ -1,4 +1,4 @@
-"""Surrogates made to be adapted in training; `surgrad.meta.adaptive` adapts them."""
+"""Surrogates made to be adapted during training, as `surgrad.meta.adapt_temperature` does."""
 
 from __future__ import annotations
 

@@ -24,13 +24,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
     parser.add_argument("--surrogate", default="sigmoid", type=specs.one, metavar="SURROGATE", help=text)
     parser.add_argument(
-        "--target", type=float, metavar="SHARE", help="mean root of the slope over its peak (default: the rule's)"
+        "--target",
+        type=float,
+        metavar="SHARE",
+        help="mean root of slope over peak (default: meta.default_target)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line a surrogate, the calibrated surrogates, and what is wrong."""
-    require("optax", "rich")
+    """Print a table of the surrogates, the calibrated surrogates, and the diagnosis."""
+    require("optax")
     from surgrad.meta import calibrate, diagnose
 
     model, batch = _subject(options)
@@ -72,20 +75,9 @@ def _holds(found: Any) -> bool:
 
 
 def _print(done: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    """The table of a calibration, and its surrogates as they are written in Python."""
     from surgrad.meta import surrogates
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    table = Table("surrogate", box=None, pad_edge=False)
-    for head in ("steeper, times", "mean root slope before", "after"):
-        table.add_column(head, justify="right", no_wrap=True)
-    found = surrogates(done.model)
-    for name, *numbers in zip(found, done.factors, done.before, done.after, strict=True):
-        table.add_row(name, *(f"{float(number):.3g}" for number in numbers))
-    console.print(table)
-    for name, surrogate in found.items():
-        console.print(f"{name}: {surrogate!r}", soft_wrap=True, markup=False)
+    print(done)
+    for name, surrogate in surrogates(done.model).items():
+        print(f"{name}: {surrogate!r}")

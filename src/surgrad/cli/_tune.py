@@ -1,8 +1,8 @@
-"""Choose surrogate, scale, and if asked learning rate and time constant, while a network trains.
+"""Choose surrogate and scale, and if asked learning rate and time constant, while a network trains.
 
 Runs with several candidates begin, one of them calibrated; the better ones go on, and the best is trained to the end
-(successive halving). A function of your own returns a training and a space, see `surgrad.meta.training` and `tune`,
-and a list of good guesses if there are; options of the network are for tasks alone.
+(successive halving). A function of your own returns a training and a space, see `surgrad.meta.Training` and `tune`,
+and, if you like, a list of initial candidates; options of the network are for tasks alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from surgrad.cli import _specs as specs
 from surgrad.cli import _subject as subject
 from surgrad.cli._usage import UsageError, at_least, reported, require, writing
 
-RETURNS = "(training, space) or (training, space, first)"
+RETURNS = "(training, space) or (training, space, initial_candidates)"
 BATCH = 64
 SAMPLES = 256
 
@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--per-layer", action="store_true", help="a scale of its own for each layer")
     add("--learning-rate", default="0.005", metavar="RATE", help="of Adam: a number, or LOW:HIGH to choose it too")
     add("--tune-tau", metavar="LOW:HIGH", help="time constants to choose from, in steps, in place of --tau")
-    add("--candidates", default=8, type=at_least(1), metavar="N", help="runs that begin")
+    add("--candidates", default=8, type=at_least(1), metavar="N", help="runs that start")
     add("--steps", default=400, type=at_least(1), metavar="N", help="updates of a whole run")
     add("--method", default="halving", choices=("halving", "optuna"), help="who proposes candidates")
     add("--out", metavar="FILE", help="where the result goes, as JSON")
@@ -52,13 +52,14 @@ def run(options: argparse.Namespace) -> int:
     task = None if subject.is_function(options.subject) else _Task(options)
     if task is None:
         training, space, *given = subject.returned(options.subject, RETURNS, _trains, _maps, _lists, more=1)
-        first = given[0] if given else []
+        initial = given[0] if given else []
     else:
         with reported(ValueError):
-            training, space, first = task.training(), task.space, task.calibrated()
+            training, space, initial = task.training(), task.space, task.calibrated()
+    method = {"halving": meta.Halving, "optuna": meta.Optuna}[options.method]
     with reported(FloatingPointError, TypeError, ValueError):
         done = meta.tune(
-            training, space, method=options.method, candidates=options.candidates, first=first, seed=options.seed
+            training, space, method=method(options.candidates), initial_candidates=initial, seed=options.seed
         )
     result = _result(done) | ({} if task is None else {"test_accuracy": task.accuracy(done)})
     _print(done, space, result)
@@ -98,7 +99,7 @@ class _Task:
         for name, text in (("learning_rate", options.learning_rate), ("tau", options.tune_tau)):
             if text and ":" in text:
                 self.space[name] = _range(name, text)
-        self.rate = None if "learning_rate" in self.space else _rate(options.learning_rate)
+        self.learning_rate = None if "learning_rate" in self.space else _learning_rate(options.learning_rate)
         self.data = subject.load(options.subject, options.seed)
 
     def build(self, hyper: dict[str, Any]) -> tuple[Any, Any]:
@@ -108,31 +109,35 @@ class _Task:
         import optax
 
         from surgrad import train
-        from surgrad._combine import Normalized, Temperature
+        from surgrad._combine import Normalized
 
         shape, sizes = hyper.get("shape", self.shapes[0]), self.sizes | {"tau": hyper.get("tau", self.sizes["tau"])}
         scales = jnp.broadcast_to(hyper["scale"], sizes["depth"])
-        spikes = [Normalized(Temperature(shape, 1 / scale), to="peak") for scale in scales]
+        spikes = [Normalized(shape, to="peak").steeper(scale) for scale in scales]
         network = train.classifier(spikes, self.data.train, key=jax.random.key(self.options.seed), **sizes)
-        return network, optax.adam(hyper.get("learning_rate", self.rate))
+        return network, optax.adam(hyper.get("learning_rate", self.learning_rate))
 
     def training(self) -> Any:
         """The training that is tuned, by the cross-entropy."""
         from surgrad import train
-        from surgrad.meta import training
+        from surgrad.meta import Training
 
         batch = min(BATCH, len(self.data.train))
         kept = {"steps": self.options.steps, "batch": batch, "seed": self.options.seed}
-        return training(self.build, self.data.train, lambda network, some: train.score(network, some).loss, **kept)
+
+        def loss(network: Any, some: Any) -> Any:
+            return train.score(network, some).loss
+
+        return Training.of_network(self.build, self.data.train, loss, **kept)
 
     def calibrated(self) -> list[dict[str, Any]]:
-        """A candidate a shape: its calibrated scale, and the middle of everything else."""
+        """One candidate for each shape: its calibrated scale, and the middle of every other range."""
         import jax.numpy as jnp
 
-        from surgrad.meta import Range, calibrate
+        from surgrad.meta import LogRange, calibrate
 
-        ranges = {name: one for name, one in self.space.items() if isinstance(one, Range)}
-        middle = {name: (one.low * one.high) ** 0.5 for name, one in ranges.items()}
+        ranges = {name: one for name, one in self.space.items() if isinstance(one, LogRange)}
+        middle = {name: one.middle() for name, one in ranges.items()}
         batch, found = self.data.train[jnp.arange(min(SAMPLES, len(self.data.train)))], []
         for index, shape in enumerate(self.shapes[: self.options.candidates]):
             factors = calibrate(self.build(middle | {"scale": 1.0, "shape": shape})[0], batch).factors
@@ -150,22 +155,22 @@ class _Task:
 
 
 def _range(name: str, text: str, shape: tuple[int, ...] = ()) -> Any:
-    from surgrad.meta import Range
+    from surgrad.meta import LogRange
 
     low, colon, high = text.partition(":")
     if not colon:
         raise UsageError(f"{name} must be LOW:HIGH, got {text!r}.")
     try:
-        return Range(_number(name, low), _number(name, high), shape=shape)
+        return LogRange(_number(name, low), _number(name, high), shape=shape)
     except ValueError as error:
-        raise UsageError(str(error).replace("Range", name, 1)) from error
+        raise UsageError(str(error).partition(";")[0].replace("LogRange", name, 1)) from error
 
 
-def _rate(text: str) -> float:
-    rate = _number("learning rate", text)
+def _learning_rate(text: str) -> float:
+    learning_rate = _number("learning rate", text)
     with reported(ValueError):
-        require_real("--learning-rate", "a number", rate, above=0)
-    return rate
+        require_real("--learning-rate", "a number", learning_rate, above=0)
+    return learning_rate
 
 
 def _number(name: str, text: str) -> float:

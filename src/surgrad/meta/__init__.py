@@ -1,26 +1,99 @@
-"""Learning the surrogate: calibration before training, tuning beside it, derivatives through it, and diagnosis."""
+"""Learning and choosing surrogates: gradients through training, search beside it, and a look inside of networks.
+
+Three wings: gradients (`inner_loop`, `hypergradient` and its methods, `horizon`, `schedule`), search (`tune` and its
+methods, spaces), and inspection (`calibrate`, `diagnose`, `record`, surrogates that follow the membranes).
+"""
 
 from surgrad._bijectors import Bijector, free, interval, positive, unconstrained
-from surgrad.meta.adaptive import (
-    HybridSpike,
+from surgrad._chosen import Chosen
+from surgrad._convention import exact
+from surgrad._hybrid import HybridSpike
+from surgrad.meta._gradients.evolution import Evolution
+from surgrad.meta._gradients.explosion import ExplodingHypergradientWarning
+from surgrad.meta._gradients.forward import Forward
+from surgrad.meta._gradients.horizon import Horizon, horizon
+from surgrad.meta._gradients.hypergradient import hypergradient
+from surgrad.meta._gradients.inner_loop import InnerLoop, inner_loop
+from surgrad.meta._gradients.method import HypergradientMethod
+from surgrad.meta._gradients.persistent import PersistentEvolution
+from surgrad.meta._gradients.problem import Problem
+from surgrad.meta._gradients.result import Hypergradient, HypergradientDiagnosis
+from surgrad.meta._gradients.reverse import Reverse
+from surgrad.meta._gradients.schedule import schedule
+from surgrad.meta._gradients.truncated import Truncated
+from surgrad.meta._inspection.adaptive import (
     adapt_temperature,
     finite_differences,
     follow_membranes,
     hybrid,
     predicted_width,
 )
-from surgrad.meta.calibration import Calibration, calibrate, default_target
-from surgrad.meta.chosen import Chosen
-from surgrad.meta.diagnosis import Diagnosis, Layer, diagnose
-from surgrad.meta.exact import exact
-from surgrad.meta.explosion import ExplodingHypergradientWarning, Hypergradient, HypergradientDiagnosis
-from surgrad.meta.findings import Finding
-from surgrad.meta.horizon import Horizon, horizon
-from surgrad.meta.hypergradient import hypergradient
-from surgrad.meta.loop import Trained, train
-from surgrad.meta.population import Training, training
-from surgrad.meta.probe import Recording, record, surrogates, with_surrogates
-from surgrad.meta.scale import steeper
-from surgrad.meta.schedule import schedule
-from surgrad.meta.space import Choice, Range, pick, resolve
-from surgrad.meta.tuning import Cost, Rung, Tuned, tune
+from surgrad.meta._inspection.calibration import Calibration, calibrate, default_target
+from surgrad.meta._inspection.diagnosis import Diagnosis, diagnose
+from surgrad.meta._inspection.findings import Finding
+from surgrad.meta._inspection.layer import Layer
+from surgrad.meta._inspection.recording import Recording, record, surrogates, with_surrogates
+from surgrad.meta._search.halving import Halving
+from surgrad.meta._search.method import Rung, Search, SearchMethod
+from surgrad.meta._search.optuna import Optuna
+from surgrad.meta._search.space import Choice, Dimension, LogRange, Range, pick, resolve
+from surgrad.meta._search.training import Training
+from surgrad.meta._search.tuning import Cost, Tuning, tune
+
+__all__ = [
+    "Bijector",
+    "Calibration",
+    "Choice",
+    "Chosen",
+    "Cost",
+    "Diagnosis",
+    "Dimension",
+    "Evolution",
+    "ExplodingHypergradientWarning",
+    "Finding",
+    "Forward",
+    "Halving",
+    "Horizon",
+    "HybridSpike",
+    "Hypergradient",
+    "HypergradientDiagnosis",
+    "HypergradientMethod",
+    "InnerLoop",
+    "Layer",
+    "LogRange",
+    "Optuna",
+    "PersistentEvolution",
+    "Problem",
+    "Range",
+    "Recording",
+    "Reverse",
+    "Rung",
+    "Search",
+    "SearchMethod",
+    "Training",
+    "Truncated",
+    "Tuning",
+    "adapt_temperature",
+    "calibrate",
+    "default_target",
+    "diagnose",
+    "exact",
+    "finite_differences",
+    "follow_membranes",
+    "free",
+    "horizon",
+    "hybrid",
+    "hypergradient",
+    "inner_loop",
+    "interval",
+    "pick",
+    "positive",
+    "predicted_width",
+    "record",
+    "resolve",
+    "schedule",
+    "surrogates",
+    "tune",
+    "unconstrained",
+    "with_surrogates",
+]

@@ -77,7 +77,7 @@ def diagnosis(found: Any) -> Figure:
     """
     names = [layer.where for layer in found.layers]
     height = 2.2 + 0.32 * len(names)
-    text = "\n".join(f"{i + 1}  {one}" for i, one in enumerate(found.findings)) or str(found)
+    text = "\n".join(f"{i + 1}  {one}" for i, one in enumerate(found.findings)) or found.summary()
     figure = Figure(figsize=(11, height + 0.6 + 0.22 * len(_wrapped(text))), layout="constrained")
     shares, errors = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_shares(shares, found.layers)
@@ -87,7 +87,7 @@ def diagnosis(found: Any) -> Figure:
     strip(errors, guides=False)
     if any(np.any(norms > 0) for norms in found.errors):
         errors.set_yscale("log")
-    errors.set(xlabel="step", ylabel="error  (norm of the loss's\nderivative by x, nats)")
+    errors.set(xlabel="step", ylabel="error  (norm of the loss's\ngradient by x, nats)")
     errors.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8, ncols=2)
     figure.supxlabel("\n".join(_wrapped(text)), fontsize=8.5, color=INK, x=0.01, ha="left")
     return figure
@@ -100,7 +100,7 @@ def _wrapped(text: str) -> list[str]:
 def _draw_shares(axes: Axes, layers: Sequence[Any]) -> None:
     """A group of bars a layer, the first on top."""
     kinds = {
-        "firing rate": "rate", "neurons silent": "silent", "neurons saturated": "saturated",
+        "firing rate": "firing_rate", "neurons silent": "silent", "neurons saturated": "saturated",
         "slopes near zero": "flat", "mean slope / peak": "slope",
     }  # fmt: skip
     for k, (label, field) in enumerate(kinds.items()):

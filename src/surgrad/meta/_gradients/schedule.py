@@ -1,4 +1,4 @@
-"""Hyperparameters that change with the steps of training."""
+"""Hyperparameters that follow a schedule over the steps of training."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from surgrad._trees import by_path
 from surgrad._types import PyTree
 
 Schedule = Callable[[Any], Any]
-"""The value at a step, as Optax makes them: `optax.exponential_decay(2.0, 1, 0.95)`."""
+"""The value at a step of training, as Optax makes them: `optax.exponential_decay(2.0, 1, 0.95)`."""
 
 
 def schedule(tree: PyTree, schedules: Mapping[str, Schedule], step: Any) -> Any:
     """A surrogate, or a model, with the hyperparameters that it has at a step of training.
 
-    The structure stays as it is, so that a compiled step in which this happens never compiles again. A step of
+    The structure stays as it is, so that a compiled training step in which this happens never compiles again. A step of
     temperature annealing, from wide and low slopes to steep ones:
 
         >>> import optax, surgrad
@@ -28,23 +29,22 @@ def schedule(tree: PyTree, schedules: Mapping[str, Schedule], step: Any) -> Any:
 
     Parameters:
         tree: a tree of numbers.
-        schedules: functions of the step by the name of what they set: `"alpha"` stands for every number of that name,
-            `"parts[1].surrogate.alpha"` for one, and so does any end of a path that begins with a name.
-        step: number of the step, a tracer most often. In a scan, or in `train`, it comes with the batch.
+        schedules: functions of the step, by the name of what they set: `"alpha"` means every number of that name,
+            `"parts[1].surrogate.alpha"` the one at this path, and so does any end of a path that begins with a name.
+        step: number of the step, usually traced. In a scan, or in `inner_loop`, it is a part of the batch.
 
     Raises:
-        KeyError: a name stands for nothing in the tree, or two stand for the same; the message tells.
+        KeyError: a name is not in the tree, or two names mean the same number; the message tells which.
     """
-    flat, structure = jax.tree_util.tree_flatten_with_path(tree)
-    paths = [jax.tree_util.keystr(path).lstrip(".") for path, _ in flat]
-    of = _assigned(schedules, paths)
+    leaves, structure = by_path(tree), jax.tree.structure(tree)
+    chosen = _assigned(schedules, list(leaves))
     return structure.unflatten(
-        [_at(of[p], step, leaf) if p in of else leaf for p, (_, leaf) in zip(paths, flat, strict=True)]
+        [_at(chosen[path], step, leaf) if path in chosen else leaf for path, leaf in leaves.items()]
     )
 
 
 def _at(values: Schedule, step: Any, leaf: Any) -> jax.Array:
-    """The value at a step, in the shape and the dtype of what it takes the place of."""
+    """The value at a step, in the shape and dtype of the leaf that it replaces."""
     return jnp.broadcast_to(jnp.asarray(values(step), jnp.result_type(leaf)), jnp.shape(leaf))
 
 

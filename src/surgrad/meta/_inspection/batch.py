@@ -1,4 +1,4 @@
-"""Batches for `calibrate` and `diagnose`: what they may be, and what they hold."""
+"""Input validation for `calibrate` and `diagnose`: the inputs and targets of a batch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from surgrad.tasks import Dataset, Split
 
 
 def inputs_and_targets(where: str, batch: Any, forms: str) -> tuple[Array, Any]:
-    """The inputs of a batch, and its targets, None where there are none.
+    """The inputs of a batch, and its targets; None if there are none.
 
     Parameters:
         where: the function that the batch is given to.
         batch: a `Dataset`, a pair of inputs and targets, or inputs alone.
-        forms: what a batch may be, in words.
+        forms: the forms that a batch may have, for error messages.
 
     Raises:
         TypeError: it is none of those.
-        ValueError: the inputs are empty, or time does not lead.
+        ValueError: the inputs are empty.
     """
     if isinstance(batch, Split):
         raise TypeError(f"{where}: batch is a whole split; give some of its samples, data.train[:64] say.")
@@ -37,9 +37,9 @@ def inputs_and_targets(where: str, batch: Any, forms: str) -> tuple[Array, Any]:
 
 
 def require_time_first(where: str, inputs: Array, labels: Any) -> None:
-    """Refuse inputs that have as many steps as there are labels, and another number of samples.
+    """Check that time leads: inputs with as many time steps as labels, and another number of samples, are swapped.
 
-    Targets that are no labels, an axis of whole numbers, may have any shape that a loss knows what to do with.
+    Targets that are not labels, an axis of whole numbers, may have any shape that the loss takes.
 
     Raises:
         ValueError: the axes of time and batch are swapped.

@@ -1,4 +1,4 @@
-"""One of several surrogates, chosen by a number, so that shapes can differ within one compiled program."""
+"""`Chosen`: one of several surrogates, selected by a number, so that shapes can differ within one compiled program."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from surgrad._types import Curve, Membrane, Slope
 
 
 class Chosen(Surrogate):
-    """The surrogate of a number; numbers outside the range mean the first or the last.
+    """The surrogate `parts[index]`; an index out of range selects the first or the last.
 
-    One program holds all of them and runs the chosen one; under `vmap` over the number it runs all.
+    One program holds all parts and runs the selected one; under `jax.vmap` over the index it runs all of them.
+
+        >>> import surgrad
+        >>> float(Chosen((surgrad.Sigmoid(4.0), surgrad.ReluGrad(0.5)), 1).surrogate_grad(0.0))
+        0.5
 
     Parameters:
         parts: the surrogates.
-        index: number of the chosen one, from 0.
+        index: number of the selected one, from 0; may be traced.
+
+    Raises:
+        TypeError: a part is not a surrogate, or, when called, the index is an array of several numbers.
     """
 
     parts: Sequence[Surrogate]

@@ -1,4 +1,4 @@
-"""The surrogates inside a model, and the membranes that they see."""
+"""The surrogates inside of a model, and the membrane potentials that they see."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from surgrad._surrogate import Surrogate
+from surgrad._trees import by_path, selected, with_selected
 from surgrad._types import PyTree
 
-Membranes = Float[Array, "time *units"]
+Membranes = Float[Array, "time ..."]
+"""What a surrogate is called with, x = (membrane potential - threshold) / scale, at all time steps."""
 
 
 class Recording(NamedTuple):
@@ -20,7 +22,7 @@ class Recording(NamedTuple):
 
     Parameters:
         membranes: x of every surrogate, in the order of `surrogates`, `(time, *batch, neurons)` each.
-        outputs: those of the model, `(time, *batch, ...)`.
+        outputs: of the model, `(time, *batch, ...)`.
     """
 
     membranes: tuple[Membranes, ...]
@@ -28,22 +30,19 @@ class Recording(NamedTuple):
 
 
 def surrogates(model: PyTree) -> dict[str, Surrogate]:
-    """The surrogates of a model by their path, `"parts[1].surrogate"`, in the order of its leaves."""
-    found = jax.tree_util.tree_leaves_with_path(model, is_leaf=_is_surrogate)
-    return {_path(keys): leaf for keys, leaf in found if _is_surrogate(leaf)}
+    """The surrogates of a model by the name of their path, `"parts[1].surrogate"`, in the order of its leaves."""
+    return {path: leaf for path, leaf in by_path(model, _is_surrogate).items() if _is_surrogate(leaf)}
 
 
 def with_surrogates(model: PyTree, new: Callable[[int, Any], Any]) -> Any:
-    """The model with other surrogates: each in place of what stands there, from its number and itself."""
-    leaves, structure = jax.tree.flatten(model, is_leaf=_is_surrogate)
-    count = iter(range(len(leaves)))
-    return structure.unflatten([new(next(count), leaf) if _is_surrogate(leaf) else leaf for leaf in leaves])
+    """Replace surrogate `i` of a model by `new(i, surrogate)`, and return the model."""
+    old = selected(model, _is_surrogate)
+    return with_selected(model, _is_surrogate, [new(i, surrogate) for i, surrogate in enumerate(old)])
 
 
 def arrays(model: PyTree) -> dict[str, Array]:
-    """The floating arrays of a model that are no surrogate's, by their path: weights, and parameters a neuron."""
-    found = jax.tree_util.tree_leaves_with_path(model, is_leaf=_is_surrogate)
-    return {_path(keys): leaf for keys, leaf in found if _is_array(leaf)}
+    """The floating arrays of a model that are no surrogate's, by path: weights, and parameters of single neurons."""
+    return {path: leaf for path, leaf in by_path(model, _is_surrogate).items() if _is_array(leaf)}
 
 
 def with_arrays(model: PyTree, values: Iterable[Array]) -> Any:
@@ -54,13 +53,19 @@ def with_arrays(model: PyTree, values: Iterable[Array]) -> Any:
 
 
 def record(model: Any, inputs: Array, offsets: tuple[Array, ...] | None = None) -> Recording:
-    """The membranes of all surrogates of a model over time, from rest.
+    """The membrane potentials of a model over time, as its surrogates see them, and its outputs.
+
+        >>> import jax.numpy as jnp, surgrad
+        >>> seen = record(surgrad.nn.LIF(surgrad.Sigmoid(), threshold=1.0), jnp.full((3, 1), 0.25))
+        >>> [f"{x:.2f}" for x in seen.membranes[0][:, 0]]
+        ['-0.75', '-0.52', '-0.32']
 
     Parameters:
-        model: a cell, a `Sequential` most often; every surrogate in it is called once a step.
+        model: a cell, usually a `Sequential`, that calls every surrogate in it once each step; it starts from its
+            initial state.
         inputs: `(time, *batch, ...)`.
-        offsets: added to the membranes, one array of their shape a surrogate: the derivative by them is the error that
-            arrives at each neuron and step.
+        offsets: added to x, one array of its shape for each surrogate. The gradient of a loss by the offsets is the
+            error that arrives at each neuron and time step.
 
     Raises:
         ValueError: the model has no surrogate, or one that a step does not call exactly once.
@@ -73,9 +78,8 @@ def record(model: Any, inputs: Array, offsets: tuple[Array, ...] | None = None) 
     def step(state: PyTree, now: tuple[Array, tuple[Array, ...] | None]) -> tuple[PyTree, tuple[Any, Any]]:
         x, moved = now
         seen: list[list[Array]] = [[] for _ in range(number)]
-        state, output = with_surrogates(model, lambda i, s: _Listener(s, seen[i], moved[i] if moved else None))(
-            state, x
-        )
+        listening = with_surrogates(model, lambda i, s: _Listener(s, seen[i], moved[i] if moved else None))
+        state, output = listening(state, x)
         _require_one_each(model, seen)
         return state, (tuple(each[0] for each in seen), output)
 
@@ -100,7 +104,7 @@ def _require_one_each(model: PyTree, seen: list[list[Array]]) -> None:
         if len(calls) != 1:
             raise ValueError(
                 f"{type(model).__name__}: the surrogate {surrogate!r} at {path} is called {len(calls)} times in a "
-                f"step; calibration and diagnosis need one membrane a surrogate and step."
+                f"step; calibration and diagnosis need exactly one call for each surrogate and step."
             )
 
 
@@ -110,7 +114,3 @@ def _is_array(leaf: Any) -> bool:
 
 def _is_surrogate(leaf: Any) -> bool:
     return isinstance(leaf, Surrogate)
-
-
-def _path(keys: Any) -> str:
-    return jax.tree_util.keystr(keys).lstrip(".")

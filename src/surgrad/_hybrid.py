@@ -1,0 +1,68 @@
+"""`HybridSpike`: spikes at some neurons and the curve at the others, drawn at random."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from surgrad._pytree import static
+from surgrad._spike import membrane
+from surgrad._surrogate import Surrogate, parameter
+from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
+
+_DRAWN = "the mask is drawn for all entries at once, and all of them decide it"
+
+
+class HybridSpike(Surrogate):
+    """A surrogate whose forward pass is the curve at randomly drawn neurons and the spike at all others.
+
+    Adaptive smoothing gradient learning (Wang et al. 2023): m Θ(x) + (1 - m) σ(x), where m = 0 with the given
+    probability. σ is a `Sigmoid(α)` in the paper, or a rectangle, `PiecewiseLeakyRelu(c=0, w=1/(2k))`. The derivative
+    by x is the slope everywhere, that by a hyperparameter is the curve's, so that a width is learned with the weights.
+    The formula was checked against `EfficientNoisySpikeII` in model/activation.py of github.com/Windere/ASGL-SNN, the
+    authors' code, whose widths are `InvSigmoid` and `InvRectangle`. Two things differ. Here the mask depends on the key
+    and on the bits of x, so that it changes where x is computed in another order; and there the spikes of a layer are
+    multiplied by its threshold.
+
+    Parameters:
+        surrogate: gives the curve and the slope.
+        probability: of the curve at a neuron, 0 to 1; 0 makes a spiking network.
+        key: of the masks; give each batch its own.
+    """
+
+    references = ("wang2023adaptive",)
+    waivers = {
+        "exact_forward": "a share of the neurons answers with the curve, which is the method",
+        "shapes": _DRAWN,
+        "transforms": _DRAWN,
+    }
+
+    surrogate: Surrogate
+    probability: Parameter = parameter(at_least=0, at_most=1)
+    key: Array
+    parameter_tangent: str = static(default="function", choices=("slope", "function", "none"), kw_only=True)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        return self.surrogate.surrogate_fun(x)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        return self.surrogate.surrogate_grad(x)
+
+    def peak(self) -> jax.Array:
+        return self.surrogate.peak()
+
+    def _narrowed(self, factor: Parameter) -> Self:
+        return self.replace(surrogate=self.surrogate.steeper(factor))
+
+    def __call__(self, x: Input) -> Spikes:
+        """Spikes, or the curve, in the shape and dtype of x; raises as `Surrogate` does."""
+        spikes = super().__call__(x)
+        x = membrane(x, type(self).__name__)
+        curve = self.surrogate_fun(x)
+        # A cell does not pass the number of its time step. The membrane potentials tell the steps apart.
+        bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+        key = jax.random.fold_in(self.key, jnp.sum(bits, dtype=jnp.uint32))
+        return jnp.where(jax.random.bernoulli(key, self.probability, spikes.shape), curve, spikes)

@@ -1,0 +1,1 @@
+"""Gradients through training: the inner loop, hypergradients and their methods, and schedules."""

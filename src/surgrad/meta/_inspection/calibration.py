@@ -1,0 +1,152 @@
+"""Scales of surrogates from one forward pass, before training."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from surgrad._numbers import require_real
+from surgrad._surrogate import Surrogate
+from surgrad._types import PyTree
+from surgrad.meta._inspection.batch import inputs_and_targets, require_time_first
+from surgrad.meta._inspection.recording import Membranes, record, surrogates, with_surrogates
+from surgrad.meta._inspection.table import aligned
+from surgrad.nn.contract import promises
+from surgrad.nn.dtypes import like
+from surgrad.tasks import Dataset
+
+BASE, GROWTH = 0.167, 0.1
+"""Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
+one half of the cases of `benchmarks/calibration`."""
+RANGE, COARSE = 1e6, 25
+"""Coarse grid of factors: from 1/RANGE to RANGE, two for each decade."""
+NEAR, FINE = 10**0.5, 41
+"""Fine grid: from one neighbour of the best coarse factor to the other, forty for each decade."""
+TIE = 1e-3
+"""Tie-break between equally good factors: a small penalty on abs(log factor)."""
+ENTRIES = 8_000
+"""Number of membrane potentials that are used; more are thinned out at random."""
+OFF = 0.1
+"""Relative distance from the target above which a surrogate is flagged."""
+
+
+class Calibration(NamedTuple):
+    """A calibrated model, and what was done; printed as a table.
+
+    Parameters:
+        model: the model with steeper or flatter surrogates.
+        factors: `(surrogates,)`, how many times steeper each became, in the order of `surrogates(model)`.
+        before: `(surrogates,)`, the mean root slope of each, see `calibrate`, before the change.
+        after: `(surrogates,)`, after the change; off the target if no factor from 1e-6 to 1e6 reaches it.
+        target: the mean root slope that was aimed at.
+    """
+
+    model: Any
+    factors: Float[Array, " surrogates"]
+    before: Float[Array, " surrogates"]
+    after: Float[Array, " surrogates"]
+    target: float
+
+    def __str__(self) -> str:
+        """A table with a row for each surrogate; those that miss the target are flagged."""
+        rows = [["surrogate", "shape", "times steeper", "root slope before", "after", "target", ""]]
+        found = surrogates(self.model).items()
+        for (path, surrogate), *numbers in zip(found, self.factors, self.before, self.after, strict=True):
+            off = abs(float(numbers[-1]) / float(self.target) - 1) > OFF
+            shown = [f"{float(number):.3g}" for number in (*numbers, self.target)]
+            rows.append([path, _shape(surrogate), *shown, "<- off the target" if off else ""])
+        return "\n".join(aligned(rows))
+
+
+def _shape(surrogate: Any) -> str:
+    """The name of the innermost surrogate, which has the shape."""
+    parts = [part for part in vars(surrogate).values() if isinstance(part, Surrogate)]
+    return _shape(parts[0]) if len(parts) == 1 else type(surrogate).__name__
+
+
+def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target: float | None = None) -> Calibration:
+    """The model with surrogates as wide as its membrane potentials require: their mean root slope meets a target.
+
+    The mean root slope of a surrogate is the mean of √(|σ'(x)|/max σ') over all time steps, samples and neurons of one
+    forward pass. The root gives weight to tails, which carry gradients far from the threshold. Each surrogate is
+    calibrated alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A spike does not depend
+    on its surrogate, so that one forward pass suffices; nothing is trained.
+
+        >>> import jax.numpy as jnp, surgrad
+        >>> cell = surgrad.nn.LIF(surgrad.Sigmoid(4000.0))
+        >>> print(calibrate(cell, jnp.linspace(0, 2, 80).reshape(20, 4)))
+        surrogate    shape  times steeper  root slope before  after  target
+        spike      Sigmoid        0.00398           0.000123  0.169   0.167
+
+    Parameters:
+        model: a cell, usually a `Sequential`.
+        batch: typical inputs, `(time, *batch, ...)`, a `Dataset`, or a pair (inputs, targets) as `diagnose` takes it;
+            targets change nothing.
+        target: the mean root slope, above 0 and below 1. None: `default_target(model)`, which is higher for deep and
+            recurrent networks.
+
+    Raises:
+        TypeError: the batch is none of those, a whole `Split` say.
+        ValueError: the target is out of range; the model has no surrogates; the batch is empty, or time does not lead.
+    """
+    target = default_target(model) if target is None else target
+    require_real("calibrate", "target", target, above=0, below=1)
+    inputs, targets = inputs_and_targets("calibrate", batch, "a Dataset or inputs, time first")
+    require_time_first("calibrate", inputs, targets)
+    factors, before, after = _solved(model, inputs, target)
+    calibrated = with_surrogates(model, lambda i, surrogate: surrogate.steeper(factors[i]))
+    return Calibration(calibrated, factors, before, after, target)
+
+
+def default_target(model: PyTree) -> float:
+    """The default target for a model: 0.167 (1 + 0.1 (n - 1)), at most 1/2, for n slopes in a row.
+
+    In one time step a gradient passes one slope in each layer, and those of a `Recurrent` layer once more. Parallel
+    branches count as if they were in a row.
+    """
+    recurrent = [leaf for leaf in jax.tree.leaves(model, is_leaf=_is_recurrent) if _is_recurrent(leaf)]
+    in_a_row = len(surrogates(model)) + sum(len(surrogates(cell)) for cell in recurrent)
+    return min(BASE * (1 + GROWTH * (in_a_row - 1)), 0.5)
+
+
+def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
+    """The mean of √(|σ'(x)|/max σ') over all entries."""
+    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)) / like(x, surrogate.peak())))
+
+
+@jax.jit
+def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
+    """Factors, and root slopes before and after, of all surrogates."""
+    membranes = record(model, inputs).membranes
+    solved = [_solve(s, x, target) for s, x in zip(surrogates(model).values(), membranes, strict=True)]
+    return tuple(jnp.stack(each) for each in zip(*solved, strict=True))
+
+
+def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
+    """The factor that brings the mean root slope nearest to the target, and the root slopes before and after."""
+    x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    x = jnp.where(jnp.isfinite(x), x, jnp.inf)  # where there is no slope
+    coarse = _best(surrogate, x, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
+    best = _best(surrogate, x, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
+    return best, root_slope(surrogate, x), root_slope(surrogate.steeper(best), x)
+
+
+def _some(x: Membranes) -> Array:
+    """At most about `ENTRIES` entries, `(some, neurons)`: random time steps and samples."""
+    x = x.reshape(-1, *x.shape[2:]) if x.ndim > 2 else x
+    rows = max(1, ENTRIES // max(1, x[0].size))
+    return x if len(x) <= rows else x[np.random.default_rng(0).choice(len(x), rows, replace=False)]
+
+
+def _best(surrogate: Surrogate, x: Membranes, target: Array, factors: Any) -> Array:
+    slopes = jax.lax.map(lambda factor: root_slope(surrogate.steeper(factor), x), factors)
+    off = jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)) + TIE * jnp.abs(jnp.log(factors))
+    return factors[jnp.argmin(off)]
+
+
+def _is_recurrent(leaf: Any) -> bool:
+    return promises(leaf, "feeds_back")

@@ -1,0 +1,1 @@
+"""Search: spaces of hyperparameters, trainings that can stop and go on, and methods to search with."""
