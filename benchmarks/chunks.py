@@ -29,9 +29,7 @@ def networks() -> Iterator[tuple[str, Sequential, tuple[int, ...]]]:
     key = jax.random.key(0)
     for n in (128, 256, 512, 1024):
         yield f"dense {n}", Sequential(Linear(n, n, key=key, gain=3.0), CELL, MeanOverTime()), (500, 16, n)
-    recurrent = Sequential(
-        Linear(700, 256, key=key, gain=3.0), Recurrent.from_arrays(CELL, 256, key=key), MeanOverTime()
-    )
+    recurrent = Sequential(Linear(700, 256, key=key, gain=3.0), Recurrent(CELL, 256, key=key), MeanOverTime())
     yield "recurrent 700-256", recurrent, (500, 16, 700)
     first, second = (Conv2d(*channels, (5, 5), key=key, gain=3.0) for channels in ((1, 16), (16, 32)))
     parts = (

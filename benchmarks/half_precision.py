@@ -92,7 +92,7 @@ def logits(trained: Any, rest: Any, batch: tasks.Dataset, dtype: str) -> jax.Arr
 def network(setting: Setting, key: jax.Array, data: tasks.Dataset) -> nn.Sequential:
     """Hidden layers of spiking neurons, a leaky integrator a class, and what is read of it."""
     sizes = {"hidden": setting.hidden, "tau": setting.tau, "gain": setting.gain, "depth": setting.depth}
-    return nn.Sequential(*train.classifier(data, key=surgrad.Arctan(2.0), key=key, **sizes), setting.readout())
+    return nn.Sequential(*train.classifier(surgrad.Arctan(2.0), data, key=key, **sizes), setting.readout())
 
 
 class Scaled(NamedTuple):
@@ -134,7 +134,7 @@ def fitted(setting: Setting, split: tasks.dataset.Split, dtype: str, scaling: bo
     """One run, from random weights to the accuracy."""
     first, *keys = jax.random.split(key, setting.epochs + 1)
     trained, rest = nn.partition(network(setting, first, split.train))
-    orders = jnp.concatenate([train.batches(setting.batch, key=len(split.train), key=k) for k in keys])
+    orders = jnp.concatenate([train.batches(len(split.train), setting.batch, key=k) for k in keys])
     optimizer = optax.adam(optax.cosine_decay_schedule(setting.learning_rate, len(orders)))
 
     def step(carry: Any, samples: jax.Array) -> Any:

@@ -21,7 +21,7 @@ def network(surrogate):
     first, second, third, back = jax.random.split(KEY, 4)
     return Sequential(
         Linear(30, 40, key=first, gain=3.0), LIF(surrogate), Linear(40, 40, key=second, gain=3.0),
-        Recurrent.from_arrays(LIF(surrogate), 40, key=back), Linear(40, 5, key=third), LeakyIntegrator(),
+        Recurrent(LIF(surrogate), 40, key=back), Linear(40, 5, key=third), LeakyIntegrator(),
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_every_surrogate_of_finite_width_can_be_calibrated(name):
 def test_the_default_target_grows_with_the_slopes_in_a_row():
     cell = LIF(at_peak(1.0))
     layer = Linear(40, 40, key=KEY), cell
-    back = Linear(40, 40, key=KEY), Recurrent.from_arrays(cell, 40, key=KEY)
+    back = Linear(40, 40, key=KEY), Recurrent(cell, 40, key=KEY)
     by_slopes = {1: layer, 2: (*layer, *layer), 3: (*layer, *back), 4: (*back, Sequential(*back))}
     one = default_target(Sequential(*layer))
     for slopes, parts in by_slopes.items():

@@ -18,7 +18,7 @@ def network(gains=(3.0, 3.0, 1.0), scale=1.0, recurrent=0.0, middle=(), threshol
     spike = sg.Normalized(sg.Temperature(sg.Sigmoid(), 1 / scale), to="peak")
     keys = jax.random.split(KEY, 4)
     second = LIF(spike, 20.0)
-    second = Recurrent.from_arrays(second, 32, key=keys[3], gain=recurrent) if recurrent else second
+    second = Recurrent(second, 32, key=keys[3], gain=recurrent) if recurrent else second
     return Sequential(
         Linear(64, 32, key=keys[0], gain=gains[0]), LIF(spike, 20.0, threshold),
         *middle, Linear(32, 32, key=keys[1], gain=gains[1]), second,
@@ -91,7 +91,7 @@ def with_bias(part, bias):
 
 def without_weights(part):
     parts = list(network().parts)
-    parts[part] = parts[part].replace(weight=0 * parts[part].weights)
+    parts[part] = parts[part].replace(weight=0 * parts[part].weight)
     return Sequential(*parts)
 
 
@@ -131,7 +131,7 @@ def test_a_network_broken_in_one_way_has_one_finding(cause):
 def test_a_dead_first_layer_explains_the_silence_and_the_lost_gradients_behind_it():
     (dead,) = diagnose(network((0.1, 3.0, 1.0)), DATA).findings
     effects = [(one.kind, one.where) for one in dead.consequences]
-    assert effects == [("silent", "parts[3].surrogate"), *[("no gradient", f"parts[{i}].weights") for i in (2, 4)]]
+    assert effects == [("silent", "parts[3].surrogate"), *[("no gradient", f"parts[{i}].weight") for i in (2, 4)]]
     assert "consequences: silent at parts[3].surrogate; no gradient at parts[2].weight, parts[4].weight" in str(dead)
 
 

@@ -15,7 +15,7 @@ SPIKES = jax.random.bernoulli(KEY, 0.3, (12, 3, 5)).astype(float)
 
 def nested(first=None, second=None):
     first, second = first or sg.Sigmoid(2.0), second or sg.Normalized(sg.Arctan(), to="peak")
-    inner = Sequential(Linear(6, 4, key=KEY, gain=3.0), Recurrent.from_arrays(CuBaLIF(second), 4, key=KEY))
+    inner = Sequential(Linear(6, 4, key=KEY, gain=3.0), Recurrent(CuBaLIF(second), 4, key=KEY))
     return Sequential(Linear(5, 6, key=KEY, gain=3.0), LIF(first), inner, Linear(4, 2, key=KEY), LeakyIntegrator())
 
 

@@ -73,7 +73,7 @@ class Case:
         for layer in jax.random.split(key, self.depth + 1)[1:]:
             into, back = jax.random.split(layer)
             cell = LIF(spike, TAU)
-            cell = Recurrent.from_arrays(cell, HIDDEN, key=back) if self.recurrent else cell
+            cell = Recurrent(cell, HIDDEN, key=back) if self.recurrent else cell
             parts += [Linear(width, HIDDEN, key=into, gain=GAIN), cell]
             width = HIDDEN
         return Sequential(

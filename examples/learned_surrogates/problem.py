@@ -144,8 +144,8 @@ def surrogate(scale: Any) -> Surrogate:
 def network(problem: Problem, seed: Any, scales: Float[Array, " layers"], data: Dataset) -> Sequential:
     """The network at its beginning, with a scale a layer."""
     return train.classifier(
+        tuple(surrogate(scales[layer]) for layer in range(problem.depth)),
         data,
-        key=tuple(surrogate(scales[layer]) for layer in range(problem.depth)),
         key=jax.random.fold_in(jax.random.key(seed), 0),
         hidden=problem.hidden,
         tau=problem.tau,

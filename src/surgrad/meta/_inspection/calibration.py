@@ -15,8 +15,8 @@ from surgrad._types import PyTree
 from surgrad.meta._inspection.batch import inputs_and_targets, require_time_first
 from surgrad.meta._inspection.recording import Membranes, record, surrogates, with_surrogates
 from surgrad.meta._inspection.table import aligned
-from surgrad.nn.contract import promises
-from surgrad.nn.dtypes import like
+from surgrad.nn._contract import promises
+from surgrad.nn._dtypes import like
 from surgrad.tasks import Dataset
 
 BASE, GROWTH = 0.167, 0.1
