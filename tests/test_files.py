@@ -151,7 +151,7 @@ class TestRoundTrips:
 
 
 def networks():
-    """A network with cells, whatever its connections are called."""
+    """A network with cells, with any names of its connections."""
     return surgrad.nn.Sequential(surgrad.nn.LIF(surgrad.Sigmoid(jnp.array(2.0))), surgrad.nn.ALIF(surgrad.Arctan()))
 
 

@@ -96,7 +96,6 @@ def links(page):
     return [target for token in inside if (target := token.attrGet("href") or token.attrGet("src"))]
 
 
-@pytest.mark.xfail(reason="the page is about to be rewritten", strict=True)
 def test_links_of_the_long_description_work_away_from_the_repository():
     assert links("README.md")
     assert [link for link in links("README.md") if not link.startswith(("https://", "#"))] == []

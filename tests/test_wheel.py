@@ -109,7 +109,7 @@ PROGRAMS = {
     "from surgrad import study": 'surgrad.study needs Optax: pip install "surgrad[train]"',
     "from surgrad import train": 'surgrad.train needs Optax: pip install "surgrad[train]"',
     "from surgrad import meta": 'surgrad.meta needs Optax: pip install "surgrad[train]"',
-    "import surgrad; surgrad.tasks._digits()": 'the task digits needs scikit-learn: pip install "surgrad[data]"',
+    "import surgrad; surgrad.tasks.digits()": 'the task digits needs scikit-learn: pip install "surgrad[data]"',
     "import surgrad.adapters.flax": 'surgrad.adapters.flax needs flax: pip install "surgrad[flax]"',
     "import surgrad.adapters.brainstate": 'surgrad.adapters.brainstate needs brainstate: pip install "surgrad[brain]"',
 }

@@ -23,9 +23,10 @@ from spellchecker import SpellChecker
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-CHECKED = ("src", "tests", "docs", "tools", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
+CHECKED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
 WORD = re.compile(r"(?<![\w.@/\\-])[A-Za-z][a-z]+(?:'[a-z]+)?(?![\w@/\\]|\.\w|\()")
 DIRECTIVE = re.compile(r"#!|# (pyright|type|fmt|isort|noqa)\b|.*noqa:")
+SENTENCE = re.compile(r"[a-z][,;:.] .* |( \S+){3}.*[,;:.]", re.DOTALL)
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 Line = tuple[int, str]
 
@@ -50,9 +51,8 @@ def code_lines(text: str, messages: bool) -> Iterator[Line]:
     documented = [node for node in nodes if isinstance(node, DOCUMENTED) and ast.get_docstring(node)]
     strings = {id(node): node for node in (owner.body[0].value for owner in documented)}
     if messages:
-        strings |= {
-            id(node): node for node in nodes if isinstance(node, ast.Constant) and str(node.value).count(" ") > 2
-        }
+        constants = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        strings |= {id(node): node for node in constants if SENTENCE.search(node.value)}
     for node in strings.values():
         for offset, line in enumerate(node.value.splitlines()):
             yield node.lineno + offset, "" if line.lstrip().startswith((">>>", "...")) else line

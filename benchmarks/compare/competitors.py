@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.compare.cases import Case
@@ -43,25 +45,21 @@ class Competitor(NamedTuple):
         return found
 
 
-COMPETITORS = {
-    "snntorch": Competitor("snnTorch", "peer", ("snntorch", "torch"), "snntorch"),
-    "spikingjelly": Competitor("SpikingJelly", "peer", ("spikingjelly", "torch"), "spikingjelly"),
-    "norse": Competitor("Norse", "peer", ("norse", "torch"), "norse", "norse"),
-    "spyx": Competitor("Spyx", "peer", ("spyx", "flax", "jax"), "spyx"),
-    "brainpy": Competitor("brainpy.state", "peer", ("brainpy", "brainstate", "braintools", "jax"), "brainpy"),
-    "plain_scan": Competitor("plain lax.scan", "baseline", ("jax",), "plain_scan"),
-    "products_xla": Competitor("products alone, XLA", "limit", ("jax",), "products_xla"),
-    "products_torch": Competitor("products alone, torch", "limit", ("torch",), "products_torch"),
-    "surgrad": Competitor("surgrad", "ours", ("surgrad", "jax"), "surgrad"),
-    "surgrad_low_memory": Competitor("surgrad, low memory", "ours", ("surgrad", "jax"), "surgrad_low_memory"),
-    "surgrad_event_driven": Competitor(
-        "surgrad, event-driven", "ours", ("surgrad", "jax", "numba"), "surgrad_event_driven", "arctan window", True
-    ),
-    "surgrad_events_full_slope": Competitor(
-        "surgrad, events, full slope", "ours", ("surgrad", "jax", "numba"), "surgrad_event_driven", sparse=True
-    ),
-}
-"""All, by the names of the command line; their order is that of tables, colours and turns."""
+def _entries() -> Iterator[tuple[str, Competitor]]:
+    """The competitors of all files in `peers`, from their literal `ENTRIES`: their libraries need not be installed."""
+    for file in sorted(Path(__file__).with_name("peers").glob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ENTRIES":
+                for name, entry in ast.literal_eval(node.value).items():
+                    yield name, Competitor(module=file.stem, **entry)
+
+
+ROLES = ("peer", "baseline", "limit", "ours")
+COMPETITORS = dict(sorted(_entries(), key=lambda entry: ROLES.index(entry[1].role)))
+"""All, by the names of the command line; their order is that of tables, colours and turns.
+
+A competitor is one file in `peers`: its functions, and `ENTRIES`, with the fields of `Competitor` by name.
+"""
 
 
 LONG = ["snntorch", "spyx", "plain_scan", "surgrad", "surgrad_low_memory"]

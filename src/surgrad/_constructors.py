@@ -17,6 +17,11 @@ def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(cls).parameters.values())
 
 
+def made_of_fields(cls: type) -> bool:
+    """Whether the constructor of a dataclass takes its fields; with `dataclass(init=False)` it takes something else."""
+    return cls.__dataclass_params__.init  # type: ignore[attr-defined]
+
+
 def construct(tree: Any, values: dict[str, Any]) -> None:
     """Run the constructor of an object with values by name, also those that it takes as `*arguments`."""
     many = [p.name for p in constructor_parameters(type(tree)) if p.kind is inspect.Parameter.VAR_POSITIONAL]

@@ -1,7 +1,7 @@
 """Classes and functions by name, in files: `module:qualname`.
 
 Nothing is imported because a file says so, but modules of this library: a name of another is found if its module has
-been imported already. A class of this library that is public is found whatever module it has moved to.
+been imported already. A class of this library that is public is found even if it has moved to another module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def name_of(value: Any, where: str) -> str:
     """The name of a class or a function in a file.
 
     Raises:
-        TypeError: it is a function that is not found under its name: a lambda, one inside of another, or decorated.
+        TypeError: it is a function that is not found under its name: a lambda, one inside another, or decorated.
     """
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     if not isinstance(value, type) and _in_module(module, name) is not value:

@@ -14,7 +14,7 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._answers import MissingAttributeError, constructor_that_answers
-from surgrad._constructors import construct, constructor_parameters, unknown_parameter
+from surgrad._constructors import construct, constructor_parameters, made_of_fields, unknown_parameter
 from surgrad._frameworks import is_box, register
 from surgrad._shown import shown
 
@@ -234,8 +234,8 @@ class Pytree:
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():
             setattr(new, name, value)
-        if not type(self).__dataclass_params__.init:  # the constructor takes something else than the fields
-            new.__post_init__()
+        if not made_of_fields(type(self)):
+            new.__post_init__()  # type: ignore[attr-defined]
         return new
 
     def _attributes(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from surgrad._constructors import constructor_parameters, is_left_out
+from surgrad._constructors import constructor_parameters, is_left_out, made_of_fields
 
 
 def shown(tree: Any, attributes: dict[str, Any]) -> str:
@@ -19,7 +19,7 @@ def shown(tree: Any, attributes: dict[str, Any]) -> str:
     Attributes stand in place of the arguments where the constructor does not keep those under their names.
     """
     parts: list[str] = []
-    if not type(tree).__dataclass_params__.init:  # the constructor takes something else than the fields
+    if not made_of_fields(type(tree)):
         kept = [
             (field.name, getattr(tree, field.name))
             for field in dataclasses.fields(tree)

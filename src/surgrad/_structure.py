@@ -54,7 +54,7 @@ class Described:
 
     def _array(self, value: Any, where: str) -> dict[str, Any]:
         if isinstance(value, Tracer):
-            raise _refusal(value, where, "which is traced; save outside of jit, grad and vmap")
+            raise _refusal(value, where, "which is traced; save outside jit, grad and vmap")
         if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
             data = self._stored(value, lambda key: np.asarray(jax.random.key_data(key)))
             return {"key": data, "impl": str(jax.random.key_impl(value)), "shape": list(value.shape)}

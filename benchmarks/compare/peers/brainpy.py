@@ -20,6 +20,10 @@ from benchmarks.compare.peers.plain_scan import convolve, pool
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "brainpy": {"label": "brainpy.state", "role": "peer", "packages": ("brainpy", "brainstate", "braintools", "jax")},
+}
+
 brainstate.environ.set(dt=1.0 * u.ms)
 
 Parameters = dict[str, brainstate.ParamState]

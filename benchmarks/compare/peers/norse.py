@@ -15,6 +15,10 @@ from benchmarks.compare.peers import on_torch
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "norse": {"label": "Norse", "role": "peer", "packages": ("norse", "torch"), "slope": "norse"},
+}
+
 RATE = (1 - DECAY) / 0.001
 """1/τ, for the default step of a millisecond."""
 

@@ -11,6 +11,10 @@ from benchmarks.compare.peers import on_jax
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "plain_scan": {"label": "plain lax.scan", "role": "baseline", "packages": ("jax",)},
+}
+
 
 def spike(problem: Problem) -> Callable[[jax.Array], jax.Array]:
     """A step whose derivative is a slope."""

@@ -8,6 +8,10 @@ from benchmarks.compare.peers import on_torch
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "products_torch": {"label": "products alone, torch", "role": "limit", "packages": ("torch",)},
+}
+
 
 def feedforward(problem: Problem) -> Program:
     x = on_torch.inputs(problem).flatten(0, 1)

@@ -9,6 +9,10 @@ from benchmarks.compare.peers.plain_scan import convolve
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "products_xla": {"label": "products alone, XLA", "role": "limit", "packages": ("jax",)},
+}
+
 
 def _program(products, *operands) -> Program:
     products = jax.jit(products)

@@ -15,6 +15,10 @@ from benchmarks.compare.peers import on_torch
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "snntorch": {"label": "snnTorch", "role": "peer", "packages": ("snntorch", "torch")},
+}
+
 
 def leaky() -> snntorch.Leaky:
     """Neurons whose reset is left to the loop."""

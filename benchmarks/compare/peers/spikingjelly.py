@@ -9,6 +9,10 @@ from benchmarks.compare.peers import on_torch
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "spikingjelly": {"label": "SpikingJelly", "role": "peer", "packages": ("spikingjelly", "torch")},
+}
+
 TAU = 1 / (1 - DECAY)
 
 

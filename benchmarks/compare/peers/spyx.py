@@ -14,6 +14,10 @@ from benchmarks.compare.peers import on_jax
 from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
+ENTRIES = {
+    "spyx": {"label": "Spyx", "role": "peer", "packages": ("spyx", "flax", "jax")},
+}
+
 
 class LIF(spyx.nn.LIF):
     """Spyx's neuron, prompt."""

@@ -15,6 +15,10 @@ from benchmarks.compare.problems import DECAY, WINDOW, Problem
 from benchmarks.compare.program import Program
 from surgrad.nn import LIF, AvgPool2d, Conv2d, Flatten, LeakyIntegrator, Linear, Recurrent, Sequential, unroll
 
+ENTRIES = {
+    "surgrad": {"label": "surgrad", "role": "ours", "packages": ("surgrad", "jax")},
+}
+
 TAU = -1 / np.log(DECAY)
 
 

@@ -6,5 +6,21 @@ import functools
 
 from benchmarks.compare.peers import surgrad
 
+ENTRIES = {
+    "surgrad_event_driven": {
+        "label": "surgrad, event-driven",
+        "role": "ours",
+        "packages": ("surgrad", "jax", "numba"),
+        "slope": "arctan window",
+        "sparse": True,
+    },
+    "surgrad_events_full_slope": {
+        "label": "surgrad, events, full slope",
+        "role": "ours",
+        "packages": ("surgrad", "jax", "numba"),
+        "sparse": True,
+    },
+}
+
 feedforward = functools.partial(surgrad.feedforward, event_driven=True)
 recurrent = functools.partial(surgrad.recurrent, event_driven=True)

@@ -11,6 +11,10 @@ from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 from surgrad.nn import LeakyIntegrator, Linear, Sequential
 
+ENTRIES = {
+    "surgrad_low_memory": {"label": "surgrad, low memory", "role": "ours", "packages": ("surgrad", "jax")},
+}
+
 
 def feedforward(problem: Problem) -> Program:
     def network(p):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from surgrad import tasks
 from surgrad._surrogate import Surrogate, lookup, snake_case
@@ -36,10 +36,11 @@ class Spec(NamedTuple):
         Raises:
             UsageError: there is no such parameter, or a value is out of its range.
         """
+        kind: Any = self.kind
         if self.parameter is None:
-            return [self.kind()]
+            return [kind()]
         with reported(TypeError, ValueError):
-            return [self.kind(**{self.parameter: value}) for value in self.values]
+            return [kind(**{self.parameter: value}) for value in self.values]
 
 
 def parse(text: str) -> list[Spec]:

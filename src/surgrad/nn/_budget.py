@@ -78,8 +78,8 @@ def segment_length(cell: Any, evaluate: Evaluate, state: PyTree, inputs: PyTree,
     least = kept * inside + 2 * size_of(inputs) / time * segment + state_size * (math.ceil(time / segment) + 2)
     if memory is not None and least > memory:
         raise ValueError(
-            f"unroll: memory_bytes={memory:.0f} is not enough for {time} time steps; checkpoints every {segment} need the "
-            f"least, {least:.0f} bytes. Give that, a shorter sequence or a smaller batch."
+            f"unroll: memory_bytes={memory:.0f} is not enough for {time} time steps; checkpoints every {segment} need "
+            f"the least, {least:.0f} bytes. Give that, a shorter sequence or a smaller batch."
         )
     return segment
 

@@ -24,7 +24,7 @@ Promises of connections:
 
 Promises of both:
 
-- `whole_sequence`: is slow inside of a loop on a CPU, and wants all time steps at once. It changes no result.
+- `whole_sequence`: is slow inside a loop on a CPU, and wants all time steps at once. It changes no result.
 - `weighted`: the last axis of `weight` is that of the outputs, and `with_weight(weight)` returns a copy with another.
 
 `surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
@@ -89,7 +89,7 @@ class Layer(Pytree):
 
     @classmethod
     def of_fields(cls, **fields: Any) -> Self:
-        """A layer with given values of its fields, whatever else its constructor takes."""
+        """A layer with given values of its fields, in place of the constructor's arguments."""
         layer = object.__new__(cls)
         for name, value in fields.items():
             setattr(layer, name, value)

@@ -1,6 +1,6 @@
 """Convolutional layers along one, two or three axes of space, channels last.
 
-They promise `whole_sequence`, since XLA runs convolutions ten times slower inside of a loop on a CPU.
+They promise `whole_sequence`, since XLA runs convolutions ten times slower inside a loop on a CPU.
 """
 
 from __future__ import annotations

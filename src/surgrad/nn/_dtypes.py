@@ -1,8 +1,8 @@
 """Dtypes and ranks of states and parameters: what is summed over time is float32 at least.
 
-Inputs, weights and spikes may be bfloat16 or float16. Membrane potentials, currents, adaptation and the decays between
-two steps may not: a bfloat16 sum of ones stops at 256, and a bfloat16 decay of a time constant of 400 steps is that of
-255. So states are made in `wide` types, for inputs of any type.
+Inputs, weights and spikes may be bfloat16 or float16. Membrane potentials, currents, adaptation and decays may not: a
+bfloat16 sum of ones stops at 256, and the bfloat16 decay of a time constant of 400 time steps is that of 255. So states
+have `wide` dtypes, for inputs of any dtype.
 """
 
 from __future__ import annotations

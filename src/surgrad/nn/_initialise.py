@@ -1,4 +1,4 @@
-"""Initial weights that keep neurons firing.
+"""Fluctuation-driven initialisation of weights.
 
 Rossbroich, Gygax & Zenke (2022), Fluctuation-driven initialization for spiking neural network training, Neuromorphic
 Computing and Engineering 2:044016.
@@ -25,11 +25,11 @@ from surgrad.nn._sequential import Sequential, flat
 from surgrad.nn._unroll import unroll
 
 IMPULSE = 1e-3
-"""Of the threshold: an input that no neuron spikes from."""
+"""Height of the test impulse in units of the threshold: no neuron spikes from it."""
 
 
 class _Aim(NamedTuple):
-    """What was asked for, see `fluctuation_driven`."""
+    """The arguments of `fluctuation_driven`."""
 
     xi: float
     mean: float
@@ -56,18 +56,18 @@ def fluctuation_driven(
     mean: float = 0.0,
     feedforward: float = 0.9,
 ) -> Sequential:
-    """The network with new weights, under which membranes fluctuate about a mean and now and then reach the threshold.
+    """A copy of the network with new weights, under which membrane potentials fluctuate up to the threshold.
 
-    Of n inputs of rate ν, membranes have mean μ_U = n ν ε̄ μ_W and variance σ_U² = n ν ε̂ (σ_W² + μ_W²), where ε̄ and
-    ε̂ are the sums over time of the response to one spike and of its square. Weights are normal, with μ_W and σ_W such
-    that the threshold lies ξ deviations above the mean, ξ = (θ - μ_U)/σ_U. Layer after layer the rates are measured
-    on the inputs and the responses on the cells. Biases become zero. What does not lead to a cell with a threshold
-    (a readout) stays as it is.
+    For n inputs of firing rate ν, membrane potentials have mean μ_U = n ν ε̄ μ_W and variance
+    σ_U² = n ν ε̂ (σ_W² + μ_W²), where ε̄ and ε̂ are the sums over time of the response to one spike and of its square.
+    Weights are normal, with μ_W and σ_W such that the threshold is ξ standard deviations above the mean,
+    ξ = (θ - μ_U)/σ_U. Firing rates are measured on the inputs and responses on the cells, layer by layer. Biases become
+    zero. Connections to a readout stay as they are.
 
-    Between a connection and its cell there may be delays (cells that promise `relays`) and connections without
-    weights: `Pool`, `Flatten`, functions. What they make of a constant current and of the variance of the currents
-    over time scales ε̄ and ε̂, as it should where they are linear. A cell behind a `Flatten` whose parameters differ
-    from neuron to neuron counts by the mean of its neurons.
+    Between a connection and its cell there may be delays (cells that promise `relays`) and connections without weights:
+    pools, `Flatten`, functions. Their effect on a constant current and on the variance of the currents scales ε̄ and ε̂,
+    which is exact if they are linear. For cells behind `Flatten` whose parameters differ between neurons the mean over
+    the neurons is used.
 
     Parameters:
         network: its connections that promise `weighted` (`Dense`, `Conv`) and lead to a cell that promises a

@@ -1,4 +1,4 @@
-"""Loops over time: `lax.scan` with sums in float32, and with carries that vary over a mesh as the inputs do."""
+"""Loops over time: `lax.scan` with sums in float32, on meshes too."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from surgrad.nn._dtypes import HALF
 
 Keep = Literal["all", "last"]
 Step = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
-"""One step or some steps at once: `(state, input) -> (state, output)`."""
+"""One time step, or several at once: `(state, input) -> (state, output)`."""
 
 
 def steps(cell: Callable[..., Any], state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
-    """All steps of a cell, one by one, in one scan: the last state, and all outputs or the last."""
+    """Run a cell step by step in one scan: the last state, and all outputs or the last."""
     return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep)
 
 
 def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
-    """Blocks of a number of steps, one after the other, and what is left over at the end as a shorter one."""
+    """Run blocks of `size` time steps in sequence, the last one shorter if need be."""
     time = jax.tree.leaves(inputs)[0].shape[0]
     if time <= size:
         return block(state, inputs)
@@ -44,7 +44,7 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
 
 
 def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
-    """`lax.scan` whose carry may be made of zeros anywhere; with `keep="last"` no output is stacked."""
+    """`lax.scan` whose first carry need not vary over a mesh; with `keep="last"` no outputs are stacked."""
     state = carried(step, state, inputs)
     step = _closing_wide(step, state, inputs)
     if keep == "all":
@@ -55,32 +55,32 @@ def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple
 
 
 def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
-    """A state in the type of what a step makes of it: over a mesh, varying and sharded as the inputs and weights are.
+    """The state with the type that it has after a step: over a mesh, varying and sharded as inputs and weights are.
 
-    Zeros that were made from a shape are the same on all devices, and the state after a step is not; `lax.scan`
-    refuses that. Outside a mesh nothing is done.
+    A new state is made of zeros, which are the same on all devices; after a step it varies, and `lax.scan` refuses
+    that. Without a mesh the state is returned as it is.
     """
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or not jax.tree.leaves(state) or not all(map(len, jax.tree.leaves(inputs))):
         return state
     if on_explicit_mesh():
         state = jax.tree.map(functools.partial(_sharded_as, jax.tree.leaves(inputs)[0]), state)
-    for _ in mesh.axis_names:  # a step may pass on from part to part, axis by axis, what varies
+    for _ in mesh.axis_names:  # within a step, varying axes may spread from layer to layer
         made, _ = jax.eval_shape(lambda state, xs: step(state, _first(xs)), state, inputs)
         state = jax.tree.map(_typed_as, state, made)
     return state
 
 
 def on_explicit_mesh() -> bool:
-    """Whether arrays carry their sharding over a mesh in their types, as with `jax.make_mesh`."""
+    """Whether the mesh has explicit sharding, as that of `jax.make_mesh`."""
     return jax.sharding.AxisType.Explicit in jax.sharding.get_abstract_mesh().axis_types
 
 
 def automatically_sharded(function: Callable[..., Array], x: Array, *others: Array, features: int = 1) -> Any:
-    """A function of x and others whose sharding inside the compiler chooses, also on a mesh of explicit sharding.
+    """Call a function with automatic sharding inside, also on a mesh with explicit sharding.
 
-    There, JAX refuses the gradient of convolutions, and reshapes that merge an axis that is sharded. The leading axes
-    of the result are sharded as those of x, the last ones, `features` of them, are not.
+    With explicit sharding JAX refuses the gradient of convolutions, and reshapes that merge a sharded axis. The leading
+    axes of the result are sharded as those of x; the last `features` axes are not sharded.
     """
     if not on_explicit_mesh():
         return function(x, *others)
@@ -89,7 +89,7 @@ def automatically_sharded(function: Callable[..., Array], x: Array, *others: Arr
 
 
 def _sharded_as(inputs: Any, value: Any) -> Any:
-    """A value whose leading axes are as long as those of the batch, sharded as they are. This moves it, no more."""
+    """A value with its batch axes sharded as those of the inputs; only its place changes."""
     spec, value = jax.typeof(inputs).sharding.spec[1:], jnp.asarray(value)
     pairs = zip(value.shape, inputs.shape[1:-1], strict=False)
     batch = list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -99,7 +99,7 @@ def _sharded_as(inputs: Any, value: Any) -> Any:
 
 
 def varying_alike(*values: Array) -> tuple[Array, ...]:
-    """Arrays of one floating type, each varying over the axes of a mesh over which one of them does."""
+    """Arrays of one floating dtype, each varying over all mesh axes that one of them varies over."""
     if jax.sharding.get_abstract_mesh().empty:
         return values
     zero = jnp.zeros_like(jax.eval_shape(lambda *values: sum(value.sum() for value in values), *values))
@@ -107,7 +107,7 @@ def varying_alike(*values: Array) -> tuple[Array, ...]:
 
 
 def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
-    """A value that varies over a mesh and is sharded as another of its shape."""
+    """A value with the sharding, and varying over the mesh axes, of another value of its shape."""
     value = jnp.asarray(value)
     if value.dtype != made.dtype or not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool):
         return value
@@ -122,9 +122,9 @@ def _first(inputs: PyTree) -> PyTree:
 
 
 def _closing_wide(step: Step, state: PyTree, inputs: PyTree) -> Step:
-    """A step that closes over half-precision numbers in float32, wherever it has them from: functions, plain objects.
+    """A step that closes over half-precision arrays in float32, so that their gradients are summed in float32.
 
-    Where neither state nor inputs are half, nothing is looked for.
+    The step is returned as it is if neither state nor inputs have half precision.
     """
     leaves = jax.tree.leaves((state, inputs))
     if not any(jnp.result_type(leaf) in HALF for leaf in leaves) or not all(map(len, jax.tree.leaves(inputs))):
@@ -136,7 +136,7 @@ def _closing_wide(step: Step, state: PyTree, inputs: PyTree) -> Step:
 
 
 def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Callable[..., Any]:
-    """A cell that is a function as a tree, whose leaves are the half-precision numbers that it closes over, if any."""
+    """A function as a pytree whose leaves are the half-precision arrays that it closes over, if there are any."""
     if not jax.tree_util.all_leaves([function]):
         return function
     x = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
@@ -147,10 +147,10 @@ def opened(function: Callable[..., Any], state: PyTree, inputs: PyTree) -> Calla
 
 
 def summed_wide(function: Callable[..., Any], tree: PyTree) -> Callable[..., Any]:
-    """The function with the tree as its first argument, for use inside a loop that sums derivatives by the tree.
+    """The function with the tree as its first argument, for loops that sum gradients by the tree.
 
-    A loop sums the gradient of what it closes over in the type of that: in bfloat16 the sum of 2,000 ones is 256. So
-    it closes over half-precision numbers in float32, and each step rounds them back.
+    A loop sums the gradient by an array in the dtype of the array, and in bfloat16 the sum of 2,000 ones is 256. So the
+    loop closes over half-precision arrays in float32, and each step casts them back.
     """
     leaves, structure = jax.tree.flatten(tree)
     narrow = {i: leaf.dtype for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array) and leaf.dtype in HALF}

@@ -47,9 +47,24 @@ def unroll(
 
 @overload
 def unroll(
+    cell: Any,
+    /,
+    *,
+    inputs: PyTree,
+    state: PyTree = ...,
+    keep: Keep = "all",
+    checkpoint_every: int | str | None = None,
+    memory_bytes: float | None = None,
+    chunk_size: int | None = None,
+) -> Unrolled: ...
+
+
+@overload
+def unroll(
     cell: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]],
     state: PyTree,
     inputs: PyTree,
+    /,
     *,
     keep: Keep = "all",
     checkpoint_every: int | str | None = None,
@@ -73,7 +88,7 @@ def unroll(
     """Run a network, or any cell, over time: `unroll(net, xs)` from rest, `unroll(net, state, xs)` from a state.
 
     Returns `(state, outputs)`, also as fields: the state after the last time step, and the outputs over time. Outputs
-    and derivatives are those of `jax.lax.scan(cell, state, inputs)`, to rounding, whatever the options. A `Sequential`
+    and derivatives are those of `jax.lax.scan(cell, state, inputs)`, to rounding, with all options. A `Sequential`
     is evaluated layer by layer in chunks of time steps, so that a `Linear` layer is one matrix product a chunk.
     Gradients by half-precision numbers are summed over time in float32.
 
@@ -167,7 +182,7 @@ def _run(
     evaluate = functools.partial(_evaluate, keep=keep, chunk=chunk)
     if length is None:
         return evaluate(cell, state, inputs)
-    # Inside of a scan nothing is merged across iterations, so the barrier against merging would only cost.
+    # Inside a scan nothing is merged across iterations, so the barrier against merging would only cost.
     again = jax.checkpoint(summed_wide(evaluate, cell), prevent_cse=False)
     return blocks(again, keep, length, state, inputs)
 
@@ -176,7 +191,7 @@ def _run(
 def _compiled(
     chunk: Any, length: int | None, keep: Keep, cell: Any, state: PyTree, inputs: PyTree
 ) -> tuple[PyTree, PyTree]:
-    """One compiled function for all: outside of `jit`, equal structures never compile twice."""
+    """One compiled function for all: outside `jit`, equal structures never compile twice."""
     return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
 
 

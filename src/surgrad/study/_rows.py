@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 class Row:
     """The result of one run, from the held-out samples; the train loss is the mean of the last epoch's batches.
 
-    Losses are cross-entropies in nats, the spike rate is spikes per hidden neuron and step, and `seconds` the run's
+    Losses are cross-entropies in nats, the firing rate is spikes per hidden neuron and step, and `seconds` the run's
     share of the wall time of its family, compilation included. `surrogate` is the name of the variant, `kind` that of
     the class, from which pictures have colour and line style; empty in rows from elsewhere.
     """

@@ -11,9 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Int
 
-from surgrad import tasks
+from surgrad import tasks, train
 from surgrad._colours import kind_name
 from surgrad._combine import Normalized, Temperature
 from surgrad._surrogate import Surrogate

@@ -16,7 +16,7 @@ MAPPINGS = ("map", "vmap")
 class Variant:
     """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value.
 
-    The surrogate may be of a class of one's own, and the name any text.
+    The surrogate may be of a class of your own, and the name any text.
     """
 
     name: str

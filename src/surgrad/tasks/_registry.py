@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from surgrad._answers import nearest_names
@@ -29,7 +29,7 @@ def register(loader: Loader) -> Loader:
     return loader
 
 
-def import_all(package: str, path: list[str]) -> None:
+def import_all(package: str, path: Iterable[str]) -> None:
     """Import all modules of a package, so that their tasks are entered."""
     for module in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{module.name}")

@@ -49,7 +49,7 @@ def classifier(
     for name, value in (("tau", tau), ("gain", gain)):
         require_real("classifier", name, value, above=0)
     require_real("classifier", "recurrent", recurrent, at_least=0)
-    surrogates = surrogate if isinstance(surrogate, (list, tuple)) else (surrogate,) * depth
+    surrogates: Any = surrogate if isinstance(surrogate, (list, tuple)) else (surrogate,) * depth
     if len(surrogates) != depth:
         raise ValueError(f"classifier: {depth} layers need as many surrogates, or one for all, got {len(surrogates)}.")
     first, second = jax.random.split(key)

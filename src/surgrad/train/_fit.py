@@ -53,7 +53,7 @@ def score(network: Sequential, data: Dataset) -> Score:
     """Accuracy, cross-entropy and firing rate; the logits are the maxima over time of the network's outputs.
 
     The firing rate is the mean over all layers that promise spikes (`spiking`), also in networks inside the network;
-    NaN if there are none. Inside of `jax.shard_map` all three are of the whole batch, if its parts are of equal size.
+    NaN if there are none. Inside `jax.shard_map` all three are of the whole batch, if its parts are of equal size.
     """
     parts = [part for _, part in flat(network)]
     outputs = Sequential(*parts).outputs(data.spikes())
@@ -66,7 +66,7 @@ def score(network: Sequential, data: Dataset) -> Score:
 
 
 def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
-    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside of it."""
+    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside it."""
     mesh = jax.sharding.get_abstract_mesh()
     axes = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Manual]
     if not axes:
