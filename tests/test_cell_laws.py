@@ -20,7 +20,7 @@ CELLS = {
     "LIF, hard reset": (LIF(SPIKE, 5.0, reset="zero", detach_reset=True), 1.0),
     "LIF, refractory": (LIF(SPIKE, 5.0, refractory=2), 1.0),
     "CuBaLIF": (CuBaLIF(SPIKE, 5.0, tau_syn=2.0), 0.5),
-    "ALIF": (ALIF(SPIKE, 5.0, beta=0.2), 1.0),
+    "ALIF": (ALIF(SPIKE, 5.0, adaptation_strength=0.2), 1.0),
     "ALIF, refractory": (ALIF(SPIKE, 5.0, beta=0.2, reset="zero", refractory=1), 1.0),
     "AdEx": (AdEx(SPIKE, dt=0.5), 3000.0),
     "Izhikevich": (Izhikevich(SPIKE), 60.0),
