@@ -14,7 +14,6 @@ Parameters are checked when a cell is built out of numbers, not while they are t
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -46,7 +45,6 @@ class LeakyIntegratorState(NamedTuple):
 
 
 @takes_beta
-@dataclasses.dataclass(eq=False, repr=False)
 class LeakyIntegrator(Cell):
     """Leaky integrator without spikes, v ← e^(-dt/τ) v + I; the output is the membrane potential v.
 
@@ -95,7 +93,6 @@ class LIFState(NamedTuple):
 
 
 @takes_beta
-@dataclasses.dataclass(eq=False, repr=False)
 class LIF(ThresholdCell):
     """Leaky integrate-and-fire neurons, v ← e^(-dt/τ) v + I; they spike where v >= θ, and are reset after that.
 
@@ -155,7 +152,6 @@ class CuBaLIFState(NamedTuple):
 
 
 @takes_beta
-@dataclasses.dataclass(eq=False, repr=False)
 class CuBaLIF(ThresholdCell):
     """Current-based LIF neurons, i ← e^(-dt/τ_syn) i + I, then v ← e^(-dt/τ) v + i with the new synaptic current i.
 
