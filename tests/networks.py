@@ -21,7 +21,7 @@ def weights(*shape):
 
 INTO, BACK, OUT = weights(INPUTS, HIDDEN), weights(HIDDEN, HIDDEN), weights(HIDDEN, CLASSES)
 FRAMES = (
-    Conv2d.from_arrays(weights(3, 3, 1, 2), weights(2)),
+    Conv2d.from_arrays(weights(3, 3, 1, 2), weights(2), padding="SAME"),
     LIF(SPIKE, 5.0, 0.5),
     AvgPool2d((2, 2)),
     Flatten(3),

@@ -28,10 +28,10 @@ def first_spike(spikes):
 
 
 READOUTS = {
-    "Rate": (MeanOverTime(), VALUES, lambda x: np.cumsum(x, axis=0) / COUNT),
-    "Peak": (MaxOverTime(), VALUES, lambda x: np.maximum.accumulate(x, axis=0)),
-    "Last": (LastStep(), VALUES, lambda x: x),
-    "FirstSpike": (FirstSpikeTime(), SPIKES, first_spike),
+    "MeanOverTime": (MeanOverTime(), VALUES, lambda x: np.cumsum(x, axis=0) / COUNT),
+    "MaxOverTime": (MaxOverTime(), VALUES, lambda x: np.maximum.accumulate(x, axis=0)),
+    "LastStep": (LastStep(), VALUES, lambda x: x),
+    "FirstSpikeTime": (FirstSpikeTime(), SPIKES, first_spike),
 }
 every_readout = pytest.mark.parametrize("name", READOUTS)
 every_delay = pytest.mark.parametrize("steps", DELAYS.values(), ids=DELAYS)
@@ -72,7 +72,7 @@ class TestDelays:
     @pytest.mark.parametrize("chunk", [1, 4, STEPS])
     def test_outputs_are_the_inputs_of_some_steps_before(self, steps, chunk):
         cell = Delay(steps)
-        _, outputs = run(cell, rest(cell, VALUES), VALUES, (("chunk", chunk),))
+        _, outputs = run(cell, rest(cell, VALUES), VALUES, (("chunk_size", chunk),))
         np.testing.assert_array_equal(outputs, shifted(VALUES, steps))
 
     @every_delay
@@ -138,7 +138,7 @@ class TestReadouts:
         x = x.copy()
         x[3, 0, 0] = np.nan
         outputs = np.asarray(run(cell, rest(cell, x), x)[1])
-        until = 4 if name == "Last" else STEPS
+        until = 4 if name == "LastStep" else STEPS
         assert np.isnan(outputs[3:until, 0, 0]).all()
         assert np.isnan(outputs).sum() == until - 3
 
@@ -187,7 +187,7 @@ def test_counts_are_exact_whatever_the_type_of_the_spikes(cell, dtype):
     spikes = np.zeros((600, 1), bool)
     spikes[500:] = True
     _, last = unroll(cell, cell.init((1,), jnp.bfloat16), spikes.astype(dtype), keep="last")
-    assert float(last[0]) == {"Rate": np.float32(100 / 600), "FirstSpike": 500}[type(cell).__name__]
+    assert float(last[0]) == {"MeanOverTime": np.float32(100 / 600), "FirstSpikeTime": 500}[type(cell).__name__]
 
 
 @pytest.mark.parametrize("dtype", [bool, np.float32, np.float16])
@@ -198,7 +198,7 @@ def test_a_delay_keeps_the_type_of_its_state_and_puts_out_that_of_its_input(dtyp
 
 
 @pytest.mark.parametrize("dtype", [bool, np.float32, np.float16])
-@pytest.mark.parametrize("cell", [cell for cell, _, _ in READOUTS.values() if not isinstance(cell, Last)], ids=repr)
+@pytest.mark.parametrize("cell", [cell for cell, _, _ in READOUTS.values() if not isinstance(cell, LastStep)], ids=repr)
 def test_readouts_are_of_single_precision_at_least(cell, dtype):
     state = cell.init((3,), dtype)
     new, output = jax.eval_shape(cell, state, jax.ShapeDtypeStruct((3,), dtype))

@@ -58,7 +58,7 @@ ROWS = {
     "LeakyIntegrator": (nn.LeakyIntegrator(5.0), inputs(1.0)),
     "LIF": (nn.LIF(SPIKE, 5.0), inputs(1.0)),
     "CuBaLIF": (nn.CuBaLIF(SPIKE, 5.0, tau_syn=2.0), inputs(0.5)),
-    "ALIF": (nn.ALIF(SPIKE, 5.0, beta=0.2), inputs(1.0)),
+    "ALIF": (nn.ALIF(SPIKE, 5.0, adaptation_strength=0.2), inputs(1.0)),
     "AdEx": (nn.AdEx(SPIKE, dt=0.5), inputs(5000.0)),
     "Izhikevich": (nn.Izhikevich(SPIKE), inputs(100.0)),
     "Dense": (DENSE, inputs(1.0)),

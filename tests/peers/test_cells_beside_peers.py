@@ -183,7 +183,7 @@ class TestBrainpyState:
     def test_alif(self):
         """tau_a = τ_a ms; a spike decays already in the step after it: our β is its beta times e^(-1/τ_a)."""
         voltages, expected = _brainpy("ALIF", currents := inputs(4.0), "soft", tau_a=20.0, beta=0.25)
-        cell = ALIF(SPIKE, TAU, tau_adaptation=20.0, beta=0.25 * math.exp(-1 / 20))
+        cell = ALIF(SPIKE, TAU, tau_adaptation=20.0, adaptation_strength=0.25 * math.exp(-1 / 20))
         states, spikes = ours(cell, currents * (1 - DECAY))
         assert_same(states.v, voltages - expected, spikes, expected)
 

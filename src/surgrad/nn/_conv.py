@@ -87,7 +87,7 @@ class Conv(Connection):
                 f"{kind}: groups must divide in_channels and out_channels, got {groups}, {in_channels}, {out_channels}."
             )
         kernel = per_axis(kind, "kernel_size", kernel_size, self.spatial)
-        self.weight = initial_weight(key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
+        self.weight = initial_weight(kind, key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
         self.bias = jnp.zeros(out_channels) if use_bias else None
         self._set_options(stride, padding, dilation, groups)
 
@@ -211,7 +211,10 @@ class ConvTranspose(Conv):
         return self._dilated(x, weight, widths, spread=self.stride)
 
     def _least(self) -> list[int]:
-        return [1] * self.spatial
+        if self.padding == "SAME":
+            return [1] * self.spatial
+        excess = [low + high - r for r, (low, high) in zip(self._reach(), self.padding, strict=True)]
+        return [1 + max(0, -(-e // s)) for e, s in zip(excess, self.stride, strict=True)]
 
 
 def _around(reach: int, stride: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_whole
+from surgrad._fields import check_callable, check_whole
 from surgrad._keys import takes_key
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
@@ -75,7 +75,7 @@ class Linear(Connection):
     ) -> None:
         check_whole("Linear", "in_features", in_features, 1)
         check_whole("Linear", "out_features", out_features, 1)
-        self.weight = initial_weight(key, (in_features, out_features), gain, weight_init)
+        self.weight = initial_weight("Linear", key, (in_features, out_features), gain, weight_init)
         self.bias = jnp.zeros(out_features) if use_bias else None
         self.event_driven = event_driven
         self.__post_init__()
@@ -127,9 +127,12 @@ def with_weight(layer: Any, weight: Array) -> Any:
     return layer.replace(weight=weight, bias=bias)
 
 
-def initial_weight(key: Array, shape: tuple[int, ...], gain: float, initializer: Initializer | None) -> Array:
+def initial_weight(
+    kind: str, key: Array, shape: tuple[int, ...], gain: float, initializer: Initializer | None
+) -> Array:
     """Weights of a shape `(..., inputs, outputs)`: normal of standard deviation gain/√(all but the last axis)."""
     if initializer is not None:
+        check_callable(f"{kind}: weight_init", initializer, "an initializer, such as jax.nn.initializers.he_normal()")
         return gain * initializer(key, shape, jnp.result_type(float))
     return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 

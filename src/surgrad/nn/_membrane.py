@@ -102,11 +102,12 @@ def takes_beta(cls: type[C]) -> type[C]:
     @functools.wraps(init)
     def wrapped(self: Any, *given: Any, beta: Any = None, **named: Any) -> None:
         if beta is not None:
+            kind = type(self).__name__
             if len(given) > before or named.keys() & {"tau", "dt"}:
                 raise TypeError(
-                    f"{cls.__name__}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
+                    f"{kind}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
                 )
-            named["tau"] = tau_of(cls.__name__, beta)
+            named["tau"] = tau_of(kind, beta)
         init(self, *given, **named)
 
     cls.__init__ = wrapped  # type: ignore[misc]

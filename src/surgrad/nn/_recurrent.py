@@ -78,7 +78,7 @@ class Recurrent(Cell):
     ) -> None:
         check_whole("Recurrent", "features", features, 1)
         self.cell, self.event_driven = cell, event_driven
-        self.weight = initial_weight(key, (features, features), gain, weight_init)
+        self.weight = initial_weight("Recurrent", key, (features, features), gain, weight_init)
         self.__post_init__()
 
     @classmethod

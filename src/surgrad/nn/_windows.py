@@ -36,7 +36,7 @@ def paddings(kind: str, given: Any, axes: int) -> str | tuple[tuple[int, int], .
             raise ValueError(f"{kind}: padding must be integers, 'SAME' or 'VALID', got {given!r}.")
         return "SAME" if given.upper() == "SAME" else ((0, 0),) * axes
     if isinstance(given, (tuple, list)) and any(isinstance(one, (tuple, list)) for one in given):
-        if len(given) != axes:
+        if len(given) != axes or not all(isinstance(one, (tuple, list)) and len(one) == 2 for one in given):
             raise ValueError(f"{kind}: padding must have a pair for each of {axes} axes of space, got {given!r}.")
         low, high = (per_axis(kind, "padding", side, axes, 0) for side in zip(*given, strict=True))
         return tuple(zip(low, high, strict=True))
