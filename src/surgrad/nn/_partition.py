@@ -48,8 +48,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
 
     Parameters:
         layer: a connection, a cell or a network, or any pytree of those.
-        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means `"tau"`,
-            by which a cell holds its decay.
+        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
+            `"tau"`, since cells store the time constant.
 
     Returns:
         `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.

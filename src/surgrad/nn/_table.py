@@ -11,7 +11,6 @@ import jax.numpy as jnp
 
 from surgrad.nn._contract import connections, promises
 
-
 WIDEST = 72
 """Characters of the column that says what a layer is."""
 
@@ -19,7 +18,7 @@ _LONG_NUMBER = re.compile(r"\d+\.\d{5,}")
 
 
 def table(network: Any) -> str:
-    """One line for each layer: its place, what it is, the shapes of its arrays, and its number of weights and biases."""
+    """One line for each layer: its place, what it is, the shapes of its arrays, its number of weights and biases."""
     rows = [("layer", "", "arrays", "weights"), *_rows(network, "")]
     total = sum(_size(connections(part)) for part in network.parts)
     rows.append(("total", "", "", f"{total:,}"))
