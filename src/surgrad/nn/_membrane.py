@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -112,6 +113,15 @@ def takes_beta(cls: type[C]) -> type[C]:
 
     cls.__init__ = wrapped  # type: ignore[misc]
     return cls
+
+
+def _warn_of_a_decay(owner: str, tau: float) -> None:
+    """Warn of a number that stands where the time constant does, and looks like a decay."""
+    warnings.warn(
+        f"{owner}: tau={tau} is less than a time step, so that a decay of {np.exp(-1 / tau):.2g} is left. If {tau} is the "
+        f"decay, write beta={tau}; if not, tau={tau} by name is not warned of.",
+        stacklevel=4,
+    )
 
 
 def tau_of(owner: str, beta: Parameter) -> Parameter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from surgrad._answers import answers_keywords
+from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._types import PyTree
 from surgrad.nn._contract import promises, step
 from surgrad.nn._loops import scan, summed_wide
@@ -16,6 +16,8 @@ class Recording(NamedTuple):
 
     states: Any
     outputs: Any
+
+    __getattr__ = missing_attribute
 
 
 @answers_keywords

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._answers import answers_keywords
+from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._fields import check_callable
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
@@ -27,6 +27,8 @@ class Unrolled(NamedTuple):
 
     state: Any
     outputs: Any
+
+    __getattr__ = missing_attribute
 
 
 _UNSET: Any = object()
