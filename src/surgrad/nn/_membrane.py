@@ -109,6 +109,8 @@ def takes_beta(cls: type[C]) -> type[C]:
                     f"{kind}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
                 )
             named["tau"] = tau_of(kind, beta)
+        elif len(given) > before and isinstance(given[before], float) and given[before] < 1:
+            _warn_of_a_decay(type(self).__name__, given[before])
         init(self, *given, **named)
 
     cls.__init__ = wrapped  # type: ignore[misc]
@@ -118,8 +120,8 @@ def takes_beta(cls: type[C]) -> type[C]:
 def _warn_of_a_decay(owner: str, tau: float) -> None:
     """Warn of a number that stands where the time constant does, and looks like a decay."""
     warnings.warn(
-        f"{owner}: tau={tau} is less than a time step, so that a decay of {np.exp(-1 / tau):.2g} is left. If {tau} is the "
-        f"decay, write beta={tau}; if not, tau={tau} by name is not warned of.",
+        f"{owner}: tau={tau} is less than a time step, which makes the decay {np.exp(-1 / tau):.2g}. If {tau} is the "
+        f"decay, write beta={tau}; if it is the time constant, write tau={tau}.",
         stacklevel=4,
     )
 
