@@ -23,6 +23,7 @@ from networks import (
 )
 from surgrad.nn import (
     LIF,
+    AvgPool1d,
     Delay,
     Flatten,
     Lambda,
@@ -76,8 +77,8 @@ class TestTrees:
             Sequential(LastStep(), MeanOverTime()),
         )
         assert repr(net) == (
-            "Sequential(Linear.from_arrays(weights=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0), Lambda(function=tanh), "
-            "Sequential(LastStep(), MeanOverTime()))"
+            "Sequential(Linear(weight=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0, dt=1.0), "
+            "Lambda(function=tanh), Sequential(LastStep(), MeanOverTime()))"
         )
 
     def test_it_is_a_sequence_of_its_parts(self):
@@ -136,8 +137,8 @@ class TestConnections:
 
     def test_those_of_a_network_inside_are_among_them(self):
         net = network()
-        nested = Sequential(jnp.tanh, Sequential(*net.parts), AvgPool1d((1,)))
-        assert nested.connections() == (Lambda(jnp.tanh), net.connections(), AvgPool1d((1,)))
+        nested = Sequential(jnp.tanh, Sequential(*net.parts), AvgPool1d(1))
+        assert nested.connections() == (Lambda(jnp.tanh), net.connections(), AvgPool1d(1))
 
     @pytest.mark.parametrize("wrap", [lambda net: net, Sequential], ids=["flat", "nested"])
     def test_others_take_their_places_and_cells_stay(self, wrap):
