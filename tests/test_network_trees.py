@@ -81,6 +81,17 @@ class TestTrees:
             "Lambda(function=tanh), Sequential(LastStep(), MeanOverTime()))"
         )
 
+    def test_a_list_of_parts_is_the_parts(self):
+        assert Sequential(list(network().parts)) == Sequential(tuple(network().parts)) == network()
+
+    def test_it_prints_as_a_table_of_its_layers(self):
+        recurrent = Recurrent(LIF(SPIKE), HIDDEN, key=jax.random.key(0))
+        rows = str(Sequential(network(), Sequential(recurrent), jnp.tanh)).splitlines()
+        assert rows[0] == "Sequential"
+        assert [row.split()[0] for row in rows[3:-2]] == ["0", "0.0", "0.1", "0.2", "0.3", "0.4", "1", "1.0", "2"]
+        assert rows[4].split(maxsplit=1)[1] == "Linear                               weight (3, 4), bias (4,)       16"
+        assert rows[-1].split() == ["total", str(3 * 4 + 4 + 4 * 2 + 2 + 4 * 4)]
+
     def test_it_is_a_sequence_of_its_parts(self):
         net = network()
         assert len(net) == 5

@@ -54,7 +54,7 @@ class TestDecay:
     def test_is_that_of_a_subclass_too(self, kind):
         own = type("Own", (kind,), {})
         assert own(beta=0.5).tau == kind(beta=0.5).tau
-        with pytest.raises(ValueError, match="^Own: beta"):
+        with pytest.raises(ValueError, match=r"^Own: beta"):
             own(beta=2.0)
 
 
