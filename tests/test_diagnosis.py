@@ -110,7 +110,7 @@ def test_empty_batches_and_whole_splits_are_refused():
 
 def test_nan_is_traced_to_where_it_comes_from():
     net, inputs = network(), DATA.spikes()
-    weights = net.parts[2].replace(weights=net.parts[2].weight.at[0, 0].set(jnp.nan))
+    weights = net.parts[2].replace(weight=net.parts[2].weight.at[0, 0].set(jnp.nan))
     in_weights = diagnose(Sequential(*net.parts[:2], weights, *net.parts[3:]), DATA)
     assert [(one.kind, one.where) for one in in_weights.findings] == [("not finite", "parts[2].weight")]
     in_inputs = diagnose(net, (inputs.at[0, 0, 0].set(jnp.nan), DATA.labels))

@@ -25,5 +25,7 @@ def documented():
 @pytest.mark.promotes("examples are written for a user's defaults")
 def test_an_example_prints_what_it_says(test):
     report = []
-    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=report.append, clear_globs=False)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(
+        test, out=report.append, clear_globs=False
+    )
     assert not report, "".join(report)

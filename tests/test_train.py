@@ -29,7 +29,10 @@ def network(spike=None, hidden=16):
 def test_a_deep_network_has_a_layer_for_each_surrogate():
     spikes = [surgrad.Sigmoid(), surgrad.Arctan()]
     network = train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=2, recurrent=1.0)
-    assert [type(part).__name__ for part in network.parts] == ["Dense", "Recurrent"] * 2 + ["Dense", "LeakyIntegrator"]
+    assert [type(part).__name__ for part in network.parts] == ["Linear", "Recurrent"] * 2 + [
+        "Linear",
+        "LeakyIntegrator",
+    ]
     assert [network.parts[i].cell.surrogate for i in (1, 3)] == spikes
     with pytest.raises(ValueError, match="depth must be an integer >= 1, got 0"):
         train.classifier(jax.random.key(0), spikes, DATA, hidden=5, tau=5.0, gain=3.0, depth=0)

@@ -61,12 +61,12 @@ def fluctuation_driven(
     (a readout) stays as it is.
 
     Between a connection and its cell there may be delays (cells that promise `relays`) and connections without
-    weights: `Pool`, `Flatten`, functions. What they make of a constant current and of the variance of the currents
+    weights: pools, `Flatten`, functions. What they make of a constant current and of the variance of the currents
     over time scales ε̄ and ε̂, as it should where they are linear. A cell behind a `Flatten` whose parameters differ
     from neuron to neuron counts by the mean of its neurons.
 
     Parameters:
-        network: its connections that promise `weighted` (`Dense`, `Conv`) and lead to a cell that promises a
+        network: its connections that promise `weighted` (`Linear`, `Conv2d`) and lead to a cell that promises a
             `linear_response` get new weights, and a `Recurrent` around such a cell that they lead to; also in networks
             inside of it. What leads to a readout, a cell that says `spiking = False`, stays as it is.
         key: of the random weights.
