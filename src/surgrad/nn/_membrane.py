@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
@@ -98,7 +99,7 @@ def decayed(value: Voltage, tau: Parameter, dt: Parameter) -> Voltage:
 def takes_beta(cls: type[C]) -> type[C]:
     """Let the constructor of a cell take `beta`, the decay of a time step, in place of `tau`."""
     init: Callable[..., None] = cls.__init__  # type: ignore[misc]
-    before = list(cls.__dataclass_fields__).index("tau")  # type: ignore[attr-defined]
+    before = [field.name for field in dataclasses.fields(cls)].index("tau")  # type: ignore[arg-type]
 
     @functools.wraps(init)
     def wrapped(self: Any, *given: Any, beta: Any = None, **named: Any) -> None:
