@@ -123,7 +123,7 @@ def _warn_of_a_decay(owner: str, tau: float) -> None:
     warnings.warn(
         f"{owner}: tau={tau} is less than a time step, which makes the decay {np.exp(-1 / tau):.2g}. If {tau} is the "
         f"decay, write beta={tau}; if it is the time constant, write tau={tau}.",
-        stacklevel=4,
+        stacklevel=3,
     )
 
 
