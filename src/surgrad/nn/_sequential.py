@@ -129,11 +129,10 @@ class Sequential(Cell):
         try:
             if not time:
                 raise ValueError("Sequential: there is no axis of time")
-            if state is None:
-                state = at_rest("outputs", self, jnp.asarray(inputs))
+            first: Any = at_rest("outputs", self, jnp.asarray(inputs)) if state is None else state
             if not promises(self, "in_order"):  # a subclass that may do more than its parts
-                return (over_time(self, state, inputs)[1],)
-            return self.through(over_time, state, inputs)[1]
+                return (over_time(self, first, inputs)[1],)
+            return self.through(over_time, first, inputs)[1]
         except ValueError as error:
             read = f"{time[0]} steps of shape {shape}" if time else "one number"
             raise ValueError(f"{error} (outputs read {read}: time leads, (time, *batch, neurons).)") from error

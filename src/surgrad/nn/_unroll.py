@@ -56,7 +56,7 @@ def unroll(
 ) -> Unrolled: ...
 
 
-def unroll(
+def unroll(  # type: ignore[misc]  # pyright does not see the names behind *arguments
     cell: Any,
     *arguments: PyTree,
     state: PyTree = _UNSET,
