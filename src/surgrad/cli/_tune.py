@@ -230,7 +230,8 @@ def _print(done: Any, space: Any, result: dict[str, Any]) -> None:
         console.print(f"test accuracy: {100 * result['test_accuracy']:.1f} %")
     console.print(
         f"{done.cost.updates} updates in {done.cost.seconds:.0f} s, {done.cost.ratio:.2f} times one run of "
-        f"{done.cost.plain}; training all candidates to the end would have taken {done.cost.one_by_one}"
+        f"{done.cost.plain}; training all candidates to the end would have taken {done.cost.one_by_one}",
+        soft_wrap=True,
     )
 
 
