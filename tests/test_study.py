@@ -1,6 +1,8 @@
 """Studies: what shares a program, rows that depend on nothing but their own run, and their summary."""
 
 import dataclasses
+import doctest
+import importlib
 import itertools
 import statistics
 
@@ -218,3 +220,11 @@ def test_no_mapping_means_what_suits_the_backend(families):
     mapping = "map" if backend == "cpu" else "vmap"
     (rows,) = study.run(scaled(surgrad.Arctan, 1.0), dataclasses.replace(TINY, mapping=mapping))
     assert but_seconds(rows) == but_seconds(families[1])
+
+
+@pytest.mark.promotes("examples, as their readers run them")
+@pytest.mark.parametrize("module", ["study._rows", "study._settings", "train._classifier", "train._fit"])
+def test_examples_print_what_they_say(module):
+    found = doctest.testmod(importlib.import_module(f"surgrad.{module}"))
+    assert found.attempted
+    assert not found.failed

@@ -43,14 +43,14 @@ MISTAKES = {
     "temporal_xor:steps=9": "two cues need steps >= 2 cue + gap = 15, got 9",
     "mnist": "mnist needs the option 'path'",
     "fashion_mnist:path=nowhere": "apt-get install dataset-fashion-mnist",
-    "manifolds:samples=2": "a study needs 64 samples (a batch) to learn from and one to judge by, got 16 and 4",
+    "manifolds:samples=2": "a study needs at least 64 training samples (one batch) and one test sample, got 16 and 4",
     "digits:steps=a": "digits: steps must be an integer >= 1, got 'a'",
     "digits:test_share=1": "digits: test_share must be 0 to below 1, got 1",
     "digits:test_share=half": "digits: test_share must be a number, got 'half'",
     "manifolds:alpha=x": "manifolds: alpha must be a number, got 'x'",
     "temporal_xor:noise=2": "temporal_xor: noise must be 0 to 1, got 2",
     "delayed_memory:seed=-1": "delayed_memory: seed must be an integer >= 0, got -1",
-    "digits:test_share=0": "one to judge by, got 1797 and 0",
+    "digits:test_share=0": "one test sample, got 1797 and 0",
 }
 
 

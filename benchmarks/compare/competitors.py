@@ -24,6 +24,8 @@ class Competitor(NamedTuple):
         module: its file in `peers`.
         slope: its surrogate's, a name in `problems.SLOPES`.
         sparse: whether it needs binary inputs.
+        colour: its colour in all pictures: Paul Tol's muted scheme for libraries, greys for limits, blues and yellows
+            for surgrad.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Competitor(NamedTuple):
     module: str
     slope: str = "arctan"
     sparse: bool = False
+    colour: str = "#C8AE4A"
 
     def build(self, architecture: str) -> Callable[[Problem], Program]:
         """The function of an architecture.

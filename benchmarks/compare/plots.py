@@ -19,22 +19,7 @@ Run = dict[str, Any]
 
 INK, GREY = "#333333", "#8C8C8C"
 
-# Paul Tol's muted scheme for the libraries, greys for what is none, blues of different lightness for surgrad.
-COLOURS = {
-    "snntorch": "#CC6677",
-    "spikingjelly": "#882255",
-    "norse": "#AA4499",
-    "spyx": "#117733",
-    "brainpy": "#7F7F1A",
-    "plain_scan": "#44AA99",
-    "products_xla": "#555555",
-    "products_torch": "#AAAAAA",
-    "surgrad": "#1F3D99",
-    "surgrad_low_memory": "#6FA8DC",
-    "surgrad_event_driven": "#E69F00",
-    "surgrad_events_full_slope": "#F4CE7C",
-}
-MARKERS = dict(zip(COLOURS, "osD^vPxX*hpd", strict=True))
+MARKERS = {name: "osD^vPxX*hpd"[place % 12] for place, name in enumerate(COMPETITORS)}
 
 
 def draw(results: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -86,7 +71,7 @@ def _bars(axes: Axes, run: Run, names: list[str], key: str, scale: float, label:
             _note(axes, "unknown" if status == "timed" else status, (0, place), color=GREY, fontstyle="italic")
             continue
         whiskers = [[middle - low], [high - middle]]
-        axes.barh(place, middle, 0.74, color=COLOURS[name], xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
+        axes.barh(place, middle, 0.74, color=COMPETITORS[name].colour, xerr=whiskers, error_kw={"lw": 1, "ecolor": INK})
         _note(axes, _number(middle), (high, place))
     limit = _quartiles(run, "products_xla", key)[1]
     if limit is not None:
@@ -140,7 +125,7 @@ def _lines(axes: Axes, group: list[Run], lengths: np.ndarray, key: str, scale: A
         medians = [_quartiles(run, name, key)[1] for run in group]
         values = scale * np.array([np.nan if value is None else value for value in medians])
         if np.isfinite(values).any():
-            style = {"color": COLOURS[name], "marker": MARKERS[name], "ms": 5, "lw": 1.6}
+            style = {"color": competitor.colour, "marker": MARKERS[name], "ms": 5, "lw": 1.6}
             axes.plot(lengths, values, label=competitor.label, **style)
             rows.append(values)
     return np.array(rows)

@@ -17,19 +17,22 @@ except ModuleNotFoundError as missing:
 GradientTransformation = optax.GradientTransformation
 
 
-def require_optimizer(where: str, optimizer: Any) -> GradientTransformation:
+def require_optimizer(where: str, optimizer: Any, function: bool = True) -> GradientTransformation:
     """Return the optimiser, or raise.
+
+    Parameters:
+        where: what takes the optimiser, for the message.
+        optimizer: what was given.
+        function: whether a function of the hyperparameters is named as another possibility.
 
     Raises:
         TypeError: it lacks the two functions that make an optimiser, `init` and `update`.
     """
     if hasattr(optimizer, "init") and hasattr(optimizer, "update"):  # Optax' own check; a NamedTuple of functions
         return optimizer
+    other = ", or a function of the hyperparameters that makes one" if function else ""
     given = f"the function {optimizer.__name__}" if isinstance(optimizer, types.FunctionType) else repr(optimizer)
-    raise TypeError(
-        f"{where}: optimizer must be an optimiser of Optax, optax.sgd(0.1) say, or a function of the hyperparameters "
-        f"that makes one, got {given}."
-    )
+    raise TypeError(f"{where}: optimizer must be an optimiser of Optax, optax.sgd(0.1) say{other}, got {given}.")
 
 
 def updated(

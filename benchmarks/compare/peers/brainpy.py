@@ -21,7 +21,12 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "brainpy": {"label": "brainpy.state", "role": "peer", "packages": ("brainpy", "brainstate", "braintools", "jax")},
+    "brainpy": {
+        "label": "brainpy.state",
+        "role": "peer",
+        "packages": ("brainpy", "brainstate", "braintools", "jax"),
+        "colour": "#7F7F1A",
+    },
 }
 
 brainstate.environ.set(dt=1.0 * u.ms)

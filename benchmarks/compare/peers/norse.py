@@ -16,7 +16,7 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "norse": {"label": "Norse", "role": "peer", "packages": ("norse", "torch"), "slope": "norse"},
+    "norse": {"label": "Norse", "role": "peer", "packages": ("norse", "torch"), "slope": "norse", "colour": "#AA4499"},
 }
 
 RATE = (1 - DECAY) / 0.001

@@ -12,7 +12,7 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "plain_scan": {"label": "plain lax.scan", "role": "baseline", "packages": ("jax",)},
+    "plain_scan": {"label": "plain lax.scan", "role": "baseline", "packages": ("jax",), "colour": "#44AA99"},
 }
 
 

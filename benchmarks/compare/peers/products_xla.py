@@ -10,7 +10,7 @@ from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "products_xla": {"label": "products alone, XLA", "role": "limit", "packages": ("jax",)},
+    "products_xla": {"label": "products alone, XLA", "role": "limit", "packages": ("jax",), "colour": "#555555"},
 }
 
 

@@ -16,7 +16,7 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "snntorch": {"label": "snnTorch", "role": "peer", "packages": ("snntorch", "torch")},
+    "snntorch": {"label": "snnTorch", "role": "peer", "packages": ("snntorch", "torch"), "colour": "#CC6677"},
 }
 
 

@@ -10,7 +10,12 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "spikingjelly": {"label": "SpikingJelly", "role": "peer", "packages": ("spikingjelly", "torch")},
+    "spikingjelly": {
+        "label": "SpikingJelly",
+        "role": "peer",
+        "packages": ("spikingjelly", "torch"),
+        "colour": "#882255",
+    },
 }
 
 TAU = 1 / (1 - DECAY)

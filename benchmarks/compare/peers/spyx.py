@@ -15,7 +15,7 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "spyx": {"label": "Spyx", "role": "peer", "packages": ("spyx", "flax", "jax")},
+    "spyx": {"label": "Spyx", "role": "peer", "packages": ("spyx", "flax", "jax"), "colour": "#117733"},
 }
 
 

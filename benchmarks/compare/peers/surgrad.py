@@ -16,7 +16,7 @@ from benchmarks.compare.program import Program
 from surgrad.nn import LIF, AvgPool2d, Conv2d, Flatten, LeakyIntegrator, Linear, Recurrent, Sequential, unroll
 
 ENTRIES = {
-    "surgrad": {"label": "surgrad", "role": "ours", "packages": ("surgrad", "jax")},
+    "surgrad": {"label": "surgrad", "role": "ours", "packages": ("surgrad", "jax"), "colour": "#1F3D99"},
 }
 
 TAU = -1 / np.log(DECAY)

@@ -13,12 +13,14 @@ ENTRIES = {
         "packages": ("surgrad", "jax", "numba"),
         "slope": "arctan window",
         "sparse": True,
+        "colour": "#E69F00",
     },
     "surgrad_events_full_slope": {
         "label": "surgrad, events, full slope",
         "role": "ours",
         "packages": ("surgrad", "jax", "numba"),
         "sparse": True,
+        "colour": "#F4CE7C",
     },
 }
 

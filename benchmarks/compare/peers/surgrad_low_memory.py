@@ -12,7 +12,12 @@ from benchmarks.compare.program import Program
 from surgrad.nn import LeakyIntegrator, Linear, Sequential
 
 ENTRIES = {
-    "surgrad_low_memory": {"label": "surgrad, low memory", "role": "ours", "packages": ("surgrad", "jax")},
+    "surgrad_low_memory": {
+        "label": "surgrad, low memory",
+        "role": "ours",
+        "packages": ("surgrad", "jax"),
+        "colour": "#6FA8DC",
+    },
 }
 
 

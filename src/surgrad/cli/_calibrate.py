@@ -1,7 +1,7 @@
-"""Set the scale of each surrogate of a network from one forward pass, and say what is wrong with the network.
+"""Set the scale of each surrogate of a network from a forward pass, and print a diagnosis of the network.
 
-For a task the network has hidden layers of leaky integrate-and-fire neurons with the surrogate at unit peak. A function
-of your own returns a model and a batch: a Dataset, or time-major inputs.
+For a task, the network has hidden layers of leaky integrate-and-fire neurons, whose surrogate has a largest slope of 1.
+A function of yours returns a model and a batch: a Dataset, or time-major inputs, (time, *batch, features).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ SAMPLES = 256
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to calibrate."""
+    """Add the arguments of the command."""
     subject.arguments(parser, RETURNS)
-    text = "NAME or NAME:PARAMETER=VALUE, of the hidden neurons"
+    text = "surrogate of the hidden neurons, NAME or NAME:PARAMETER=VALUE"
     parser.add_argument("--surrogate", default="sigmoid", type=specs.one, metavar="SURROGATE", help=text)
     parser.add_argument(
         "--target",
         type=float,
         metavar="SHARE",
-        help="mean root of slope over peak (default: meta.default_target)",
+        help="mean of √(slope/peak) to reach, above 0 and below 1 (default: meta.default_target)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table of the surrogates, the calibrated surrogates, and the diagnosis."""
+    """Print the table of the calibration, the calibrated surrogates, and the diagnosis."""
     require("optax")
     from surgrad.meta import calibrate, diagnose
 

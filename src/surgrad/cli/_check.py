@@ -1,4 +1,7 @@
-"""Check surrogates against the laws that a surrogate gradient should keep; exit code 1 if one is broken."""
+"""Check surrogates against the laws of surrogate gradients.
+
+The exit code is 1 if a surrogate breaks a law.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from surgrad.cli import _specs as specs
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to check."""
+    """Add the arguments of the command."""
     parser.add_argument("surrogates", type=specs.parse, metavar="LIST", help=specs.LIST)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a report a surrogate."""
+    """Print a report for each surrogate."""
     surrogates = [surrogate for spec in options.surrogates for surrogate in spec.surrogates()]
     reports = [check(surrogate) for surrogate in surrogates]
     print("\n\n".join(map(str, reports)))

@@ -1,8 +1,8 @@
-"""Train a small spiking network with several surrogates, scales and seeds, and compare.
+"""Train a small spiking network with several surrogates, scales and seeds, and compare the results.
 
-The network has one hidden layer of leaky integrate-and-fire neurons. A surrogate NAME is used at every scale s: its
-default shape, s times steeper, with a largest slope of 1. NAME:PARAMETER=VALUE,VALUE uses the values of a parameter
-in place of scales, and leaves the slope as it is.
+The network has one hidden layer of leaky integrate-and-fire neurons. A surrogate NAME is trained at every scale: scale
+s makes its default shape s times steeper, and its largest slope is 1. NAME:PARAMETER=VALUE,VALUE varies a
+hyperparameter instead of the scale, and does not rescale the slope.
 """
 
 from __future__ import annotations
@@ -31,21 +31,32 @@ SCALES = "0.1,1,100"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to train, on what, how often, and where to."""
+    """Add the arguments of the command."""
     add = parser.add_argument
     add("--data", default="digits", type=specs.task, metavar="TASK", help=specs.TASK)
     add("--surrogates", default=SURROGATES, type=specs.parse, metavar="LIST", help=specs.LIST)
-    text = "steepness, relative to the default shape, at unit peak"
+    text = "steepness relative to the default shape, with a largest slope of 1"
     add("--scales", default=SCALES, type=specs.scales, metavar="LIST", help=text)
-    add("--seeds", default=3, type=at_least(1), metavar="N", help="runs with each surrogate and scale")
-    add("--seed", default=0, type=at_least(0), metavar="K", help="the first seed, and that of the split of the data")
-    add("--epochs", default=12, type=at_least(1), metavar="E", help="passes through the data")
-    add("--mapping", default="auto", choices=("auto", "map", "vmap"), help="runs one by one, or all at once")
-    add("--out", default="results/compare", metavar="FOLDER", help="where runs.csv, results.json, compare.png go")
+    add("--seeds", default=3, type=at_least(1), metavar="N", help="number of runs for each surrogate and scale")
+    add(
+        "--seed",
+        default=0,
+        type=at_least(0),
+        metavar="K",
+        help="first seed of the runs, and seed of the split of the data",
+    )
+    add("--epochs", default=12, type=at_least(1), metavar="E", help="passes through the training samples")
+    add(
+        "--mapping",
+        default="auto",
+        choices=("auto", "map", "vmap"),
+        help="whether runs are computed one by one (map) or all at once (vmap)",
+    )
+    add("--out", default="results/compare", metavar="FOLDER", help="folder of runs.csv, results.json and compare.png")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the table, write the folder. All mistakes are found before the training."""
+    """Train, print the table and write the folder. Mistakes are reported before the training begins."""
     require("optax", "rich", "matplotlib")
     from surgrad.study import Row, Settings, load, summarise
 
@@ -78,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _variants(options: argparse.Namespace) -> list[Variant]:
-    """Every surrogate at every scale, or at the values of its parameter; nothing twice."""
+    """Every surrogate at every scale, or at the values of its hyperparameter, each once."""
     from surgrad.study import Variant, at_unit_peak
 
     variants: list[Variant] = []
@@ -96,7 +107,7 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
 def _train(
     variants: list[Variant], settings: Settings, data: tasks.Split, folder: Folder
 ) -> tuple[list[Row], int | None]:
-    """The rows of the families that finished, and the signal that stopped the others."""
+    """The rows of the families that finished, and the number of the signal that stopped the study, or None."""
     from surgrad import study
 
     rows: list[Row] = []
@@ -120,7 +131,7 @@ def _train(
 
 @contextmanager
 def _progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[str], None]]]:
-    """A bar on standard error, where that is a terminal: a function that advances it, and one that writes above it."""
+    """A progress bar on standard error if that is a terminal: functions that advance it, and that print above it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -134,7 +145,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable
 def _results(
     variants: list[Variant], settings: Settings, rows: list[Row], summary: list[Summary], finished: bool
 ) -> dict[str, Any]:
-    """What `results.json` holds."""
+    """The contents of `results.json`."""
     return {
         "finished": finished,
         "settings": settings,

@@ -1,4 +1,4 @@
-"""The entry of the command line: its parser, and mistakes as one line and exit code 2."""
+"""The entry of the command line: it parses arguments, runs a command, and reports mistakes in one line."""
 
 from __future__ import annotations
 
@@ -15,20 +15,38 @@ from surgrad.cli import _calibrate, _check, _compare, _show, _tune
 from surgrad.cli._usage import UsageError
 
 COMMANDS = (_compare, _calibrate, _tune, _check, _show)
-"""Modules with a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
+"""Modules that have a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose mistakes take one line."""
+    """A parser that reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with the defaults of options, except those that say nothing: None, False and an empty list."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=28)
+        self._action_max_length = 14  # argparse forgets that commands are indented
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        silent = action.default is None or action.default is False or action.default == []
+        return action.help if silent else super()._get_help_string(action)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = _Parser(prog="surgrad", description="Surrogate gradients: compare, calibrate, tune, check and show them.")
-    parser.add_argument("--version", action="version", version=f"surgrad {import_module('surgrad').__version__}")
+    text = "Compare, calibrate, tune, check and show surrogate gradients."
+    parser = _Parser(prog="surgrad", description=text, formatter_class=_Help)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"surgrad {import_module('surgrad').__version__}",
+        help="print the version",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for module in COMMANDS:
         name, text = module.__name__.rpartition("._")[2], inspect.getdoc(module) or ""
@@ -36,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=text.splitlines()[0],
             description=text,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Help,
         )
         module.arguments(command)
         command.set_defaults(run=module.run, prog=command.prog)
@@ -44,9 +62,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _with_negative_values(arguments: Sequence[str]) -> list[str]:
-    """Arguments in which a value that begins with a minus, `-1,1` say, is joined to its option: `--scales=-1,1`.
+    """Join a value that begins with a minus, such as `-1,1`, to its option: `--scales=-1,1`.
 
-    argparse takes such a value for an option, unless it is one number.
+    argparse would take such a value for an option, unless it is a single number.
     """
     joined: list[str] = []
     for one in arguments:
@@ -58,7 +76,13 @@ def _with_negative_values(arguments: Sequence[str]) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code: 0; 1 if a check fails; 2 for a mistake; 128 + the signal that ended it."""
+    """Run a command, and return its exit code.
+
+    The code is 0 for success, 1 if a check fails, 2 for a mistake of the user, and 128 + n if signal n ended it.
+
+    Parameters:
+        argv: the arguments of the command line; None: those of the process.
+    """
     commands = parser()
     options = commands.parse_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
     if "run" not in options:
@@ -71,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"{options.prog}: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # nobody reads on, as in `surgrad check sigmoid | head -1`
+    except BrokenPipeError:  # the reader has left, as in `surgrad check sigmoid | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The folder of a study's results: rows as they come, and the whole at the end."""
+"""The folder of a study's results: rows as runs finish, and everything at the end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from surgrad.cli._usage import writing
 
 
 class Folder:
-    """A folder of `runs.csv` (a line a run), `results.json` (everything) and `compare.png`.
+    """A folder of `runs.csv` (one line for each run), `results.json` (everything) and `compare.png`.
 
-    Making one proves that all three can be written; those of an earlier study stay until the first rows come.
+    The constructor checks that all three files can be written. Files of an earlier study stay until the first rows
+    come.
 
     Parameters:
-        path: of the folder, made if it is missing.
+        path: path of the folder, which is created if it is missing.
         columns: names of the columns of `runs.csv`.
 
     Raises:
@@ -31,7 +32,7 @@ class Folder:
     def __init__(self, path: str, columns: Sequence[str]):
         self.path = Path(path)
         self.runs, self.results, self.picture = (self.path / n for n in ("runs.csv", "results.json", "compare.png"))
-        self._columns: Sequence[str] | None = columns  # until they are written
+        self._columns: Sequence[str] | None = columns  # None once they are written
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for file in (self.runs, self.results, self.picture):
@@ -41,7 +42,7 @@ class Folder:
                     file.unlink()
 
     def append(self, rows: Sequence[Any]) -> None:
-        """Add the rows of finished runs to `runs.csv`, where nothing that happens later can lose them."""
+        """Append the rows of finished runs to `runs.csv` at once, so that a later error cannot lose them."""
         with writing(self.path):
             if self._columns is not None:
                 for stale in (self.results, self.picture):
@@ -53,7 +54,7 @@ class Folder:
             self._columns = None
 
     def write(self, results: dict[str, Any]) -> None:
-        """Write `results.json`, with the versions of what made the results."""
+        """Write `results.json`, with the versions of the packages that made the results."""
         content = json.dumps({"versions": _versions()} | _plain(results), indent=1, allow_nan=False)
         with writing(self.path):
             self.results.write_text(content + "\n", encoding="utf-8")
@@ -75,7 +76,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON holds: records as dictionaries, and null for a number that is not finite."""
+    """The value as JSON can hold it: dataclasses as dictionaries, and None for a number that is not finite."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain(dataclasses.asdict(value))
     if isinstance(value, dict):

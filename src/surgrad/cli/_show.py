@@ -1,4 +1,8 @@
-"""Draw surrogates: one, several, or the effect of a parameter; without names, the gallery of all."""
+"""Draw surrogates to a file.
+
+One surrogate is drawn with its curve, slope and spikes; several are compared. NAME:PARAMETER=VALUE,VALUE shows the
+effect of a hyperparameter. Without names, the picture is a gallery of all surrogates.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +19,23 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to draw, and where to."""
-    text = f"{specs.LIST} (default: all, as a gallery)%(default).0s"  # argparse would print the default as "[]"
+    """Add the arguments of the command."""
+    text = f"{specs.LIST}; without it, all surrogates are drawn"
     parser.add_argument("surrogates", type=specs.parse, metavar="LIST", nargs="?", default=[], help=text)
-    parser.add_argument("--out", default="results/surrogates.png", metavar="FILE", help="PNG, PDF or SVG")
+    parser.add_argument(
+        "--out",
+        default="results/surrogates.png",
+        metavar="FILE",
+        help="the picture; its ending sets the format: .png, .pdf or .svg",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the picture."""
+    """Draw the surrogates, and write the picture."""
     require("matplotlib")
     figure = _figure(options.surrogates)
     path = Path(options.out)
-    with writing(path), reported(ValueError):  # the latter from an ending that is no format
+    with writing(path), reported(ValueError):  # a ValueError comes from an ending that is no format
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=160)
     print(f"written to {path}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Signals that end a study between two epochs, so that nothing is left half done."""
+"""Signals that end a study between two epochs, so that no file is left half written."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Note the first SIGINT or SIGTERM; a second one acts at once, as it does elsewhere.
+    """Record the first SIGINT or SIGTERM; the second one acts at once, as by default.
 
-    An exception out of a signal handler can be lost inside a compiled call; a note cannot.
+    An exception that a signal handler raises can be lost inside a compiled call; a record cannot.
     """
     stop = Stop()
 

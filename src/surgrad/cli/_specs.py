@@ -13,13 +13,18 @@ from surgrad import tasks
 from surgrad._surrogate import Surrogate, lookup, snake_case
 from surgrad.cli._usage import UsageError, reported
 
-LIST = "NAME or NAME:PARAMETER=VALUE,VALUE, with commas"
-TASK = f"NAME or NAME:OPTION=VALUE,...: {', '.join(tasks.names())}"
-"""Both forms, for the help of options."""
+LIST = "surrogates separated by commas, each NAME or NAME:PARAMETER=VALUE,VALUE"
+"""The form of a list of surrogates, for the help of options."""
+_TASKS = ", ".join(tasks.names())
+TASK = f"NAME or NAME:OPTION=VALUE,OPTION=VALUE; the names are {_TASKS}"
+"""The form of a task, for the help of options."""
 
 
 class Spec(NamedTuple):
-    """A surrogate class, and the values of one of its parameters; without a parameter, its defaults."""
+    """A surrogate as it is written: a class, and the values of one of its hyperparameters.
+
+    Without a parameter it stands for one surrogate with the default hyperparameters.
+    """
 
     kind: type[Surrogate]
     parameter: str | None
@@ -27,11 +32,11 @@ class Spec(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name in tables: that of the function."""
+        """The name in tables: the name of the function in the catalogue."""
         return snake_case(self.kind.__name__)
 
     def surrogates(self) -> list[Surrogate]:
-        """One surrogate a value.
+        """One surrogate for each value.
 
         Raises:
             UsageError: there is no such parameter, or a value is out of its range.
@@ -44,7 +49,7 @@ class Spec(NamedTuple):
 
 
 def parse(text: str) -> list[Spec]:
-    """All surrogates of a list separated by commas; a number goes on the values before it.
+    """The surrogates of a list separated by commas; a number after a comma continues the values before it.
 
     Raises:
         UsageError: a name, a number or the form is wrong.
@@ -59,14 +64,14 @@ def parse(text: str) -> list[Spec]:
 
 
 def one(text: str) -> Surrogate:
-    """The surrogate of a list of one.
+    """The one surrogate that a text stands for.
 
     Raises:
-        UsageError: there is more than one, or the text is wrong.
+        UsageError: the text stands for several surrogates, or cannot be read.
     """
     found = [surrogate for spec in parse(text) for surrogate in spec.surrogates()]
     if len(found) != 1:
-        raise UsageError(f"takes one surrogate, got {len(found)}: {text!r}.")
+        raise UsageError(f"takes one surrogate, got {len(found)}: {text!r}; write NAME or NAME:PARAMETER=VALUE.")
     return found[0]
 
 
@@ -92,7 +97,7 @@ def _number(text: str, what: str) -> int | float:
 
 
 def _value(text: str) -> int | float | str:
-    """The number that is written in a text, or the text."""
+    """The number that a text stands for, or the text itself if it is no number."""
     for convert in (int, float):
         try:
             return convert(text)
@@ -102,7 +107,7 @@ def _value(text: str) -> int | float | str:
 
 
 def task(text: str) -> tuple[str, tuple[tuple[str, int | float | str], ...]]:
-    """The name of a task and its options; a value that is no number is a text.
+    """The name of a task, and its options as pairs; a value that is no number stays text.
 
     Raises:
         UsageError: there is no such task, or the form is wrong.
@@ -120,10 +125,10 @@ def task(text: str) -> tuple[str, tuple[tuple[str, int | float | str], ...]]:
 
 
 def scales(text: str) -> Sequence[float]:
-    """Steepness factors of a list separated by commas, each once.
+    """The scales of a list separated by commas, each once.
 
     Raises:
-        UsageError: one is not a number, or outside what single precision can carry.
+        UsageError: one is not a number, or outside 1e-6 to 1e6, beyond which float32 loses the slope.
     """
     values = [float(_number(piece, "a scale")) for piece in text.split(",")]
     for value in values:

@@ -1,4 +1,4 @@
-"""What a command works on: a task with a network of ours, or what a function of the user returns."""
+"""The subject of a command: a task with a network of this library, or the result of a function of the user."""
 
 from __future__ import annotations
 
@@ -16,33 +16,42 @@ from surgrad.cli import _specs as specs
 from surgrad.cli._usage import UsageError, at_least, reported
 
 NETWORK = "hidden", "depth", "recurrent", "tau", "gain"
-"""Options of `train.classifier`."""
+"""The options of the command line that `train.classifier` takes."""
 
 
 def arguments(parser: argparse.ArgumentParser, returns: str) -> None:
-    """The subject and, where it is a task, its network."""
+    """Add the subject, and the options of the network that a task is given."""
     add, names = parser.add_argument, ", ".join(tasks.names())
-    text = f"TASK or TASK:OPTION=VALUE,... ({names}), or MODULE:FUNCTION without arguments that returns {returns}"
+    text = (
+        f"a task, NAME or NAME:OPTION=VALUE,OPTION=VALUE ({names}); or a function of yours, MODULE:FUNCTION, that "
+        f"takes no arguments and returns {returns}"
+    )
     add("subject", metavar="SUBJECT", nargs="?", default="digits", help=text)
-    add("--hidden", default=128, type=at_least(1), metavar="N", help="neurons of a hidden layer")
-    add("--depth", default=1, type=at_least(1), metavar="L", help="hidden layers")
-    add("--recurrent", default=0.0, type=float, metavar="G", help="gain of weights within a layer; 0: none")
-    add("--tau", default=20.0, type=float, metavar="STEPS", help="time constant of all neurons")
+    add("--hidden", default=128, type=at_least(1), metavar="N", help="number of neurons of a hidden layer")
+    add("--depth", default=1, type=at_least(1), metavar="L", help="number of hidden layers")
+    add("--recurrent", default=0.0, type=float, metavar="G", help="gain of the recurrent weights; 0 means none")
+    add("--tau", default=20.0, type=float, metavar="TAU", help="time constant of all neurons, in time steps")
     add("--gain", default=3.0, type=float, metavar="G", help="gain of the hidden weights")
-    add("--seed", default=0, type=at_least(0), metavar="K", help="of the weights, the split and the batches")
+    add(
+        "--seed",
+        default=0,
+        type=at_least(0),
+        metavar="K",
+        help="seed of the weights, the split of the data and the batches",
+    )
 
 
 def is_function(text: str) -> bool:
-    """Whether a subject is `MODULE:FUNCTION`, not a task."""
+    """Whether a subject is `MODULE:FUNCTION`, and not a task."""
     name, colon, rest = text.partition(":")
     return bool(colon) and "=" not in rest and name not in tasks.names()
 
 
 def call(text: str) -> Any:
-    """What a function of the user returns; modules of the current folder are found.
+    """The result of a function of the user, `MODULE:FUNCTION`; the current folder is searched for the module.
 
     Raises:
-        UsageError: there is no such module or function, or it raises an error.
+        UsageError: there is no such module or function, or the function needs arguments.
     """
     module, _, name = text.partition(":")
     if os.getcwd() not in sys.path:
@@ -60,16 +69,16 @@ def call(text: str) -> Any:
 
 
 def returned(text: str, returns: str, *kinds: Callable[[Any], bool], more: int = 0) -> tuple[Any, ...]:
-    """The things that a function of the user returns.
+    """The tuple that a function of the user returns, checked.
 
     Parameters:
         text: `MODULE:FUNCTION`.
-        returns: what they should be, in words.
-        kinds: whether each is what it should be.
-        more: how many may be missing at the end.
+        returns: what the function must return, for the message.
+        kinds: a test for each item of the tuple.
+        more: how many items may be missing at the end.
 
     Raises:
-        UsageError: it returns something else.
+        UsageError: the function returns something else.
     """
     found = call(text)
     enough = isinstance(found, tuple) and len(kinds) - more <= len(found) <= len(kinds)
@@ -81,17 +90,17 @@ def returned(text: str, returns: str, *kinds: Callable[[Any], bool], more: int =
 
 
 def load(text: str, seed: int) -> tasks.Split:
-    """The data of a task."""
+    """The data of a task, split into training and test samples."""
     name, options = specs.task(text)
     with reported(ImportError, FileNotFoundError, TypeError, ValueError):
         return tasks.load(name, **{"seed": seed, **dict(options)})
 
 
 def network_options(options: argparse.Namespace) -> dict[str, Any]:
-    """The options of the network of a task.
+    """The keywords of `train.classifier` from the options of the command line.
 
     Raises:
-        UsageError: one is out of range.
+        UsageError: an option is out of range.
     """
     found = {name: getattr(options, name) for name in NETWORK}
     with reported(ValueError):

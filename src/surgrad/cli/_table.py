@@ -1,4 +1,4 @@
-"""The table of a study."""
+"""The table of a study on the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the study needs Optax, which may be missing
 
 
 def print_table(summary: Sequence[Summary]) -> None:
-    """Print a line a variant and what they come to; without frames and colours where there is no terminal."""
+    """Print one line for each variant, and conclusions; without rules and colours if the output is no terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -19,7 +19,7 @@ def print_table(summary: Sequence[Summary]) -> None:
     console = Console(highlight=False)
     terminal = console.is_terminal
     if not terminal:
-        console.width = 200  # nobody knows the width, and nothing is to be cut
+        console.width = 200  # the width is unknown, and nothing must be cut
     scaled = all(line.parameter == "scale" for line in summary)
     heads = "test accuracy, %", "test loss", "train loss", "firing rate", "s"
     table = Table("surrogate", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
@@ -45,22 +45,24 @@ def _cells(line: Summary, scaled: bool) -> list[str]:
 
 
 def _conclusions(summary: Sequence[Summary]) -> list[str]:
-    """How far accuracy depends on the setting, on the surrogate and on the seed, where there is more than one."""
+    """How much the accuracy depends on the setting, the surrogate and the seed, if there are several of each."""
     settings = _widest(summary, lambda line: (line.surrogate, line.parameter))
     surrogates = _widest(summary, lambda line: (line.parameter, line.value))
     spreads = [100 * line.test_accuracy_sd for line in summary if line.test_accuracy_sd is not None]
     lines = []
     if settings is not None:
-        lines.append(f"largest difference of accuracy between settings of one surrogate: {settings:.1f} points")
+        lines.append(f"largest difference in accuracy between settings of one surrogate: {settings:.1f} points")
     if surrogates is not None:
-        lines.append(f"largest difference of accuracy between surrogates at one setting: {surrogates:.1f} points")
+        lines.append(f"largest difference in accuracy between surrogates at one setting: {surrogates:.1f} points")
     if spreads:
-        lines.append(f"standard deviation of accuracy over seeds: {statistics.fmean(spreads):.1f} points on average")
+        lines.append(
+            f"standard deviation of the accuracy over seeds: {statistics.fmean(spreads):.1f} points on average"
+        )
     return lines
 
 
 def _widest(summary: Sequence[Summary], same: Callable[[Summary], Any]) -> float | None:
-    """The largest range of accuracies among lines that are the same otherwise, in points."""
+    """The largest range of accuracies, in percentage points, among lines for which `same` is equal; None if none is."""
     groups: dict[Any, list[float]] = {}
     for line in summary:
         groups.setdefault(same(line), []).append(100 * line.test_accuracy)

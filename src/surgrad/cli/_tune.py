@@ -1,8 +1,9 @@
-"""Choose surrogate and scale, and if asked learning rate and time constant, while a network trains.
+"""Choose the surrogate, its scale, the learning rate and the time constant while a network trains.
 
-Runs with several candidates begin, one of them calibrated; the better ones go on, and the best is trained to the end
-(successive halving). A function of your own returns a training and a space, see `surgrad.meta.Training` and `tune`,
-and, if you like, a list of initial candidates; options of the network are for tasks alone.
+Several candidates start to train, one of them calibrated; the better ones go on, and the best is trained to the end
+(successive halving). Learning rate and time constant are chosen only if they are given as ranges. A function of yours
+returns a training, a space and, optionally, a list of initial candidates, see surgrad.meta.Training and
+surgrad.meta.tune; the options of the network then have no effect.
 """
 
 from __future__ import annotations
@@ -25,23 +26,33 @@ SAMPLES = 256
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to tune, within what, and how."""
+    """Add the arguments of the command."""
     subject.arguments(parser, RETURNS)
     add = parser.add_argument
-    text = "shapes to choose from, with commas, at unit peak"
+    text = f"{specs.LIST}; one of them is chosen, with a largest slope of 1"
     add("--surrogates", default="sigmoid", type=specs.parse, metavar="LIST", help=text)
-    add("--scale", default="0.01:1000", metavar="LOW:HIGH", help="steepness relative to the default shape")
-    add("--per-layer", action="store_true", help="a scale of its own for each layer")
-    add("--learning-rate", default="0.005", metavar="RATE", help="of Adam: a number, or LOW:HIGH to choose it too")
-    add("--tune-tau", metavar="LOW:HIGH", help="time constants to choose from, in steps, in place of --tau")
-    add("--candidates", default=8, type=at_least(1), metavar="N", help="runs that start")
-    add("--steps", default=400, type=at_least(1), metavar="N", help="updates of a whole run")
-    add("--method", default="halving", choices=("halving", "optuna"), help="who proposes candidates")
-    add("--out", metavar="FILE", help="where the result goes, as JSON")
+    add("--scale", default="0.01:1000", metavar="LOW:HIGH", help="range of the steepness relative to the default shape")
+    add("--per-layer", action="store_true", help="choose a scale for each layer")
+    add(
+        "--learning-rate",
+        default="0.005",
+        metavar="RATE",
+        help="learning rate of Adam: a number, or LOW:HIGH to choose it",
+    )
+    add("--tune-tau", metavar="LOW:HIGH", help="range of the time constant in time steps, instead of --tau")
+    add("--candidates", default=8, type=at_least(1), metavar="N", help="number of runs that start")
+    add("--steps", default=400, type=at_least(1), metavar="N", help="number of updates of a whole run")
+    add(
+        "--method",
+        default="halving",
+        choices=("halving", "optuna"),
+        help="halving fills the space evenly; optuna proposes candidates from earlier losses",
+    )
+    add("--out", metavar="FILE", help="file for the result, as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tune, print the rungs and the result."""
+    """Tune, and print the comparisons and the result."""
     require("optax", "rich", *(["optuna"] if options.method == "optuna" else []))
     from surgrad import meta
 
@@ -85,7 +96,7 @@ def _lists(found: Any) -> bool:
 
 
 class _Task:
-    """A task with a network of ours: data, space, and the network of hyperparameters."""
+    """The tuning of a task: its data, the space, and the network as a function of hyperparameters."""
 
     def __init__(self, options: argparse.Namespace):
         from surgrad.meta import Choice
@@ -118,7 +129,7 @@ class _Task:
         return network, optax.adam(hyper.get("learning_rate", self.learning_rate))
 
     def training(self) -> Any:
-        """The training that is tuned, by the cross-entropy."""
+        """The training that is tuned; its loss is the cross-entropy."""
         from surgrad import train
         from surgrad.meta import Training
 
@@ -147,7 +158,7 @@ class _Task:
         return found
 
     def accuracy(self, done: Any) -> float:
-        """The accuracy of the best network on the held-out samples."""
+        """The accuracy of the best network on the test samples, 0 to 1."""
         from surgrad import train
 
         network = self.build(done.hyper)[0].with_connections(done.state[0])
@@ -181,7 +192,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _result(done: Any) -> dict[str, Any]:
-    """What the file holds."""
+    """The contents of the file."""
     import numpy as np
 
     def plain(value: Any) -> Any:
@@ -218,8 +229,9 @@ def _print(done: Any, space: Any, result: dict[str, Any]) -> None:
     if "test_accuracy" in result:
         console.print(f"test accuracy: {100 * result['test_accuracy']:.1f} %")
     console.print(
-        f"{done.cost.updates} updates, {done.cost.ratio:.2f} times one run of {done.cost.plain}, in "
-        f"{done.cost.seconds:.0f} s; one by one all candidates would have taken {done.cost.one_by_one}"
+        f"{done.cost.updates} updates in {done.cost.seconds:.0f} s, {done.cost.ratio:.2f} times one run of "
+        f"{done.cost.plain}; training all candidates to the end would have taken {done.cost.one_by_one}",
+        soft_wrap=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Mistakes of the user, and what raises them."""
+"""Mistakes of the user: the error, and checks that raise it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from surgrad._extras import missing
 
 
 class UsageError(argparse.ArgumentTypeError):
-    """A mistake of the user; the message is the one line that is printed. argparse adds the name of the option."""
+    """A mistake of the user; its message is the line that is printed, to which argparse adds the option's name."""
 
 
 @contextmanager
 def reported(*kinds: type[Exception]) -> Iterator[None]:
-    """Errors of the library as mistakes of the user, in the library's words."""
+    """Report errors of the library as mistakes of the user, in the library's words."""
     try:
         yield
     except kinds as error:
@@ -26,7 +26,7 @@ def reported(*kinds: type[Exception]) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Errors of the file system as mistakes of the user, who chose the path."""
+    """Report errors of the file system as mistakes of the user, who chose the path."""
     try:
         yield
     except OSError as error:
@@ -35,10 +35,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def require(*packages: str) -> None:
-    """Check, before anything long starts, that optional packages are installed.
+    """Check that optional packages are installed, before anything long starts.
 
     Raises:
-        UsageError: some are not; the message names the smallest extra that installs them.
+        UsageError: some are missing; the message names the smallest extra that installs them.
     """
     absent = [name for name in packages if importlib.util.find_spec(name) is None]
     if absent:
@@ -46,7 +46,7 @@ def require(*packages: str) -> None:
 
 
 def at_least(least: int, most: int = 10**9) -> Callable[[str], int]:
-    """A type of argument: integers from the least on."""
+    """A type of arguments: integers from `least` to `most`."""
 
     def integer(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:

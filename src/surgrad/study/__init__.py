@@ -1,4 +1,4 @@
-"""Studies: one network trained with many surrogates and seeds."""
+"""Studies: one kind of network, trained with many surrogates and seeds."""
 
 from typing import NoReturn as _NoReturn
 
@@ -12,9 +12,9 @@ except ModuleNotFoundError as _error:
 
 from surgrad.study._rows import Row, Summary, summarise
 from surgrad.study._run import families, load, run
-from surgrad.study._settings import MAPPINGS, Settings, Variant, at_unit_peak
+from surgrad.study._settings import Settings, Variant, at_unit_peak
 
-__all__ = ["MAPPINGS", "Row", "Settings", "Summary", "Variant", "at_unit_peak", "families", "load", "run", "summarise"]
+__all__ = ["Row", "Settings", "Summary", "Variant", "at_unit_peak", "families", "load", "run", "summarise"]
 
 
 def __getattr__(name: str) -> _NoReturn:

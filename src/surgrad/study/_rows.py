@@ -9,11 +9,19 @@ from collections.abc import Iterable, Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The result of one run, from the held-out samples; the train loss is the mean of the last epoch's batches.
+    """The result of one run.
 
-    Losses are cross-entropies in nats, the firing rate is spikes per hidden neuron and step, and `seconds` the run's
-    share of the wall time of its family, compilation included. `surrogate` is the name of the variant, `kind` that of
-    the class, from which pictures have colour and line style; empty in rows from elsewhere.
+    Parameters:
+        surrogate: the name of the variant.
+        parameter: the name of the number that varies.
+        value: its value.
+        seed: the seed of the run.
+        test_accuracy: accuracy on the test samples, 0 to 1.
+        test_loss: cross-entropy on the test samples, in nats.
+        train_loss: mean cross-entropy of the batches of the last epoch, in nats.
+        firing_rate: spikes for each hidden neuron and time step, on the test samples.
+        seconds: the run's share of the wall time of its family, compilation included.
+        kind: the name of the surrogate's class, by which pictures choose colour and line style; empty if unknown.
     """
 
     surrogate: str
@@ -30,7 +38,15 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The runs of one variant over its seeds: means, and the standard deviation of the accuracy (one run: None)."""
+    """The runs of one variant: means over its seeds, in the units of `Row`.
+
+    Parameters:
+        surrogate, parameter, value, kind: those of the rows.
+        runs: number of runs.
+        test_accuracy, test_loss, train_loss, firing_rate: means.
+        test_accuracy_sd: standard deviation of the accuracy; None for one run.
+        seconds: the sum over the runs.
+    """
 
     surrogate: str
     parameter: str
@@ -46,7 +62,12 @@ class Summary:
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """One line a variant, in the order of its first row."""
+    """One summary for each variant, in the order of its first row.
+
+    >>> rows = [Row("sigmoid", "scale", 1.0, seed, 0.5 + seed / 4, 0.7, 0.6, 0.1, 2.0) for seed in (0, 1)]
+    >>> [(line.runs, line.test_accuracy, line.seconds) for line in summarise(rows)]
+    [(2, 0.625, 4.0)]
+    """
     groups: dict[tuple[str, str, str, float], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.surrogate, row.kind, row.parameter, row.value), []).append(row)
@@ -54,19 +75,9 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
 
 
 def _summary(rows: Sequence[Row]) -> Summary:
-    def mean(name: str) -> float:
-        return statistics.fmean(getattr(row, name) for row in rows)
-
-    return Summary(
-        rows[0].surrogate,
-        rows[0].parameter,
-        rows[0].value,
-        len(rows),
-        mean("test_accuracy"),
-        statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None,
-        mean("test_loss"),
-        mean("train_loss"),
-        mean("firing_rate"),
-        sum(row.seconds for row in rows),
-        rows[0].kind,
-    )
+    labels = {name: getattr(rows[0], name) for name in ("surrogate", "parameter", "value", "kind")}
+    averaged = "test_accuracy", "test_loss", "train_loss", "firing_rate"
+    means = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
+    deviation = statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None
+    seconds = sum(row.seconds for row in rows)
+    return Summary(**labels, **means, runs=len(rows), test_accuracy_sd=deviation, seconds=seconds)

@@ -1,8 +1,7 @@
-"""Runs of a study, those whose surrogates differ in numbers alone in one compiled program."""
+"""The training runs of a study; runs whose surrogates differ only in numbers share a compiled program."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +14,7 @@ import optax
 from jaxtyping import Array, Int
 
 from surgrad import tasks, train
-from surgrad._colours import kind_name
-from surgrad._combine import Normalized, Temperature
+from surgrad._mapping import over_runs
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
 from surgrad.study._rows import Row
@@ -25,7 +23,7 @@ from surgrad.tasks import Dataset
 
 
 def families(variants: Iterable[Variant]) -> list[list[Variant]]:
-    """Variants whose surrogates differ in numbers alone, together: they can share a program."""
+    """Variants in groups whose surrogates differ only in numbers; the runs of a group share a compiled program."""
     groups: dict[Any, list[Variant]] = {}
     for variant in variants:
         groups.setdefault(jax.tree.structure(variant.surrogate), []).append(variant)
@@ -33,17 +31,19 @@ def families(variants: Iterable[Variant]) -> list[list[Variant]]:
 
 
 def load(settings: Settings) -> tasks.Split:
-    """The data of a study.
+    """The data of a study, split into training and test samples.
 
     Raises:
-        ValueError: there are fewer samples to learn from than a batch holds, or none to judge by.
+        KeyError: there is no such task.
+        TypeError: the task has no such option.
+        ValueError: there are fewer training samples than a batch holds, or no test samples.
     """
     shared = {"steps": settings.steps, "seed": settings.split_seed}
     data = tasks.load(settings.data, **{**shared, **dict(settings.options)})
     if len(data.train) < settings.batch or not len(data.test):
         raise ValueError(
-            f"{settings.data}: a study needs {settings.batch} samples (a batch) to learn from and one to judge by, got "
-            f"{len(data.train)} and {len(data.test)}."
+            f"{settings.data}: a study needs at least {settings.batch} training samples (one batch) and one test "
+            f"sample, got {len(data.train)} and {len(data.test)}."
         )
     return data
 
@@ -54,16 +54,20 @@ def run(
     tick: Callable[[list[Variant]], None] = lambda family: None,
     data: tasks.Split | None = None,
 ) -> Iterator[list[Row]]:
-    """The rows of every family as it finishes, in the order of the variants, the same for the same settings.
+    """Train all runs of a study, and yield the rows of each family, see `families`, as soon as it has finished.
+
+    Rows come in the order of the variants and seeds. The same settings give the same rows, `seconds` excepted.
 
     Parameters:
-        variants: what to train with.
+        variants: the surrogates to compare.
         settings: what the runs share.
-        tick: called with a family after each of its epochs; what it raises ends the study.
-        data: what to train on; None: the task of the settings.
+        tick: a function that is called with a family after each of its epochs; an exception that it raises ends the
+            study.
+        data: training and test samples; None loads the task of the settings.
+
+    Raises:
+        KeyError, TypeError, ValueError: the task cannot be loaded, see `load`.
     """
-    mapping = settings.mapping or ("map" if jax.default_backend() == "cpu" else "vmap")
-    settings = dataclasses.replace(settings, mapping=mapping)
     data = load(settings) if data is None else data
     for family in families(variants):
         begin = time.perf_counter()
@@ -75,26 +79,18 @@ def run(
 def _rows(
     family: list[Variant], settings: Settings, losses: np.ndarray, test: train.Score, seconds: float
 ) -> Iterator[Row]:
-    """Rows from results whose leading axis is that of the runs."""
+    """The rows of a family; the leading axis of the results is that of the runs."""
     runs = [(variant, seed) for variant in family for seed in settings.seeds]
     for (variant, seed), loss, *of_test in zip(runs, losses, *test, strict=True):
         accuracy, test_loss, firing_rate = map(float, of_test)
-        named = variant.name, variant.parameter, variant.value
-        yield Row(*named, seed, accuracy, test_loss, float(loss), firing_rate, seconds, kind_name(_shape(variant)))
-
-
-def _shape(variant: Variant) -> Surrogate:
-    """The surrogate of a variant without what `at_unit_peak` puts around it."""
-    surrogate = variant.surrogate
-    while isinstance(surrogate, (Normalized, Temperature)):
-        surrogate = surrogate.surrogate
-    return surrogate
+        labels = variant.name, variant.parameter, variant.value
+        yield Row(*labels, seed, accuracy, test_loss, float(loss), firing_rate, seconds, variant.kind)
 
 
 def _train(
     family: list[Variant], settings: Settings, data: tasks.Split, tick: Callable[[list[Variant]], None]
 ) -> tuple[np.ndarray, train.Score]:
-    """Losses of the last epoch and scores on the held-out samples, of all runs of a family."""
+    """The losses of the last epoch and the scores on the test samples, `(runs,)` each, of a family."""
     runs = [(variant, jax.random.key(seed)) for variant in family for seed in settings.seeds]
     fits = _stack([_start(variant.surrogate, key, data.train, settings) for variant, key in runs])
     keys, losses = jnp.stack([key for _, key in runs]), jnp.array([])
@@ -106,22 +102,12 @@ def _train(
 
 
 def _stack(trees: Sequence[PyTree]) -> PyTree:
-    """Trees of one structure as one, leaf by leaf along a new leading axis."""
+    """One tree of trees of the same structure; each leaf has a new leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
 
 
-def _over_runs(settings: Settings, f: Callable[..., Any], *arguments: PyTree) -> Any:
-    """A function of one run, of all runs: their arguments are stacked along the leading axis.
-
-    On a CPU one run after the other keeps the working set in the cache; an accelerator is filled by all at once.
-    """
-    if settings.mapping == "map":
-        return jax.lax.map(lambda each: f(*each), arguments)
-    return jax.vmap(f)(*arguments)
-
-
 def _key(key: Array, epoch: int | Array) -> Array:
-    """The key of an epoch, from 0; that of the initial weights is -1."""
+    """The random key of an epoch, counted from 0; epoch -1 stands for the initial weights."""
     return jax.random.fold_in(key, epoch + 1)
 
 
@@ -139,9 +125,9 @@ def _order(keys: Array, epoch: Any, samples: int, batch: int) -> Int[Array, "run
 def _epoch(fits: train.Fit, order: Array, data: Dataset, settings: Settings) -> tuple[train.Fit, Array]:
     """The fits after one more epoch, and the mean loss of each."""
     optimizer = optax.adam(settings.learning_rate)
-    return _over_runs(settings, lambda fit, samples: train.epoch(fit, optimizer, data, samples), fits, order)
+    return over_runs(lambda run: train.epoch(run[0], optimizer, data, run[1]), (fits, order), settings.mapping)
 
 
 @functools.partial(jax.jit, static_argnames="settings")
 def _score(fits: train.Fit, data: Dataset, settings: Settings) -> train.Score:
-    return _over_runs(settings, lambda fit: train.score(fit.network, data), fits)
+    return over_runs(lambda fit: train.score(fit.network, data), fits, settings.mapping)

@@ -1,22 +1,26 @@
-"""What a study trains: surrogates, and what all of its runs share."""
+"""The surrogates that a study compares, and the settings that all of its runs share."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+from surgrad._colours import kind_name
 from surgrad._combine import Normalized, Temperature
+from surgrad._mapping import require_mapping
 from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
-
-MAPPINGS = ("map", "vmap")
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """A surrogate to train with, and what tables call it: its name, the parameter that varies, and its value.
+    """A surrogate of a study, and its labels in tables and pictures.
 
-    The surrogate may be of a class of your own, and the name any text.
+    Parameters:
+        name: name of the surrogate, any text; variants of one name share a line in a picture.
+        parameter: name of the number that varies, `"scale"` or a hyperparameter.
+        value: the value of that number.
+        surrogate: what the network is trained with; its class may be your own.
     """
 
     name: str
@@ -24,24 +28,38 @@ class Variant:
     value: float
     surrogate: Surrogate
 
+    @property
+    def kind(self) -> str:
+        """The name of the class, without the combinators of `at_unit_peak`; pictures choose the colour by it."""
+        shape = self.surrogate
+        while isinstance(shape, (Normalized, Temperature)):
+            shape = shape.surrogate
+        return kind_name(shape)
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What all runs of a study share.
+    """The settings that all runs of a study share.
 
     Parameters:
         data: name of the task.
-        options: of the task, as pairs of name and value; they go before `steps` and `split_seed`.
-        seeds: one run a variant and seed; a seed sets the initial weights and the order of the batches.
-        split_seed: of the split in samples to train and to test, the same for all runs.
-        epochs: passes through the samples.
-        steps: length of a sample, in steps.
-        hidden: number of hidden neurons.
-        tau: time constant of all neurons, in steps.
-        gain: of the initial hidden weights; at 3 about one neuron in twenty spikes at each step.
-        batch: samples an update.
-        learning_rate: of Adam.
-        mapping: `"map"`, one run after the other, or `"vmap"`, all at once; None: what suits the machine.
+        options: options of the task, as pairs of name and value; they override `steps` and `split_seed`.
+        seeds: seeds of the runs, >= 0; each variant has one run for each seed, which sets the initial weights and the
+            order of the batches.
+        split_seed: seed of the split into training and test samples, >= 0.
+        epochs: passes through the training samples, >= 1.
+        steps: length of a sample in time steps, >= 1.
+        hidden: number of hidden neurons, >= 1.
+        tau: time constant of all neurons in time steps, > 0.
+        gain: standard deviation of the initial hidden weights times √inputs, > 0; at 3 about one neuron in twenty
+            spikes at each time step.
+        batch: samples of an update, >= 1.
+        learning_rate: learning rate of Adam, > 0.
+        mapping: `"map"` computes one run after the other, `"vmap"` all at once; None chooses what suits the machine.
+
+    Raises:
+        TypeError: a setting is not a number.
+        ValueError: a setting is out of range.
     """
 
     data: str = "digits"
@@ -58,8 +76,7 @@ class Settings:
     mapping: str | None = None
 
     def __post_init__(self) -> None:
-        if self.mapping not in (None, *MAPPINGS):
-            raise ValueError(f"Settings: mapping must be one of 'map', 'vmap' or None, got {self.mapping!r}.")
+        require_mapping("Settings", self.mapping)
         sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch")}
         require_whole("Settings", **sizes, **{"the number of seeds": len(self.seeds)})
         require_whole("Settings", 0, split_seed=self.split_seed)
@@ -70,6 +87,19 @@ class Settings:
 
 
 def at_unit_peak(surrogate: Surrogate, scale: float) -> Surrogate:
-    """A surrogate `scale` times steeper, > 0, of largest slope 1: the slope is σ'(scale·x)/max σ'."""
+    """A surrogate that is `scale` times steeper, and whose largest slope is 1: its slope is σ'(scale·x)/max σ'.
+
+        >>> import surgrad
+        >>> steep = at_unit_peak(surrogate=surgrad.Sigmoid(4.0), scale=10.0)
+        >>> float(steep.surrogate_grad(0.0))
+        1.0
+
+    Parameters:
+        surrogate: the shape.
+        scale: factor along x, > 0.
+
+    Raises:
+        ValueError: the scale is not > 0 and finite.
+    """
     require_real("at_unit_peak", "scale", scale, above=0)
-    return Normalized(Temperature(surrogate, 1 / scale), to="peak")
+    return Normalized(surrogate.steeper(scale), to="peak")

@@ -1,4 +1,4 @@
-"""The networks that tasks, studies and examples train."""
+"""The classifier that tasks, studies and examples train."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jaxtyping import Array
 from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
 from surgrad._numbers import require_real, require_whole
+from surgrad._types import Parameter
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
 from surgrad.tasks import Dataset
 
@@ -25,25 +26,36 @@ def classifier(
     *,
     key: Array,
     hidden: int,
-    tau: float,
+    tau: Parameter,
     gain: float,
     depth: int = 1,
     recurrent: float = 0.0,
 ) -> Sequential:
-    """A network of hidden layers of LIF neurons, and one leaky integrator for each class.
+    """A network of hidden layers of LIF neurons, with one leaky integrator for each class as its output.
+
+    Its inputs are spikes, `(time, *batch, channels)`, its outputs membrane potentials, `(time, *batch, classes)`. The
+    time constant may be traced, so that it can be tuned.
+
+        >>> import jax, surgrad
+        >>> from surgrad import tasks, train
+        >>> data = tasks.load("temporal_xor").train
+        >>> network = train.classifier(surgrad.Sigmoid(), data, key=jax.random.key(0), hidden=32, tau=20.0, gain=3.0)
+        >>> [type(part).__name__ for part in network.parts]
+        ['Linear', 'LIF', 'Linear', 'LeakyIntegrator']
 
     Parameters:
-        surrogate: the surrogate of all hidden neurons, or a sequence with one for each layer.
-        data: the data set that the network is for; it gives the numbers of inputs and classes.
+        surrogate: the surrogate of all hidden neurons, or a sequence with one surrogate for each hidden layer.
+        data: the data set to classify; it sets the numbers of inputs and of classes.
         key: random key of the initial weights.
         hidden: number of neurons of a hidden layer, >= 1.
         tau: time constant of all neurons in time steps, > 0.
         gain: standard deviation of the hidden weights times √inputs, > 0.
         depth: number of hidden layers, >= 1.
-        recurrent: standard deviation of the recurrent weights times √hidden, >= 0; 0 for layers without any.
+        recurrent: standard deviation of the recurrent weights times √hidden, >= 0; 0 means layers without recurrence.
 
     Raises:
-        ValueError: a number is out of its range, or there is not one surrogate for each layer.
+        TypeError: `key` is not a random key, or a number is not one.
+        ValueError: a number is out of its range, or the number of surrogates is not that of the hidden layers.
     """
     require_whole("classifier", hidden=hidden, depth=depth)
     for name, value in (("tau", tau), ("gain", gain)):

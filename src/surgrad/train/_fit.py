@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax.sharding import AxisType
 from jaxtyping import Array, Float, Int
 
 from surgrad._keys import takes_key
+from surgrad._optimizers import require_optimizer, updated
 from surgrad._types import PyTree
 from surgrad.nn import Sequential, combine, partition
 from surgrad.nn._contract import promises
@@ -19,41 +20,59 @@ from surgrad.tasks import Dataset
 
 
 class Fit(NamedTuple):
-    """A network in training, and the state of its optimiser."""
+    """A network in training, and the state of its optimiser.
+
+    Parameters:
+        network: with the weights after the last update.
+        optimizer: the state of the optimiser.
+    """
 
     network: Sequential
     optimizer: PyTree
 
 
 class Score(NamedTuple):
-    """Accuracy (0 to 1), cross-entropy in nats, and firing rate in spikes per neuron and time step, on a data set."""
+    """How well a network classifies a data set.
+
+    Parameters:
+        accuracy: share of the samples that are classified correctly, 0 to 1.
+        loss: mean cross-entropy, in nats.
+        firing_rate: mean number of spikes for each neuron and time step, 0 to 1; NaN without spiking layers.
+    """
 
     accuracy: Float[Array, ""]
     loss: Float[Array, ""]
     firing_rate: Float[Array, ""]
 
-    @property
-    def spike_rate(self) -> Float[Array, ""]:
-        """The firing rate, under its name from before the first release."""
-        return self.firing_rate
-
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
     """A fit before its first update. Weights are trained; numbers of cells and surrogates are not, see `nn.partition`.
 
+        >>> import jax, jax.numpy as jnp, optax, surgrad
+        >>> from surgrad import tasks, train
+        >>> key, data = jax.random.key(0), tasks.load("temporal_xor").train
+        >>> network = train.classifier(surrogate=surgrad.Sigmoid(), data=data, key=key, hidden=32, tau=20.0, gain=3.0)
+        >>> adam = optax.adam(1e-3)
+        >>> fit, loss = train.step(train.start(network, adam), adam, data[jnp.arange(64)])
+        >>> loss.shape
+        ()
+
+    Parameters:
+        network: with its initial weights.
+        optimizer: an optimiser of Optax.
+
     Raises:
         TypeError: the optimiser is not one of Optax.
     """
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(f"start: optimizer must be one of Optax, optax.adam(1e-3) say, got {optimizer!r}.")
-    return Fit(network, optimizer.init(partition(network)[0]))
+    return Fit(network, require_optimizer("start", optimizer, function=False).init(partition(network)[0]))
 
 
 def score(network: Sequential, data: Dataset) -> Score:
-    """Accuracy, cross-entropy and firing rate; the logits are the maxima over time of the network's outputs.
+    """Accuracy, cross-entropy and firing rate of a network on a data set.
 
-    The firing rate is the mean over all layers that promise spikes (`spiking`), also in networks inside the network;
-    NaN if there are none. Inside `jax.shard_map` all three are of the whole batch, if its parts are of equal size.
+    The logits are the maxima over time of the network's outputs, `(time, samples, classes)`. The firing rate is the
+    mean over all layers that promise spikes (`spiking`), including those of networks inside the network. Inside
+    `jax.shard_map` all three numbers are those of the whole batch, if its parts are of equal size.
     """
     parts = [part for _, part in flat(network)]
     outputs = Sequential(*parts).outputs(data.spikes())
@@ -66,35 +85,45 @@ def score(network: Sequential, data: Dataset) -> Score:
 
 
 def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
-    """The mean over the devices among which `jax.shard_map` has split a batch; the value itself outside it."""
+    """The mean over the devices among which `jax.shard_map` has split a batch; outside `jax.shard_map` the value."""
     mesh = jax.sharding.get_abstract_mesh()
     axes = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Manual]
     if not axes:
         return value
-    # A mean is of what varies; adding a zero that does makes it so, whether it did or not.
+    # `pmean` takes values that vary over the mesh only; adding a zero that varies makes any value vary.
     zeros = [jnp.zeros_like(jax.lax.axis_index(axis), dtype=value.dtype) for axis in axes]
     return jax.lax.pmean(sum(zeros, value), axes)
 
 
 def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
-    """The fit after one update of the weights, and the loss before it."""
+    """The fit after one update of the weights, and the cross-entropy on the batch before it, in nats.
+
+    Parameters:
+        fit: the network, and the state of its optimiser.
+        optimizer: the optimiser that `start` was given.
+        batch: samples to learn from.
+    """
 
     def loss(trained: PyTree) -> Float[Array, ""]:
         return score(combine(trained, rest), batch).loss
 
     trained, rest = partition(fit.network)
     value, gradient = jax.value_and_grad(loss)(trained)
-    with jax.numpy_dtype_promotion("standard"):  # Optax promotes within
-        updates, state = optimizer.update(gradient, fit.optimizer, trained)
-        learned: Any = optax.apply_updates(trained, updates)
+    learned, state = updated(optimizer, gradient, fit.optimizer, trained)
     return Fit(combine(learned, rest), state), value
 
 
 @takes_key
 def batches(samples: int, batch: int, *, key: Array) -> Int[Array, "batches batch"]:
-    """Indices of all samples, shuffled, in batches; samples that do not fill the last batch are left out.
+    """Indices of all samples in random order, in batches; samples that do not fill the last batch are left out.
+
+    Parameters:
+        samples: number of samples.
+        batch: number of samples in a batch, 1 to `samples`.
+        key: random key of the order.
 
     Raises:
+        TypeError: `key` is not a random key.
         ValueError: there are fewer samples than a batch holds.
     """
     if not 1 <= batch <= samples:
@@ -106,6 +135,13 @@ def batches(samples: int, batch: int, *, key: Array) -> Int[Array, "batches batc
 def epoch(
     fit: Fit, optimizer: optax.GradientTransformation, data: Dataset, order: Int[Array, "batches batch"]
 ) -> tuple[Fit, Float[Array, ""]]:
-    """The fit after one update with each of the batches, and the mean of their losses."""
+    """The fit after one update with each batch, and the mean of their cross-entropies, in nats.
+
+    Parameters:
+        fit: the network, and the state of its optimiser.
+        optimizer: the optimiser that `start` was given.
+        data: samples to learn from.
+        order: indices of the samples of each batch, see `batches`.
+    """
     fit, losses = jax.lax.scan(lambda fit, samples: step(fit, optimizer, data[samples]), fit, order)
     return fit, losses.mean()

@@ -1,0 +1,51 @@
+"""Lists in the pages that are written by hand are complete."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import run
+
+from surgrad.cli._entry import COMMANDS, parser
+
+meta = pytest.importorskip("surgrad.meta")
+PAGES = Path(__file__).parent.parent / "docs"
+
+
+def first_cells(page):
+    """The code at the beginning of every row of a page's tables."""
+    return set(re.findall(r"^\| `([^`]*)`", (PAGES / page).read_text(), re.MULTILINE))
+
+
+def methods(base):
+    """The public classes of methods that derive from a base class."""
+    classes = [cls for name in meta.__all__ if isinstance(cls := getattr(meta, name), type)]
+    return {f"meta.{cls.__name__}" for cls in classes if issubclass(cls, base) and cls is not base}
+
+
+@pytest.mark.parametrize(("page", "base"), [("meta.md", meta.HypergradientMethod), ("choosing.md", meta.SearchMethod)])
+def test_every_method_is_in_the_table_of_its_page(page, base):
+    named = {cell.partition("(")[0] for cell in first_cells(page)}
+    assert methods(base) == {name for name in named if name.startswith("meta.")}
+
+
+def test_every_command_of_the_project_is_in_the_table():
+    assert {f"make {name}" for name in run.COMMANDS} == first_cells("development.md")
+
+
+def test_every_command_of_surgrad_is_in_the_table():
+    names = {module.__name__.rpartition("._")[2] for module in COMMANDS}
+    assert names <= first_cells("command-line.md")
+
+
+def test_the_examples_of_commands_are_understood():
+    (block,) = re.findall(r"^```sh\n(.*?)^```", (PAGES / "command-line.md").read_text(), re.DOTALL | re.MULTILINE)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "surgrad"
+        assert "run" in parser().parse_args(arguments), line
