@@ -122,7 +122,7 @@ def test_functional_makes_a_function_of_a_users_class():
         def surrogate_grad(self, x):
             return self.alpha * jnp.exp(-jnp.abs(x))
 
-    from surgrad import _surrogate
+    from surgrad import _catalogue
 
     wide_step = surgrad.functional(WideStep)
     try:
@@ -130,7 +130,7 @@ def test_functional_makes_a_function_of_a_users_class():
         assert jax.grad(wide_step)(0.0, alpha=3.0) == 3.0
         assert surgrad.catalogue()["WideStep"] is WideStep
     finally:
-        del _surrogate._CATALOGUE["WideStep"]
+        del _catalogue._CATALOGUE["WideStep"]
 
 
 def test_slots_are_refused_where_the_class_is_defined():

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from surgrad._colours import PALETTE
 from surgrad._numbers import require_whole
 from surgrad._types import Numbers
+from surgrad.plot._colours import PALETTE
 from surgrad.plot._style import GREY, INK, strip
 
 TIME, FEW = "time step", 4

@@ -15,7 +15,7 @@ import optax
 from jaxtyping import Array, Int
 
 from surgrad import tasks, train
-from surgrad._colours import kind_name
+from surgrad._catalogue import kind_name
 from surgrad._combine import Normalized, Temperature
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
