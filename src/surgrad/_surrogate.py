@@ -15,11 +15,12 @@ from jax.core import Tracer
 from surgrad._config import decode, encode
 from surgrad._constructors import unknown_parameter
 from surgrad._convention import in_force
+from surgrad._elementwise import elementwise, membrane
 from surgrad._fields import check_field, parameter
 from surgrad._frameworks import unboxed
 from surgrad._numbers import require_real
 from surgrad._pytree import Pytree, mark_seen, static
-from surgrad._spike import broadcasting, membrane, spike
+from surgrad._spike import spike
 from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
 from surgrad._width import SOMEWHERE, half_maximum
 
@@ -86,7 +87,7 @@ class Surrogate(Pytree):
         super().__init_subclass__(**kwargs)
         for name in ("surrogate_fun", "surrogate_grad"):
             if name in vars(cls):
-                setattr(cls, name, _elementwise(vars(cls)[name]))
+                setattr(cls, name, elementwise(vars(cls)[name]))
 
     @classmethod
     def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
@@ -224,36 +225,8 @@ def _descendants(cls: type) -> list[type]:
     return [c for child in cls.__subclasses__() for c in (child, *_descendants(child))]
 
 
-def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A curve or a slope that takes every real x, works in float32 at least, and answers in the dtype of x."""
-
-    @functools.wraps(method)
-    def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
-        x = membrane(x, type(self).__name__)
-        with broadcasting():
-            y = jnp.asarray(method(*_in_one_type(unboxed(self), x), *args, **kwargs))
-        return y if y.dtype == x.dtype else y.astype(x.dtype)
-
-    return wrapped
-
-
-def _in_one_type(surrogate: Surrogate, x: jax.Array) -> tuple[Surrogate, jax.Array]:
-    """Floating hyperparameters and x in their widest type, float32 at least: formulas promote no types implicitly."""
-    leaves, structure = jax.tree.flatten(surrogate)
-    # Numbers of Python, and traces of them, fit every type.
-    typed = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "dtype") and not getattr(leaf, "weak_type", False)]
-    types = {i: jnp.result_type(leaves[i]) for i in typed if jnp.issubdtype(leaves[i].dtype, jnp.floating)}
-    widest = max(x.dtype, jnp.dtype("float32"), *types.values(), key=lambda dtype: jnp.finfo(dtype).nmant)
-    narrow = [i for i, dtype in types.items() if dtype != widest]
-    for i in narrow:
-        leaves[i] = jnp.asarray(leaves[i]).astype(widest)
-    if narrow:
-        surrogate = structure.unflatten(leaves)
-    return surrogate, x if x.dtype == widest else x.astype(widest)
-
-
 for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all subclasses
-    setattr(Surrogate, _name, _elementwise(vars(Surrogate)[_name]))
+    setattr(Surrogate, _name, elementwise(vars(Surrogate)[_name]))
 
 
 def width(surrogate: Surrogate) -> jax.Array:
