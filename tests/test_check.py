@@ -13,8 +13,8 @@ import surgrad
 from broken_surrogates import BROKEN, DeadSlope, Line, MexicanHat, QuantizedCurve, RampForTriangle, TwoSidedLogistic
 from marks import parameters
 from surgrad import check
-from surgrad._laws import LAWS
-from surgrad._report import Report, Verdict
+from surgrad._check.report import Report, Verdict
+from surgrad._check.runner import SURROGATE_LAWS
 
 pytestmark = pytest.mark.versions
 
@@ -29,21 +29,21 @@ def test_a_built_in_surrogate_keeps_all_laws_but_those_it_waives(name):
     report.raise_if_failed()
     assert not report.unneeded, report
     assert not report.advice, report
-    assert [v.law for v in report.verdicts] == list(LAWS)
+    assert [v.law for v in report.verdicts] == list(SURROGATE_LAWS)
     assert {v.law for v in report.verdicts if v.outcome == "waived"} == set(cls.waivers)
 
 
 @pytest.mark.parametrize("cls", BROKEN, ids=lambda cls: cls.__name__)
 def test_a_broken_surrogate_fails_the_law_it_was_made_for_and_no_other(cls):
     report = check(cls())
-    advised = {name for name in cls.breaks if LAWS[name].advice}
+    advised = {name for name in cls.breaks if SURROGATE_LAWS[name].advice}
     assert set(report.failed) == set(cls.breaks) - advised, report
     assert set(report.advice) == advised, report
     assert bool(report) is report.ok is (not report.failed)
 
 
 def test_only_what_helps_readers_is_advice():
-    assert [law.name for law in LAWS.values() if law.advice] == ["documented"]
+    assert [law.name for law in SURROGATE_LAWS.values() if law.advice] == ["documented"]
 
 
 def test_a_right_surrogate_without_a_docstring_is_right():
@@ -56,7 +56,7 @@ def test_a_right_surrogate_without_a_docstring_is_right():
     assert (report.failed, report.advice) == ((), ("documented",))
     assert report["documented"].detail == "Logistic has no docstring"
     head, *rows = str(report).splitlines()
-    assert head == f"Logistic(alpha=2.0): {len(LAWS) - 1} ok, 1 advice"
+    assert head == f"Logistic(alpha=2.0): {len(SURROGATE_LAWS) - 1} ok, 1 advice"
     assert [row.split(maxsplit=2) for row in rows if row.startswith("advice")] == [
         ["advice", "documented", "Logistic has no docstring"]
     ]
@@ -68,7 +68,7 @@ def test_advice_can_be_waived_like_any_law():
 
 
 def test_every_law_has_a_surrogate_made_to_break_it():
-    assert {cls.breaks[0] for cls in BROKEN} == set(LAWS)
+    assert {cls.breaks[0] for cls in BROKEN} == set(SURROGATE_LAWS)
 
 
 def test_the_most_negative_slope_of_a_mexican_hat_is_found():
@@ -196,7 +196,7 @@ def test_the_columns_of_a_report_are_aligned(printed):
     head, *rows = printed.splitlines()
     assert head == "Dead(): 7 ok, 1 waived, 5 skipped"
     starts = [row for row in rows if not row.startswith(" ")]
-    assert [row.split()[1] for row in starts] == list(LAWS)
+    assert [row.split()[1] for row in starts] == list(SURROGATE_LAWS)
     assert {row.index(row.split()[1]) for row in starts} == {10}
     assert {len(row) - len(row.lstrip()) for row in rows if row.startswith(" ")} == {31}
 

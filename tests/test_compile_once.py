@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad._surrogate import snake_case
+from surgrad._catalogue import snake_case
 
 pytestmark = pytest.mark.versions
 

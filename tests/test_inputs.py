@@ -13,7 +13,7 @@ from surgrad import PiecewiseLeakyRelu, Sigmoid
 
 pytestmark = pytest.mark.versions
 
-PAIRS = [(cls, getattr(surgrad, surgrad._surrogate.snake_case(name))) for name, cls in surgrad.catalogue().items()]
+PAIRS = [(cls, getattr(surgrad, surgrad._catalogue.snake_case(name))) for name, cls in surgrad.catalogue().items()]
 
 
 class Quantity:
@@ -27,14 +27,14 @@ def test_the_catalogue_holds_the_surrogates_with_their_functions():
     public = {name: getattr(surgrad, name) for name in surgrad.__all__}
     ours = {n for n, v in public.items() if inspect.isclass(v) and v.__module__.startswith("surgrad._surrogates.")}
     assert ours == set(surgrad.catalogue())
-    assert {surgrad._surrogate.snake_case(name) for name in ours} <= set(public)
+    assert {surgrad._catalogue.snake_case(name) for name in ours} <= set(public)
     for name, function in {
         "S2NN": "s2nn",
         "ERF": "erf",
         "QPseudoSpike": "q_pseudo_spike",
         "ReluGrad": "relu_grad",
     }.items():
-        assert surgrad._surrogate.snake_case(name) == function
+        assert surgrad._catalogue.snake_case(name) == function
     for name, cls in surgrad.catalogue().items():
         assert getattr(surgrad, name) is cls
 
@@ -183,5 +183,5 @@ def test_a_constant_slope_is_broadcast():
 )
 def test_looking_up_an_unknown_surrogate_names_the_nearest(near, message):
     with pytest.raises(KeyError, match=f"no surrogate '{near}'; {message}"):
-        surgrad._surrogate.lookup(near)
-    assert surgrad._surrogate.lookup("sigmoid") is surgrad._surrogate.lookup("Sigmoid") is Sigmoid
+        surgrad._catalogue.lookup(near)
+    assert surgrad._catalogue.lookup("sigmoid") is surgrad._catalogue.lookup("Sigmoid") is Sigmoid

@@ -313,7 +313,7 @@ class TestKeywords:
 
 
 def test_names_of_surrogates_are_answered_wherever_they_are_looked_up(capsys):
-    from surgrad._surrogate import lookup
+    from surgrad._catalogue import lookup
     from surgrad.cli import main
 
     with pytest.raises(KeyError, match=r"no surrogate 'fast_sigmoid'; .* is InvSquareGrad\(slope\) here"):

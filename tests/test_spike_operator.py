@@ -204,3 +204,39 @@ class TestSymbolicZeros:
     def test_a_derivative_by_both_computes_both(self, convention, of):
         found = traced(jax.grad(of, (0, 1)), Marked(parameter_tangent=convention), X)
         assert found & MARKS == {SLOPE} | BY_ALPHA[convention]
+
+
+def equations(function, *args):
+    """The operations of a function as JAX traced it, in order, those of inner functions included."""
+    return re.findall(r" = (\w+)", str(jax.make_jaxpr(function)(*args)))
+
+
+@pytest.mark.parametrize("name", surgrad.catalogue())
+def test_a_spike_is_a_comparison_and_two_operations_a_leaf_that_the_compiler_removes(name):
+    surrogate = surgrad.catalogue()[name]()
+    x = jnp.asarray(X, jnp.float32)
+    found = equations(lambda s, x: s(x), surrogate, x)
+    leaves = len(jax.tree.leaves(surrogate))
+    assert found == ["custom_jvp_call", "ge", *["eq", "select_n"] * leaves, "convert_element_type"]
+
+
+@pytest.mark.parametrize("inside", ["eager", "jit", "scan", "vmap"])
+@pytest.mark.parametrize("x", [0.3, np.float32(0.3), jnp.float32(0.3)], ids=["Python", "NumPy", "JAX"])
+def test_a_gradient_and_its_forward_pass_trace_the_slope_once(x, inside):
+    traces = []
+
+    class Counted(surgrad.Surrogate):
+        alpha: float = 2.0
+
+        def surrogate_grad(self, x):
+            traces.append(x)
+            return jnp.exp(-self.alpha * jnp.abs(x))
+
+    transformed = {
+        "eager": lambda f: f,
+        "jit": jax.jit,
+        "scan": lambda f: lambda x: jax.lax.scan(lambda c, x: (c, f(x)), 0.0, jnp.reshape(x, 1))[1].sum(),
+        "vmap": lambda f: lambda x: jax.vmap(f)(jnp.reshape(x, 1)).sum(),
+    }
+    jax.value_and_grad(transformed[inside](Counted()))(x)
+    assert len(traces) == 1

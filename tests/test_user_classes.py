@@ -122,7 +122,7 @@ def test_functional_makes_a_function_of_a_users_class():
         def surrogate_grad(self, x):
             return self.alpha * jnp.exp(-jnp.abs(x))
 
-    from surgrad import _surrogate
+    from surgrad import _catalogue
 
     wide_step = surgrad.functional(WideStep)
     try:
@@ -130,7 +130,7 @@ def test_functional_makes_a_function_of_a_users_class():
         assert jax.grad(wide_step)(0.0, alpha=3.0) == 3.0
         assert surgrad.catalogue()["WideStep"] is WideStep
     finally:
-        del _surrogate._CATALOGUE["WideStep"]
+        del _catalogue._CATALOGUE["WideStep"]
 
 
 def test_slots_are_refused_where_the_class_is_defined():
@@ -145,10 +145,8 @@ def decorated_box(x, width=1.0):
 
 
 class TestFromFunctions:
-    @pytest.mark.parametrize(
-        "sg", [decorated_box, decorated_box.replace(width=2.0), surgrad.from_grad(user.cosine_grad)]
-    )
-    def test_pickles_whether_the_function_was_decorated_or_given(self, sg):
+    def test_pickles_by_the_name_of_the_function(self):
+        sg = surgrad.from_grad(user.cosine_grad)
         twin = pickle.loads(pickle.dumps(sg))
         assert twin == copy.deepcopy(sg) == sg
         assert twin(0.5) == 1.0

@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from problem import Problem, Settings
 from rows import Row
 
-from surgrad._colours import PALETTE
-from surgrad.plot._style import GREY, INK, number, strip
+from surgrad.plot import PALETTE
 
+INK, GREY = "#333333", "#8C8C8C"
 COLOURS: dict[str, str] = dict(
     zip((LEFT, "hypergradient", "calibrate", "tune", APART, GRID, BLIND), PALETTE, strict=False)
 )
@@ -58,9 +58,9 @@ def _curve(axes: Axes, curve: list[Line], settings: Settings) -> dict[str, Any]:
     handle = axes.plot(settings.scales, means, color=GREY, lw=1.6, marker=".")[0]
     band = axes.fill_between(settings.scales, means - spread, means + spread, color=GREY, alpha=0.2, lw=0)
     axes.set_xscale("log")
-    axes.set_xticks(settings.scales, [number(scale) for scale in settings.scales])
+    axes.set_xticks(settings.scales, [f"{scale:g}" for scale in settings.scales])
     axes.minorticks_off()
-    strip(axes, guides=False)
+    _strip(axes)
     return {"fixed scale, left as it is": (band, handle)}
 
 
@@ -95,9 +95,9 @@ def losses(rows: list[Row], settings: Settings) -> Figure:
                 handles |= _losses(axes, line, problem)
             axes.set_title(f"{problem.title}: from a scale of {start}", fontsize=10, color=INK, loc="left")
             axes.set_yscale("log")
-            strip(axes, guides=False)
+            _strip(axes)
         ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 3) if column[0].get_ylim()[0] < tick]
-        column[0].set_yticks(ticks, [number(tick) for tick in ticks])
+        column[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         column[0].minorticks_off()
         column[-1].set_xlabel("updates", color=INK)
     for axes in grid[:, 0]:
@@ -160,9 +160,16 @@ def _paths(
     axes.set_yscale("log")
     axes.set_yticks([0.01, 0.1, 1, 10, 100, 1000], ["0.01", "0.1", "1", "10", "100", "1000"])
     axes.minorticks_off()
-    strip(axes, guides=False)
+    _strip(axes)
     return handles
 
 
 def _sd(values: np.ndarray) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+def _strip(axes: Axes) -> None:
+    """Axes without the upper and the right edge."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=9, color=GREY, labelcolor=INK)

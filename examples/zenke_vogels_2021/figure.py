@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from records import Curve, Rows, curves
 
-from surgrad._colours import PALETTE, colour_of
+from surgrad.plot import PALETTE, colour_of
 
 LABELS = {
     "SuperSpike": "SuperSpike, 1/(1 + β|x|)²",

@@ -3,7 +3,9 @@
 import importlib as _importlib
 
 from surgrad._answers import attribute_error as _attribute_error
-from surgrad._check import check
+from surgrad._catalogue import catalogue, functional
+from surgrad._check.report import Report
+from surgrad._check.runner import check
 from surgrad._chosen import Chosen
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
@@ -11,9 +13,7 @@ from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._hybrid import HybridSpike
 from surgrad._pytree import StaleSurrogateWarning, static
-from surgrad._report import Report
-from surgrad._surrogate import Surrogate, catalogue, functional, parameter, width
-from surgrad._surrogates.adaptive import Dspike, dspike
+from surgrad._surrogate import Surrogate, parameter, width
 from surgrad._surrogates.bump import (
     GaussianGrad,
     InvSquareGrad,
@@ -24,6 +24,7 @@ from surgrad._surrogates.bump import (
     multi_gaussian_grad,
     slayer_grad,
 )
+from surgrad._surrogates.dspike import Dspike, dspike
 from surgrad._surrogates.fourier import SquarewaveFourierSeries, squarewave_fourier_series
 from surgrad._surrogates.literature import S2NN, QPseudoSpike, q_pseudo_spike, s2nn
 from surgrad._surrogates.relu import (

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -44,16 +42,6 @@ class _FromFunction(Surrogate):
         for name in changes.keys() - options - set(self.names):
             raise unexpected_keyword(_name(self.function), name, self.names)
         return super().replace(**changes)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """How to pickle it: a decorated function is found under the name that now means the surrogate."""
-        function = self.function
-        place = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-        holder = _found(*place)
-        if not (isinstance(holder, _FromFunction) and holder.function is function):
-            return super().__reduce_ex__(protocol)
-        state = {name: value for name, value in self.__getstate__().items() if name != "function"}
-        return _decorated, (type(self), *place), state
 
     def __repr__(self) -> str:
         shown = "".join(f", {n}={getattr(self, n)!r}" for n in self.names)
@@ -103,22 +91,6 @@ def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
         2.0
     """
     return FromFun(function, **parameters)  # pyright: ignore[reportCallIssue]
-
-
-def _found(module: str | None, name: str) -> Any:
-    """What stands under a qualified name now; None if nothing does."""
-    found = sys.modules.get(module or "")
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def _decorated(cls: type[_FromFunction], module: str, name: str) -> _FromFunction:
-    """A surrogate of the function that the surrogate of a name was made of; its state follows."""
-    importlib.import_module(module)
-    new = object.__new__(cls)
-    new.__dict__["function"] = _found(module, name).function
-    return new
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from surgrad._elementwise import membrane
 from surgrad._pytree import static
-from surgrad._spike import membrane
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
 

@@ -9,67 +9,39 @@ from __future__ import annotations
 
 import functools
 import operator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from surgrad._elementwise import broadcasting, membrane
 from surgrad._trees import named_leaves, with_leaves
-from surgrad._types import Membrane, PyTree, Spikes
-
-
-def broadcasting() -> AbstractContextManager[None]:
-    """Where hyperparameters meet x: one a neuron stands for the last axis of x, which no user has to spell out."""
-    return jax.numpy_rank_promotion("allow")
-
-
-def membrane(x: Any, owner: str) -> Membrane:
-    """The input of a surrogate as a floating array.
-
-    Integers and booleans are promoted as `jnp.sin` does, a dimensionless quantity is unwrapped.
-
-    Raises:
-        TypeError: x is a list, complex, or a quantity with a unit.
-    """
-    if hasattr(x, "mantissa") and hasattr(x, "unit"):
-        x = _without_unit(x, owner)
-    if not isinstance(x, (jax.Array, np.ndarray, np.generic, float, int, complex)):
-        raise TypeError(
-            f"{owner}: x must be a number or an array, got {type(x).__name__}; convert it with jnp.asarray first."
-        )
-    x = jnp.asarray(x)
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        raise TypeError(f"{owner}: x must be real, got {x.dtype}; pass its real part or its magnitude.")
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        x = x.astype(jax.eval_shape(jnp.sin, x).dtype)
-    return x
-
-
-def _without_unit(x: Any, owner: str) -> Any:
-    if not x.unit.is_unitless:
-        raise TypeError(
-            f"{owner}: x must be dimensionless, got the unit {x.unit}; divide by a scale first: "
-            f"(voltage - threshold) / scale."
-        )
-    return x.to_decimal()
+from surgrad._types import Curve, Membrane, PyTree, Slope, Spikes
 
 
 @functools.partial(jax.jit, inline=True)
 def spike(surrogate: PyTree, x: Any) -> Spikes:
-    """Spikes of a surrogate. One compiled function for all: equal structure never compiles twice."""
+    """Return the spikes of a surrogate. One compiled function for all: equal structure never compiles twice."""
     owner = type(surrogate).__name__
     x = membrane(x, owner)
-    _check_shapes(surrogate, x, owner)
+    _require_fit(surrogate, x, owner)
     return surrogate.surrogate_fun(x) if surrogate.smoothed else _spike(surrogate, x)
 
 
-def _check_shapes(surrogate: PyTree, x: Membrane, owner: str) -> None:
-    """Refuse a slope that is broader than x, and name the parameter that makes it so."""
+@functools.partial(jax.jit, static_argnums=2, inline=True)
+def _value(surrogate: PyTree, x: Membrane, method: str) -> Curve | Slope:
+    """Return the curve or the slope. A compiled function, so that one trace gives both its shape and its values."""
+    return getattr(surrogate, method)(x)
+
+
+def _require_fit(surrogate: PyTree, x: Membrane, owner: str) -> None:
+    """Refuse a slope that is broader than x, and name the hyperparameter that makes it so."""
+    method = "surrogate_fun" if surrogate.smoothed else "surrogate_grad"
     try:
-        shape = jax.eval_shape(surrogate.surrogate_fun if surrogate.smoothed else surrogate.surrogate_grad, x).shape
+        # JAX runs rules with a mesh in force, an empty one if there is none, and looks traces up by what is in force.
+        with broadcasting(), jax.sharding.use_abstract_mesh(jax.sharding.get_abstract_mesh()):
+            shape = _value.eval_shape(surrogate, x, method).shape
     except (TypeError, ValueError):
         _refuse_misfit(surrogate, x, owner)
         raise
@@ -79,7 +51,7 @@ def _check_shapes(surrogate: PyTree, x: Membrane, owner: str) -> None:
 
 
 def _refuse_misfit(surrogate: PyTree, x: Membrane, owner: str) -> None:
-    """Raise for the first parameter that does not broadcast to x, if there is one."""
+    """Raise for the first hyperparameter that does not broadcast to x, if there is one."""
     for name, leaf in named_leaves(surrogate):
         if not _broadcasts(jnp.shape(leaf), x.shape):
             raise ValueError(
@@ -96,15 +68,16 @@ def _broadcasts(shape: tuple[Any, ...], onto: tuple[Any, ...]) -> bool:
 
 
 def _step(surrogate: PyTree, x: Membrane) -> Spikes:
-    """1 where x >= 0, else 0 (also where x is NaN), in the dtype of x; batched wherever x or a hyperparameter is.
+    """Return 1 where x >= 0, else 0 (also where x is NaN), in the dtype of x; batched where x or a hyperparameter is.
 
     Inside `jit` or a loop, JAX learns from the function alone, not from its rule, what `vmap` makes of the result. If
-    the spike were the same for all hyperparameters, its tangent would get a batch axis that nobody expects, and sums
-    over it would come out too large. The compiler drops the comparisons of the leaves: `or True` decides them.
+    the spike were the same for all hyperparameters, its tangent would get an unexpected batch axis, and sums over it
+    would come out too large. The compiler removes a selection between equal values.
     """
     fires = x >= 0
     for leaf in jax.tree.leaves(surrogate):
-        fires &= jnp.all(leaf == leaf) | True
+        same = leaf == leaf
+        fires = jax.lax.select(same.all() if same.ndim else same, fires, fires)
     return fires.astype(x.dtype)
 
 
@@ -119,7 +92,7 @@ def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
     terms = []
     with broadcasting():
         if not isinstance(dx, SymbolicZero):
-            terms.append(surrogate.surrogate_grad(x) * dx)
+            terms.append(_value(surrogate, x, "surrogate_grad") * dx)
         if surrogate.parameter_tangent != "none":
             terms += _parameter_tangent(surrogate, dsurrogate, x)
         spikes = _step(surrogate, x)

@@ -1,28 +1,26 @@
-"""The base class of all surrogates, functional forms and the catalogue."""
+"""`Surrogate`, the base class of all surrogates."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from surgrad._answers import nearest_names, surrogate_answer
 from surgrad._config import decode, encode
-from surgrad._constructors import constructor_parameters, unknown_parameter
+from surgrad._constructors import unknown_parameter
 from surgrad._convention import in_force
+from surgrad._elementwise import elementwise, membrane
 from surgrad._fields import check_field, parameter
 from surgrad._frameworks import unboxed
 from surgrad._numbers import require_real
 from surgrad._pytree import Pytree, mark_seen, static
-from surgrad._spike import broadcasting, membrane, spike
+from surgrad._spike import spike
 from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
 from surgrad._width import SOMEWHERE, half_maximum
 
@@ -89,7 +87,7 @@ class Surrogate(Pytree):
         super().__init_subclass__(**kwargs)
         for name in ("surrogate_fun", "surrogate_grad"):
             if name in vars(cls):
-                setattr(cls, name, _elementwise(vars(cls)[name]))
+                setattr(cls, name, elementwise(vars(cls)[name]))
 
     @classmethod
     def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
@@ -227,68 +225,8 @@ def _descendants(cls: type) -> list[type]:
     return [c for child in cls.__subclasses__() for c in (child, *_descendants(child))]
 
 
-def _elementwise(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A curve or a slope that takes every real x, works in float32 at least, and answers in the dtype of x."""
-
-    @functools.wraps(method)
-    def wrapped(self: Surrogate, x: Any, *args: Any, **kwargs: Any) -> jax.Array:
-        x = membrane(x, type(self).__name__)
-        with broadcasting():
-            y = jnp.asarray(method(*_in_one_type(unboxed(self), x), *args, **kwargs))
-        return y if y.dtype == x.dtype else y.astype(x.dtype)
-
-    return wrapped
-
-
-def _in_one_type(surrogate: Surrogate, x: jax.Array) -> tuple[Surrogate, jax.Array]:
-    """Floating hyperparameters and x in their widest type, float32 at least: formulas promote no types implicitly."""
-    leaves, structure = jax.tree.flatten(surrogate)
-    # Numbers of Python, and traces of them, fit every type.
-    typed = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "dtype") and not getattr(leaf, "weak_type", False)]
-    types = {i: jnp.result_type(leaves[i]) for i in typed if jnp.issubdtype(leaves[i].dtype, jnp.floating)}
-    widest = max(x.dtype, jnp.dtype("float32"), *types.values(), key=lambda dtype: jnp.finfo(dtype).nmant)
-    narrow = [i for i, dtype in types.items() if dtype != widest]
-    for i in narrow:
-        leaves[i] = jnp.asarray(leaves[i]).astype(widest)
-    if narrow:
-        surrogate = structure.unflatten(leaves)
-    return surrogate, x if x.dtype == widest else x.astype(widest)
-
-
 for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all subclasses
-    setattr(Surrogate, _name, _elementwise(vars(Surrogate)[_name]))
-
-
-_CATALOGUE: dict[str, type[Surrogate]] = {}
-
-
-def catalogue() -> MappingProxyType[str, type[Surrogate]]:
-    """All surrogates that have a functional form, by class name, in alphabetical order.
-
-    >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
-    Sigmoid(alpha=2.0)
-    """
-    return MappingProxyType(dict(sorted(_CATALOGUE.items())))
-
-
-def lookup(name: str) -> type[Surrogate]:
-    """The class of a surrogate from the name of its class or function.
-
-    Raises:
-        KeyError: there is none; the message names the nearest.
-    """
-    names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
-    if name not in names:
-        functions = sorted(map(snake_case, _CATALOGUE))
-        near = nearest_names(name, functions)
-        listed = f"{'the nearest' if near else 'there'} are {', '.join(near or functions)}"
-        raise KeyError(f"no surrogate {name!r}; {surrogate_answer(name) or listed}.")
-    return names[name]
-
-
-def snake_case(name: str) -> str:
-    """The name of a surrogate's function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    setattr(Surrogate, _name, elementwise(vars(Surrogate)[_name]))
 
 
 def width(surrogate: Surrogate) -> jax.Array:
@@ -306,23 +244,3 @@ def width(surrogate: Surrogate) -> jax.Array:
     if not isinstance(surrogate, Surrogate):
         raise TypeError(f"width: expected a Surrogate object, got {surrogate!r}.")
     return surrogate.fwhm()
-
-
-def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
-    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
-
-    >>> spikes = surgrad.functional(surgrad.Sigmoid)
-    >>> float(jax.grad(spikes)(0.0, alpha=8.0))
-    2.0
-    """
-
-    def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
-        return cls(*args, **kwargs)(x)
-
-    x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    spikes.__name__ = spikes.__qualname__ = snake_case(cls.__name__)
-    spikes.__module__ = cls.__module__
-    spikes.__doc__ = f"Spikes of x; the same as `{cls.__name__}(...)(x)`.\n\n{inspect.getdoc(cls)}"
-    spikes.__signature__ = inspect.Signature([x, *constructor_parameters(cls)])  # type: ignore[attr-defined]
-    _CATALOGUE[cls.__name__] = cls
-    return spikes

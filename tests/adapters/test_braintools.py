@@ -55,7 +55,7 @@ def spikes_by_parameter(module, name, parameter, value, **options):
 def test_the_18_classes_and_functions_have_the_same_names_orders_and_defaults():
     assert len(NAMES) == 18
     for name in NAMES:
-        function = surgrad._surrogate.snake_case(name)
+        function = surgrad._catalogue.snake_case(name)
         for ours, other in [(surgrad.catalogue()[name], name), (getattr(surgrad, function), function)]:
             expected = inspect.signature(getattr(theirs, other)).parameters
             found = list(inspect.signature(ours).parameters.values())[: len(expected)]

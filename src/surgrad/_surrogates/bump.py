@@ -7,7 +7,8 @@ import math
 import jax.numpy as jnp
 from jax.scipy.special import erf
 
-from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._catalogue import functional
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
     finite,

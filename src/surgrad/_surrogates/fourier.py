@@ -8,8 +8,9 @@ import operator
 import jax
 import jax.numpy as jnp
 
+from surgrad._catalogue import functional
 from surgrad._pytree import static
-from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import Real, cosine_series, sine_series
 from surgrad._types import Curve, Membrane, Parameter, Slope
 

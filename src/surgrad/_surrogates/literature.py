@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from surgrad._catalogue import functional
 from surgrad._pytree import static
-from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     bounded,
     decay_integral,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._catalogue import functional
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import finite, keep_nan, leaky, magnitude, side
 from surgrad._types import Curve, Membrane, Parameter, Slope
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from surgrad._check import check
+from surgrad._check.runner import check
 from surgrad.cli import _specs as specs
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from surgrad import tasks
-from surgrad._surrogate import Surrogate, lookup, snake_case
+from surgrad._catalogue import lookup, snake_case
+from surgrad._surrogate import Surrogate
 from surgrad.cli._usage import UsageError, reported
 
 LIST = "surrogates separated by commas, each NAME or NAME:PARAMETER=VALUE,VALUE"

@@ -1,7 +1,8 @@
 """Pictures: surrogates, studies, and what networks do.
 
-Every function returns a Matplotlib figure of its own, made without pyplot and without a change of settings; save it
-with `figure.savefig`. A class of surrogates has the same colour in every picture.
+Every function but `colour_of` returns a new Matplotlib figure, made without pyplot and without a change of settings;
+save it with `figure.savefig`. A class of surrogates has the same colour in every picture, that of `colour_of`, out of
+the colours of `PALETTE`, which colour-blind people can tell apart.
 """
 
 from typing import NoReturn as _NoReturn
@@ -15,10 +16,23 @@ except ImportError as error:
     raise ImportError(missing("surgrad.plot", "matplotlib")) from error
 
 from surgrad.plot._activity import membrane, network, raster
+from surgrad.plot._colours import PALETTE, colour_of
 from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
 
-__all__ = ["compare", "diagnosis", "gallery", "membrane", "network", "raster", "study", "surrogate", "sweep"]
+__all__ = [
+    "PALETTE",
+    "colour_of",
+    "compare",
+    "diagnosis",
+    "gallery",
+    "membrane",
+    "network",
+    "raster",
+    "study",
+    "surrogate",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> _NoReturn:

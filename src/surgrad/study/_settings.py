@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from surgrad._colours import kind_name
+from surgrad._catalogue import kind_name
 from surgrad._combine import Normalized, Temperature
 from surgrad._mapping import require_mapping
 from surgrad._numbers import require_real, require_whole

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.table import NotApplicableError, brief
+from surgrad._check.law import NotApplicableError, brief
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, runs_over_time, start, step
 from surgrad.nn._dtypes import HALF

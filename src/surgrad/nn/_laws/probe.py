@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr
 
-from surgrad._laws.table import NotApplicableError
+from surgrad._check.law import NotApplicableError
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, start, step
 from surgrad.nn._laws.table import LAYER_LAWS

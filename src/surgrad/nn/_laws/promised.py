@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.probe import Probe
-from surgrad._laws.table import NotApplicableError
+from surgrad._check.law import NotApplicableError
+from surgrad._check.surrogate_probe import Probe
 from surgrad._surrogate import Surrogate
 from surgrad.nn._contract import over_time, promises, start
 from surgrad.nn._laws.probe import SCAN, LayerProbe, cast, split

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from surgrad._laws.table import NotApplicableError, brief
+from surgrad._check.law import NotApplicableError, brief
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, over_time, promises, runs_over_time
 from surgrad.nn._laws.probe import SCAN, LayerProbe, split, unrolled

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.table import brief
+from surgrad._check.law import brief
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, start, step
 from surgrad.nn._laws.probe import LayerProbe, cast

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.table import Table
+from surgrad._check.law import Table
 from surgrad._types import PyTree
 
 LAYER_LAWS = Table()

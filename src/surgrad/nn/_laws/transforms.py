@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from surgrad._laws.table import NotApplicableError, brief
+from surgrad._check.law import NotApplicableError, brief
 from surgrad._types import PyTree
 from surgrad.nn._contract import runs_over_time, start, step
 from surgrad.nn._laws.derivatives import INPUTS, NUMBERS, derivatives, function_of, reverse, total

@@ -6,7 +6,8 @@ import math
 
 import jax.numpy as jnp
 
-from surgrad._surrogate import Surrogate, functional, parameter
+from surgrad._catalogue import functional
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     Real,
     cosine_series,

@@ -7,11 +7,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from surgrad._laws import LAWS, Probe
-from surgrad._laws.table import Table
-from surgrad._report import Report, require, verdicts
+from surgrad._check.formula_laws import FORMULA_LAWS
+from surgrad._check.law import Table
+from surgrad._check.program_laws import PROGRAM_LAWS
+from surgrad._check.report import Report, require, verdicts
+from surgrad._check.surrogate_probe import Probe
 from surgrad._surrogate import Surrogate
 
+SURROGATE_LAWS = Table(FORMULA_LAWS | PROGRAM_LAWS)
 _HOW = "give inputs over time, (time, *batch, features), as in check(layer, jnp.ones((20, 2, 8)))"
 
 
@@ -45,7 +48,7 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
     if isinstance(subject, Surrogate):
         if inputs is not None:
             raise TypeError("check: a surrogate is tested on points of its own; inputs are for layers.")
-        return _report(repr(subject), subject, LAWS, laws, Probe(subject), list(LAWS))
+        return _report(repr(subject), subject, SURROGATE_LAWS, laws, Probe(subject), list(SURROGATE_LAWS))
     if isinstance(subject, type) or not callable(subject):
         raise TypeError(_neither(subject))
     if inputs is None:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.table import NotApplicableError
+from surgrad._check.law import NotApplicableError
 from surgrad._surrogate import Surrogate
 from surgrad._trees import named_leaves, with_leaves
 

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from surgrad._surrogate import Surrogate, catalogue, snake_case
+from surgrad._catalogue import built_in, kind_name, snake_case
+from surgrad._surrogate import Surrogate
 
 # Paul Tol's muted scheme, olive and sand darkened: nine colours that stay apart for the colour-blind and on white.
 PALETTE = ("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#44AA99", "#7F7F1A", "#AA4499", "#C8AE4A")
@@ -15,12 +16,6 @@ DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 
 
 Kind = Surrogate | type[Surrogate] | str
 """An object, its class, or the name that `kind_name` gives it."""
-
-
-def kind_name(surrogate: Surrogate | type[Surrogate]) -> str:
-    """The name of a class in tables, which is enough to draw it: with its module, but for the catalogue of ours."""
-    kind = surrogate if isinstance(surrogate, type) else type(surrogate)
-    return kind.__name__ if kind in _ours() else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def colour_of(kind: Kind) -> str:
@@ -43,12 +38,8 @@ def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
 
 
 def _rank(kind: Kind) -> int:
-    name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in _ours()]
+    name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in built_in()]
     places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}
     # Ranks of users' classes lie behind the library's; their names alone decide, so that none moves another's colour.
     own = len(ours) + zlib.crc32(name.rpartition(".")[2].encode()) % len(PALETTE)
     return places.get(name, own)
-
-
-def _ours() -> list[type[Surrogate]]:
-    return [kind for kind in catalogue().values() if kind.__module__.startswith("surgrad.")]

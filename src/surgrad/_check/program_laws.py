@@ -11,19 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._check.comparison import excess, worst
+from surgrad._check.law import NotApplicableError, Table, brief
+from surgrad._check.surrogate_probe import GRID, SPIKE, Probe
 from surgrad._constructors import constructor_parameters
 from surgrad._from_function import FromFun, FromGrad
-from surgrad._laws.probe import GRID, SPIKE, Probe
-from surgrad._laws.table import NotApplicableError, brief, excess, law, worst
 from surgrad._surrogate import Surrogate
 
+PROGRAM_LAWS = Table()
 _SHAPES = ((), (0,), (1,), (5,), (2, 3), (2, 0, 3), (4, 1, 2))
 _DTYPES = ("float16", "bfloat16", "float32")
 Methods = tuple[tuple[str, str], ...]
 _FEW = np.array([-2.3, -0.4, -0.03, 0.0, 0.02, 0.7, 1.9], np.float32)
 
 
-@law("shape and dtype are kept, and entries do not see each other")
+@PROGRAM_LAWS.law("shape and dtype are kept, and entries do not see each other")
 def shapes(probe: Probe) -> str | None:
     for name, method in {"spike": SPIKE, **probe.methods}.items():
         cases = [(s, "float32") for s in _SHAPES] + [((5,), d) for d in _DTYPES]
@@ -45,7 +47,7 @@ def _kind(array: Any) -> str:
     return f"{array.dtype}[{','.join(map(str, array.shape))}]"
 
 
-@law("jit, vmap, grad and scan give what eager evaluation gives")
+@PROGRAM_LAWS.law("jit, vmap, grad and scan give what eager evaluation gives")
 def transforms(probe: Probe) -> str | None:
     x = jnp.asarray(probe.spread(_FEW))
     methods = (("spike", SPIKE), *probe.methods.items())
@@ -98,7 +100,7 @@ def _scanned(surrogate: Surrogate, x: jax.Array, methods: Methods) -> dict[str, 
 _TRANSFORMS = {"jit": _values, "vmap": _mapped, "grad": _differentiated, "scan": _scanned}
 
 
-@law("a docstring names every hyperparameter", advice=True)
+@PROGRAM_LAWS.law("a docstring names every hyperparameter", advice=True)
 def documented(probe: Probe) -> str | None:
     owner, text, names = _documentation(probe.surrogate)
     if not text:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import jax
 
 from surgrad._answers import nearest_names
-from surgrad._laws.table import Law, NotApplicableError, Table, brief
+from surgrad._check.law import Law, NotApplicableError, Table, brief
 
 Outcome = Literal["ok", "failed", "waived", "unneeded", "advice", "skipped"]
 _WIDTH = 100

@@ -5,15 +5,17 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._laws.probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, Probe
-from surgrad._laws.table import ABSOLUTE, RELATIVE, NotApplicableError, brief, excess, largest, law, nearest, worst
+from surgrad._check.comparison import ABSOLUTE, RELATIVE, excess, largest, nearest, worst
+from surgrad._check.law import NotApplicableError, Table, brief
+from surgrad._check.surrogate_probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, Probe
 
+FORMULA_LAWS = Table()
 _TINY = float(np.finfo(np.float32).tiny)
 _EDGES = (-np.inf, -_TINY, -0.0, _TINY, np.inf)
 _SUSPECTS, _PANELS, _FINE_PANELS = 8, 4, 4096
 
 
-@law("spikes are 0 or 1, and 1 exactly where x >= 0")
+@FORMULA_LAWS.law("spikes are 0 or 1, and 1 exactly where x >= 0")
 def hard_forward(probe: Probe) -> str | None:
     _require_step(probe)
     # As many points as the grid, so that what is compiled for the grid serves here too.
@@ -28,7 +30,7 @@ def _require_step(probe: Probe) -> None:
         raise NotApplicableError("smoothed: the forward pass is the curve")
 
 
-@law("the spike's derivative is the slope, in both modes")
+@FORMULA_LAWS.law("the spike's derivative is the slope, in both modes")
 def slope_is_gradient(probe: Probe) -> str | None:
     _require_step(probe)
     slope = probe.value(SLOPE, "float32")
@@ -47,7 +49,7 @@ def slope_is_gradient(probe: Probe) -> str | None:
     return None
 
 
-@law("the slope is the curve's derivative, the curve the slope's integral")
+@FORMULA_LAWS.law("the slope is the curve's derivative, the curve the slope's integral")
 def curve_matches_slope(probe: Probe) -> str | None:
     probe.require_curve()
     found, slope = probe.derivative(CURVE), probe.value(SLOPE)
@@ -80,7 +82,7 @@ def _beyond_integral(probe: Probe, intervals: np.ndarray, panels: int) -> tuple[
         return np.abs(rise - integral) - error - rounding, rise, integral
 
 
-@law("curve, slope and their x-derivatives are finite for |x| <= 1e4")
+@FORMULA_LAWS.law("curve, slope and their x-derivatives are finite for |x| <= 1e4")
 def finite(probe: Probe) -> str | None:
     for name, method in probe.methods.items():
         results = probe.in_all_dtypes(method)
@@ -95,7 +97,7 @@ def finite(probe: Probe) -> str | None:
     return None
 
 
-@law("derivatives by hyperparameters are finite for |x| <= 1e4")
+@FORMULA_LAWS.law("derivatives by hyperparameters are finite for |x| <= 1e4")
 def finite_parameters(probe: Probe) -> str | None:
     for what, values in probe.parameter_derivatives().items():
         values = values.reshape(len(GRID), -1)
@@ -104,7 +106,7 @@ def finite_parameters(probe: Probe) -> str | None:
     return None
 
 
-@law("the curve never falls")
+@FORMULA_LAWS.law("the curve never falls")
 def monotone(probe: Probe) -> str | None:
     probe.require_curve()
     curve = probe.value(CURVE)
@@ -117,14 +119,14 @@ def monotone(probe: Probe) -> str | None:
     return f"the curve falls from {highest[at]:.4g} at x = {top:.6g} to {curve[at]:.4g} at x = {probe.x[at]:.6g}"
 
 
-@law("the slope is never negative")
+@FORMULA_LAWS.law("the slope is never negative")
 def non_negative(probe: Probe) -> str | None:
     slope = probe.value(SLOPE)
     at = worst(-slope - ABSOLUTE * largest(slope))
     return None if at is None else f"the slope is {slope[at]:.4g} at x = {probe.x[at]:.6g}"
 
 
-@law("the slope is largest, and positive, at the threshold")
+@FORMULA_LAWS.law("the slope is largest, and positive, at the threshold")
 def peak_at_threshold(probe: Probe) -> str | None:
     slope = probe.value(SLOPE)
     centre = slope[THRESHOLD]
@@ -136,7 +138,7 @@ def peak_at_threshold(probe: Probe) -> str | None:
     return f"the slope is {slope[at]:.4g} at x = {probe.x[at]:.6g}, and {centre[at[1:]]:.4g} at x = 0"
 
 
-@law("the curve is 1/2 at the threshold")
+@FORMULA_LAWS.law("the curve is 1/2 at the threshold")
 def centred(probe: Probe) -> str | None:
     probe.require_curve()
     curve = probe.value(CURVE)[THRESHOLD]
@@ -144,7 +146,7 @@ def centred(probe: Probe) -> str | None:
     return None if at is None else f"the curve is {curve[at]:.6g} at x = 0"
 
 
-@law("the curve stays between 0 and 1")
+@FORMULA_LAWS.law("the curve stays between 0 and 1")
 def bounded(probe: Probe) -> str | None:
     probe.require_curve()
     curve = probe.value(CURVE)

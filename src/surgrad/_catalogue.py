@@ -1,0 +1,79 @@
+"""The catalogue of surrogates: their functional forms, and their names.
+
+A class enters the catalogue with its functional form, `sigmoid = functional(Sigmoid)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from surgrad._answers import nearest_names, surrogate_answer
+from surgrad._constructors import constructor_parameters
+from surgrad._surrogate import Surrogate
+from surgrad._types import Input, Spikes
+
+_CATALOGUE: dict[str, type[Surrogate]] = {}
+
+
+def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
+    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
+
+    >>> spikes = surgrad.functional(surgrad.Sigmoid)
+    >>> float(jax.grad(spikes)(0.0, alpha=8.0))
+    2.0
+    """
+
+    def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
+        return cls(*args, **kwargs)(x)
+
+    x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    spikes.__name__ = spikes.__qualname__ = snake_case(cls.__name__)
+    spikes.__module__ = cls.__module__
+    spikes.__doc__ = f"Spikes of x; the same as `{cls.__name__}(...)(x)`.\n\n{inspect.getdoc(cls)}"
+    spikes.__signature__ = inspect.Signature([x, *constructor_parameters(cls)])  # type: ignore[attr-defined]
+    _CATALOGUE[cls.__name__] = cls
+    return spikes
+
+
+def catalogue() -> MappingProxyType[str, type[Surrogate]]:
+    """All surrogates that have a functional form, by class name, in alphabetical order.
+
+    >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
+    Sigmoid(alpha=2.0)
+    """
+    return MappingProxyType(dict(sorted(_CATALOGUE.items())))
+
+
+def lookup(name: str) -> type[Surrogate]:
+    """The class of a surrogate from the name of its class or function.
+
+    Raises:
+        KeyError: there is none; the message names the nearest.
+    """
+    names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
+    if name not in names:
+        functions = sorted(map(snake_case, _CATALOGUE))
+        near = nearest_names(name, functions)
+        listed = f"{'the nearest' if near else 'there'} are {', '.join(near or functions)}"
+        raise KeyError(f"no surrogate {name!r}; {surrogate_answer(name) or listed}.")
+    return names[name]
+
+
+def snake_case(name: str) -> str:
+    """The name of a surrogate's function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def built_in() -> list[type[Surrogate]]:
+    """The classes of the catalogue that are of this library."""
+    return [kind for kind in catalogue().values() if kind.__module__.startswith("surgrad.")]
+
+
+def kind_name(surrogate: Surrogate | type[Surrogate]) -> str:
+    """The name of a class in tables, which is enough to draw it: with its module, but for the catalogue of ours."""
+    kind = surrogate if isinstance(surrogate, type) else type(surrogate)
+    return kind.__name__ if kind in built_in() else f"{kind.__module__}.{kind.__qualname__}"
