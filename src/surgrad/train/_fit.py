@@ -44,6 +44,11 @@ class Score(NamedTuple):
     loss: Float[Array, ""]
     firing_rate: Float[Array, ""]
 
+    @property
+    def spike_rate(self) -> Float[Array, ""]:
+        """The firing rate, under its name from before the first release."""
+        return self.firing_rate
+
 
 def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
     """A fit before its first update. Weights are trained; numbers of cells and surrogates are not, see `nn.partition`.
