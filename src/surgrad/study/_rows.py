@@ -78,7 +78,7 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
 def _summary(rows: Sequence[Row]) -> Summary:
     labels: dict[str, Any] = {name: getattr(rows[0], name) for name in ("surrogate", "parameter", "value", "kind")}
     averaged = "test_accuracy", "test_loss", "train_loss", "firing_rate"
-    means = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
+    means: dict[str, Any] = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
     deviation = statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None
     seconds = sum(row.seconds for row in rows)
     return Summary(**labels, **means, runs=len(rows), test_accuracy_sd=deviation, seconds=seconds)
