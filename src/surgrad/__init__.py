@@ -1,6 +1,7 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
 import importlib as _importlib
+from typing import Any as _Any
 
 from surgrad._answers import attribute_error as _attribute_error
 from surgrad._catalogue import catalogue, functional
@@ -122,7 +123,7 @@ __all__ = [
 _PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> _Any:
     """The packages below this one, imported when they are first asked for, no matter what has been imported before."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")

@@ -37,10 +37,10 @@ def _same(x: Numbers) -> Numbers:
     return x
 
 
-free = Bijector(_same, _same, "finite")
+free: Bijector = Bijector(_same, _same, "finite")
 """All numbers, as they are."""
 
-positive = Bijector(jnp.exp, jnp.log, "> 0 and finite")
+positive: Bijector = Bijector(jnp.exp, jnp.log, "> 0 and finite")
 """Positive numbers, e^u: a step of u is a factor."""
 
 

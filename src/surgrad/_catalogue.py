@@ -16,10 +16,13 @@ from surgrad._constructors import constructor_parameters
 from surgrad._surrogate import Surrogate
 from surgrad._types import Input, Spikes
 
+Functional = Callable[..., Spikes]
+"""A surrogate as a function, `f(x, **hyperparameters)`."""
+
 _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
-def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
+def functional(cls: type[Surrogate]) -> Functional:
     """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
 
     >>> spikes = surgrad.functional(surgrad.Sigmoid)

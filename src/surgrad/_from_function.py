@@ -23,7 +23,8 @@ class _FromFunction(Surrogate):
         known = _defaults(function)
         for name in parameters.keys() - known.keys():
             raise unexpected_keyword(_name(function), name, known)
-        self.function, self.names = function, tuple(known)
+        self.function: Callable[..., Any] = function
+        self.names: tuple[str, ...] = tuple(known)
         for name, value in (known | parameters).items():
             if value is inspect.Parameter.empty:
                 raise TypeError(f"{_name(function)}: the parameter {name!r} has no default; give {name}=...")

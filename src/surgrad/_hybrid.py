@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,8 @@ class HybridSpike(Surrogate):
         key: of the masks; give each batch its own.
     """
 
-    references = ("wang2023adaptive",)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("wang2023adaptive",)
+    waivers: ClassVar[dict[str, str]] = {
         "exact_forward": "a share of the neurons answers with the curve, which is the method",
         "shapes": _DRAWN,
         "transforms": _DRAWN,

@@ -140,6 +140,10 @@ class Pytree:
 
     _structural: ClassVar[frozenset[str]] = frozenset()
 
+    if TYPE_CHECKING:  # a checker would find a constructor without annotations, and know no type of any subclass
+
+        def __init__(self) -> None: ...
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if vars(cls).get("__slots__"):

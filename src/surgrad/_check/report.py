@@ -38,8 +38,8 @@ class Report:
     """
 
     def __init__(self, subject: str, verdicts: Iterable[Verdict]) -> None:
-        self.subject = subject
-        self.verdicts = tuple(verdicts)
+        self.subject: str = subject
+        self.verdicts: tuple[Verdict, ...] = tuple(verdicts)
 
     @property
     def ok(self) -> bool:

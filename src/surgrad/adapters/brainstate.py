@@ -29,8 +29,8 @@ from surgrad._extras import missing
 
 try:
     import brainstate
-except ImportError as error:
-    raise ImportError(missing("surgrad.adapters.brainstate", "brainstate")) from error
+except ImportError as _error:
+    raise ImportError(missing("surgrad.adapters.brainstate", "brainstate")) from _error
 
 from surgrad._frameworks import boxed, unboxed
 from surgrad._surrogate import Surrogate

@@ -32,8 +32,8 @@ from surgrad._extras import missing
 
 try:
     from flax import nnx
-except ImportError as error:
-    raise ImportError(missing("surgrad.adapters.flax", "flax")) from error
+except ImportError as _error:
+    raise ImportError(missing("surgrad.adapters.flax", "flax")) from _error
 
 from surgrad._frameworks import boxed, register
 from surgrad._pytree import Pytree
