@@ -124,7 +124,7 @@ _PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "trai
 
 
 def __getattr__(name: str) -> _Any:
-    """The packages below this one, imported when they are first asked for, no matter what has been imported before."""
+    """Import a package of this library when it is first asked for."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")
     raise _attribute_error(__name__, name, [*__all__, *_PACKAGES])

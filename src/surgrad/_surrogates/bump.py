@@ -1,4 +1,4 @@
-"""Surrogates that are known by the bump of their slope."""
+"""Surrogates that are defined by the bump of their slope."""
 
 from __future__ import annotations
 

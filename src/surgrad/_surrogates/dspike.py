@@ -1,4 +1,4 @@
-"""Surrogates made to be adapted during training, as `surgrad.meta.adapt_temperature` does."""
+"""`Dspike`, whose temperature is adapted during training; see `surgrad.meta.adapt_temperature`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surrogates that come from one paper each."""
+"""Surrogates from one paper each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surrogates with a slope of straight pieces."""
+"""Surrogates with piecewise linear slopes, and rectifiers."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ S = TypeVar("S", bound=Surrogate)
 
 
 def trainable(surrogate: S) -> S:
-    """A copy all of whose hyperparameters are trained: each is an `nnx.Param`, or the variable that it was."""
+    """Return a copy whose hyperparameters are all trained: each is an `nnx.Param`, or the variable that it was."""
     return boxed(surrogate, nnx.Param)
 
 

@@ -20,7 +20,7 @@ TIME, FEW = "time step", 4
 
 
 def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0) -> Figure:
-    """A raster plot: a line for each spike, neurons over time steps; several layers stand above each other.
+    """Draw a raster plot: a line for each spike, neurons over time steps; layers are above each other.
 
     Parameters:
         spikes: 0 or 1, `(time, neurons)` or `(time, batch, neurons)`; or such arrays by the names of layers.
@@ -41,9 +41,10 @@ def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0) -> Figur
 
 
 def network(outputs: Mapping[str, Numbers], *, sample: int = 0) -> Figure:
-    """The activity of a network: for each layer the raster plot of one sample, and the firing rates of its neurons.
+    """Plot the activity of a network: a raster plot of one sample for each layer, and the firing rates of its neurons.
 
-    Firing rates are means over time and over all samples, in spikes a time step. A title holds the mean of its layer.
+    Firing rates are means over time and over all samples, in spikes per time step; the titles have their means over
+    neurons.
 
     Parameters:
         outputs: the spikes of each layer by its name, in the order of the network, `(time, batch, neurons)` or
@@ -77,7 +78,7 @@ def membrane(
     sample: int = 0,
     neurons: Sequence[int] | None = None,
 ) -> Figure:
-    """Membrane potentials of some neurons over time, with the threshold and the spikes; a panel for each neuron.
+    """Plot the membrane potentials of some neurons over time, with threshold and spikes, in a panel for each neuron.
 
     Parameters:
         v: membrane potentials, `(time, neurons)` or `(time, batch, neurons)`.
@@ -142,7 +143,7 @@ def _require_neurons(some: Sequence[int], neurons: int) -> None:
 
 
 def _stacked(where: str, trains: Sequence[np.ndarray], columns: int) -> tuple[Figure, Any]:
-    """A figure with a row for each layer, higher for more neurons, and a second column for rates."""
+    """Return a figure with a row for each layer, higher for more neurons, and its panels."""
     lengths = sorted({len(train) for train in trains})
     if len(lengths) != 1:
         raise ValueError(f"{where}: layers must have the same number of time steps, one layer at least, got {lengths}.")
@@ -176,7 +177,7 @@ def _draw_trace(axes: Axes, trace: Real[np.ndarray, " time"], threshold: float |
 
 
 def _mark_spikes(axes: Axes, times: np.ndarray) -> None:
-    """Lines at the upper edge, where no trace comes: the panel is made higher for them."""
+    """Draw spikes as lines at the upper edge; the panel is made higher, so that they meet no trace."""
     axes.margins(y=0.2)
     across = axes.get_xaxis_transform()  # x in time steps, y in shares of the panel
     axes.vlines(times, 0.88, 1.0, transform=across, color=PALETTE[1], lw=1.8, label="spike")
