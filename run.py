@@ -23,7 +23,7 @@ COMMANDS = {
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
     "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
-    "lint": "run ruff, pyright, import-linter, codespell and the spell-checker with the glossary",
+    "lint": "run ruff, pyright (types of the public surface too), import-linter, codespell and the spell-checker",
     "setup": "only create the environment",
 }
 SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
@@ -175,6 +175,7 @@ def main(arguments):
         call(binary(os.path.join(HERE, ".venv"), "pyright"))
         call(binary(os.path.join(HERE, ".venv"), "codespell"), *SPELLED)
         call(python, "tools/spelling.py")
+        call(python, "tools/type_completeness.py")
     return None
 
 

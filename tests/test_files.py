@@ -281,7 +281,7 @@ class TestWhatCannotBeSaved:
             surgrad.save(tmp_path / "tree", {"x": [x]})
             return x
 
-        with pytest.raises(TypeError, match=r"\['x'\]\[0\] is .* which is traced; save outside of jit"):
+        with pytest.raises(TypeError, match=r"\['x'\]\[0\] is .* which is traced; save outside jit"):
             jax.jit(saves)(1.0)
 
 

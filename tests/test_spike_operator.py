@@ -215,7 +215,7 @@ def equations(function, *args):
 def test_a_spike_is_a_comparison_and_two_operations_a_leaf_that_the_compiler_removes(name):
     surrogate = surgrad.catalogue()[name]()
     x = jnp.asarray(X, jnp.float32)
-    found = equations(lambda s, x: s(x), surrogate, x)
+    found = [name for name in equations(lambda s, x: s(x), surrogate, x) if name != "jit"]  # newer ones name it
     leaves = len(jax.tree.leaves(surrogate))
     assert found == ["custom_jvp_call", "ge", *["eq", "select_n"] * leaves, "convert_element_type"]
 

@@ -1,6 +1,7 @@
 """Surrogate gradients for spiking neural networks in JAX."""
 
 import importlib as _importlib
+from typing import Any as _Any
 
 from surgrad._answers import attribute_error as _attribute_error
 from surgrad._catalogue import catalogue, functional
@@ -122,8 +123,8 @@ __all__ = [
 _PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
 
 
-def __getattr__(name):
-    """The packages below this one, imported when they are first asked for, no matter what has been imported before."""
+def __getattr__(name: str) -> _Any:
+    """Import a package of this library when it is first asked for."""
     if name in _PACKAGES:
         return _importlib.import_module(f"{__name__}.{name}")
     raise _attribute_error(__name__, name, [*__all__, *_PACKAGES])

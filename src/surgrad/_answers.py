@@ -34,7 +34,7 @@ _ROOT = __package__
 
 
 def nearest_names(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
-    """Up to `n` known names that are spelled like a name, the nearest first; in another case if none is."""
+    """Return up to `n` known names that are spelled like a name, the nearest first; case is ignored if none is."""
     known = list(known)
     by_lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=n, cutoff=cutoff)
@@ -42,7 +42,7 @@ def nearest_names(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0
 
 
 def attribute_error(module: str, name: str, known: Iterable[str]) -> AttributeError:
-    """The error for a name that a module does not have.
+    """Return the error for a name that a module does not have.
 
     Parameters:
         module: the module's `__name__`.
@@ -57,7 +57,7 @@ def attribute_error(module: str, name: str, known: Iterable[str]) -> AttributeEr
 
 
 def surrogate_answer(name: str, parameter: str | None = None) -> str:
-    """What a surrogate of other libraries is here; empty if there is none of this name, or with this parameter."""
+    """Return what a surrogate of another library is called here; empty if none has this name, or this parameter."""
     rows = SURROGATES.get(SAME_SURROGATE.get(_key(name), _key(name)), ())
     if parameter is not None:
         rows = tuple(row for row in rows if parameter in row.parameters)
@@ -69,7 +69,7 @@ def surrogate_answer(name: str, parameter: str | None = None) -> str:
 
 
 def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
-    """The error for a keyword that a function or a constructor does not take.
+    """Return the error for a keyword that a function or a constructor does not take.
 
     Parameters:
         owner: name of the function or class.
@@ -84,7 +84,7 @@ def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str 
 
 
 class MissingAttributeError(AttributeError):
-    """An object has no attribute of a name. The message is put together when it is read, since many only ask."""
+    """An object has no such attribute. The message is composed when it is read, since most are caught unread."""
 
     def __init__(self, owner: Any, name: str) -> None:
         super().__init__(owner, name, name=name, obj=None)
@@ -102,12 +102,12 @@ def missing_attribute(owner: Any, name: str) -> NoReturn:
 
 
 def answers_keywords(function: F) -> F:
-    """The function, with an error for unexpected keywords that names those that were meant."""
+    """Decorate a function with errors for unexpected keywords that name the right one."""
     return _answering(function, function.__qualname__.rpartition(".<locals>.")[2])
 
 
 def constructor_that_answers(init: F) -> F:
-    """The constructor `init`, with an error for unexpected keywords that names those that were meant."""
+    """Decorate the constructor `init` with errors for unexpected keywords that name the right one."""
     return _answering(init, None)
 
 
@@ -137,7 +137,7 @@ def _sentence(answer: str) -> str:
 
 
 def _module_answer(name: str, known: Iterable[str]) -> str:
-    """What a name of a module means: a neighbour's name, one of ours that is in another package, or the nearest."""
+    """Return what is meant by a name: that of another library, one in another package here, or the nearest."""
     key = _key(name)
     places = [place for place in _places() if place.rpartition(".")[2] == name]
     meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
@@ -161,18 +161,18 @@ def _spelled(name: str, known: Iterable[str]) -> str:
 
 
 def _with_places(text: str) -> str:
-    """A text with `{Name}` replaced by the name and the package that it is in."""
+    """Return a text with each `{Name}` replaced by the name and its package."""
     return re.sub(r"\{(\w+)\}", lambda found: place_of(found[1]), text)
 
 
 def place_of(name: str) -> str:
-    """A public name with its package, `surgrad.nn.LIF` for `LIF`; the name alone if there is none."""
+    """Return a public name with its package, `surgrad.nn.LIF` for `LIF`; the name itself if it is not public."""
     return next((place for place in _places() if place.rpartition(".")[2] == name), name)
 
 
 @functools.cache
 def _places() -> tuple[str, ...]:
-    """All public names of the library with their packages: those of `surgrad`, of `surgrad.nn`, then of the others."""
+    """Return all public names with their packages: those of `surgrad`, of `surgrad.nn`, then of the others."""
     root = Path(__file__).parent
     others = sorted(p for p in root.iterdir() if not p.name.startswith("_") and p.name not in ("nn", "cli"))
     found: list[str] = []
@@ -186,7 +186,7 @@ def _places() -> tuple[str, ...]:
 
 
 def _public_names(module: ast.Module, is_package: bool) -> list[str]:
-    """What `__all__` lists; without it, what is defined, and what a package imports from inside the library."""
+    """Return the names in `__all__`, or else those that are defined or imported from inside the library."""
     defined: list[str] = []
     for node in module.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":

@@ -20,12 +20,12 @@ Numbers = Float[Array, "*shape"]
 
 
 class Bijector(NamedTuple):
-    """A function from all numbers onto those that are allowed, and its inverse.
+    """A map from all real numbers onto the allowed ones, and its inverse.
 
     Parameters:
-        forward: from a free number to one that is allowed.
-        inverse: back.
-        name: what error messages call the numbers that are allowed.
+        forward: map of an unconstrained number to an allowed one.
+        inverse: the inverse of `forward`.
+        name: description of the allowed numbers, for error messages.
     """
 
     forward: Callable[[Numbers], Numbers]
@@ -37,18 +37,18 @@ def _same(x: Numbers) -> Numbers:
     return x
 
 
-free = Bijector(_same, _same, "finite")
-"""All numbers, as they are."""
+free: Bijector = Bijector(_same, _same, "finite")
+"""The identity, for unconstrained numbers."""
 
-positive = Bijector(jnp.exp, jnp.log, "> 0 and finite")
-"""Positive numbers, e^u: a step of u is a factor."""
+positive: Bijector = Bijector(jnp.exp, jnp.log, "> 0 and finite")
+"""Positive numbers, e^u: a step of u is a relative change."""
 
 
 def interval(low: float, high: float) -> Bijector:
-    """Numbers between two, low + (high - low) / (1 + e^(-u)).
+    """Return the bijector onto an open interval, low + (high - low) / (1 + e^(-u)).
 
     Raises:
-        ValueError: they are not finite, or not ascending.
+        ValueError: the ends are not finite, or not ascending.
     """
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(f"interval: low and high must be finite, and low < high, got {low} and {high}.")
@@ -63,10 +63,10 @@ def interval(low: float, high: float) -> Bijector:
 
 
 def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
-    """The numbers of a tree without their limits, by path, and the function that makes the tree of such numbers.
+    """Return the unconstrained numbers of a tree by path, and the function that builds the tree from them.
 
-    What a class declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, with two ends an
-    `interval`, all else `free`. Zero cannot be learned as a positive number, and is refused.
+    What a class declares with `parameter(above=0)` or `parameter(at_least=0)` is `positive`, with two bounds an
+    `interval`, all else `free`. Zero has no unconstrained value as a positive number, and is refused.
 
         >>> import surgrad
         >>> numbers, build = unconstrained((surgrad.Sigmoid(4.0), surgrad.S2NN()))
@@ -76,8 +76,8 @@ def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Arr
         Sigmoid(alpha=4.0)
 
     Parameters:
-        tree: of numbers and arrays.
-        bijectors: a `Bijector` for all, or a tree of them that is a prefix of `tree`; None chooses as above.
+        tree: a tree of numbers and arrays.
+        bijectors: one `Bijector` for all leaves, or a tree of them that is a prefix of `tree`; None chooses as above.
 
     Raises:
         ValueError: a number is not within its limits.
@@ -108,13 +108,13 @@ def _is_bijector(node: Any) -> bool:
 
 
 def _spread(bijectors: PyTree, tree: PyTree) -> list[Bijector]:
-    """One bijector a leaf of a tree, from a prefix of it."""
+    """Return one bijector per leaf of a tree, from a prefix of the tree."""
     spread = jax.tree.map(lambda b, part: [b] * len(jax.tree.leaves(part)), bijectors, tree, is_leaf=_is_bijector)
     return jax.tree.leaves(spread, is_leaf=_is_bijector)
 
 
 def _declared(tree: PyTree) -> list[Bijector]:
-    """One bijector a leaf, from what objects declare of their hyperparameters; they may hold others."""
+    """Return one bijector per leaf, from the declared ranges of hyperparameters; objects may contain others."""
     found: list[Bijector] = []
     for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Pytree)):
         if not isinstance(node, Pytree):
@@ -128,7 +128,7 @@ def _declared(tree: PyTree) -> list[Bijector]:
 
 
 def for_limits(limits: Mapping[str, Any]) -> Bijector:
-    """The bijector of a declared hyperparameter, from the limits that `parameter` notes."""
+    """Return the bijector of a declared hyperparameter from its range, as `parameter` records it."""
     lows = [limits[key] for key in ("above", "at_least") if limits.get(key) is not None]
     low, high = lows[0] if lows else -np.inf, limits.get("at_most")
     if high is not None and np.isfinite(low):
@@ -137,6 +137,6 @@ def for_limits(limits: Mapping[str, Any]) -> Bijector:
 
 
 def _children(node: Pytree) -> list[Any]:
-    """The attributes of an object that hold numbers: name and number of leaves, and value; in the order of leaves."""
+    """Return the attributes of an object that have leaves, in order: `((name, number of leaves), value)`."""
     parts, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node)
     return [((path[0].name, len(jax.tree.leaves(child))), child) for path, child in parts]

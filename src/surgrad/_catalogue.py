@@ -16,11 +16,14 @@ from surgrad._constructors import constructor_parameters
 from surgrad._surrogate import Surrogate
 from surgrad._types import Input, Spikes
 
+Functional = Callable[..., Spikes]
+"""A surrogate as a function, `f(x, **hyperparameters)`."""
+
 _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
-def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
-    """The functional form of a surrogate, `f(x, **hyperparameters)`; enters the class in the catalogue.
+def functional(cls: type[Surrogate]) -> Functional:
+    """Return the functional form of a surrogate, `f(x, **hyperparameters)`, and add its class to the catalogue.
 
     >>> spikes = surgrad.functional(surgrad.Sigmoid)
     >>> float(jax.grad(spikes)(0.0, alpha=8.0))
@@ -40,7 +43,7 @@ def functional(cls: type[Surrogate]) -> Callable[..., Spikes]:
 
 
 def catalogue() -> MappingProxyType[str, type[Surrogate]]:
-    """All surrogates that have a functional form, by class name, in alphabetical order.
+    """Return all surrogates that have a functional form, by class name, in alphabetical order.
 
     >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
     Sigmoid(alpha=2.0)
@@ -49,10 +52,10 @@ def catalogue() -> MappingProxyType[str, type[Surrogate]]:
 
 
 def lookup(name: str) -> type[Surrogate]:
-    """The class of a surrogate from the name of its class or function.
+    """Return the class of a surrogate from the name of its class or function.
 
     Raises:
-        KeyError: there is none; the message names the nearest.
+        KeyError: there is no such surrogate; the message lists the nearest names.
     """
     names = {n: cls for key, cls in _CATALOGUE.items() for n in (key, snake_case(key))}
     if name not in names:
@@ -64,16 +67,16 @@ def lookup(name: str) -> type[Surrogate]:
 
 
 def snake_case(name: str) -> str:
-    """The name of a surrogate's function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
+    """Return the name of a function from that of its class: `QPseudoSpike` → `q_pseudo_spike`, `S2NN` → `s2nn`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def built_in() -> list[type[Surrogate]]:
-    """The classes of the catalogue that are of this library."""
+    """Return the classes of the catalogue that belong to this library."""
     return [kind for kind in catalogue().values() if kind.__module__.startswith("surgrad.")]
 
 
 def kind_name(surrogate: Surrogate | type[Surrogate]) -> str:
-    """The name of a class in tables, which is enough to draw it: with its module, but for the catalogue of ours."""
+    """Return the name of a surrogate's class in tables: with its module, unless the class is one of `built_in`."""
     kind = surrogate if isinstance(surrogate, type) else type(surrogate)
     return kind.__name__ if kind in built_in() else f"{kind.__module__}.{kind.__qualname__}"

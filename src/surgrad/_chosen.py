@@ -1,4 +1,4 @@
-"""`Chosen`: one of several surrogates, selected by a number, so that shapes can differ within one compiled program."""
+"""`Chosen`: one of several surrogates, selected by an index, which may be traced."""
 
 from __future__ import annotations
 

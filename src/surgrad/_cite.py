@@ -19,10 +19,10 @@ _CLOSED = (*_NUMBERS, str, bytes, type(None), types.FunctionType, types.MethodTy
 
 
 def cite(tree: Any) -> str:
-    """The BibTeX entries of all that a tree uses, each once, in the order of their first use.
+    """Return the BibTeX entries of all surrogates in a tree, each once, in the order of their first use.
 
-    Surrogates are found wherever they stand: in combinators, cells and networks, in lists and dictionaries, in
-    static fields too. A function that closes over a surrogate hides it. Nothing used gives the empty string. To cite
+    Surrogates are found in combinators, cells, networks, lists, dictionaries and static fields, but not in the closures
+    of functions. If there are none, the text is empty. To cite
     surgrad itself, take CITATION.cff at the root of its repository.
 
     A class of your own names its sources in `references`: keys of this library's bibliography, or whole entries.
@@ -54,7 +54,7 @@ def cite(tree: Any) -> str:
 
 @functools.cache
 def bibliography() -> Mapping[str, str]:
-    """The entries that the library knows, by key."""
+    """Return the entries of this library's bibliography, by key."""
     text = resources.files("surgrad").joinpath("references.bib").read_text("utf-8")
     entries = [entry.strip() for entry in re.split(r"^(?=@)", text, flags=re.MULTILINE) if entry.strip()]
     return types.MappingProxyType({re.match(r"@\w+\{([^,\s]+),", entry)[1]: entry for entry in entries})  # type: ignore[index]
@@ -72,7 +72,7 @@ def _entry(kind: type[Surrogate], reference: str) -> str:
 
 
 def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate]]:
-    """The classes of the surrogates below a node, depth first, the whole before its parts."""
+    """Yield the classes of the surrogates in a tree, depth first, the whole before its parts."""
     if isinstance(node, type):
         if issubclass(node, Surrogate):
             yield node
@@ -87,7 +87,7 @@ def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate]]:
 
 
 def _parts(node: Any) -> list[Any]:
-    """What a node holds: attributes, static ones too, before the leaves that JAX sees."""
+    """Return the children of a node: its attributes, including static ones, then its leaves in JAX."""
     if isinstance(node, Mapping):
         return list(node.values())
     children = jax.tree.leaves(node, is_leaf=lambda child: child is not node)

@@ -1,7 +1,7 @@
-"""Surrogates made of surrogates.
+"""Combinators: surrogates that are made of other surrogates.
 
-The parameters of the parts stay leaves of the whole. Options (`parameter_tangent` and the like) are those of the
-whole; the parts only lend their curves and slopes.
+The hyperparameters of the parts are leaves of the whole. Options, such as `parameter_tangent`, are those of the whole;
+of the parts only the curves and slopes are used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Asymmetric(Surrogate):
         _part(self, "above", self.above)
 
     def _either(self, x: Membrane, below: Any, above: Any) -> Membrane:
-        # Each part sees its own half only, so that the other half can neither overflow nor make a NaN.
+        # Each part is evaluated on its own half, so that the other half can neither overflow nor produce a NaN.
         return jnp.where(x >= 0, above(jnp.where(x >= 0, x, 0)), below(jnp.where(x >= 0, 0, x)))
 
     def surrogate_fun(self, x: Membrane) -> Curve:
@@ -68,7 +68,7 @@ class Mixture(Surrogate):
 
     Parameters:
         parts: the surrogates.
-        weights: one weight a part, >= 0; equal and of sum 1 if left out. Of sum 1 they keep curves from 0 to 1.
+        weights: one weight per part, >= 0; by default equal, with sum 1. With sum 1, curves stay between 0 and 1.
     """
 
     parts: Sequence[Surrogate]
@@ -103,14 +103,14 @@ class Mixture(Surrogate):
 
 
 class Shift(Surrogate):
-    """A surrogate moved along x, σ(x - offset): its slope is largest at x = offset, the spike stays at 0.
+    """A surrogate shifted along x, σ(x - offset). The spike itself still occurs at x = 0.
 
         >>> float(surgrad.Shift(surgrad.Sigmoid(4.0), 0.5).surrogate_grad(0.5))
         1.0
 
     Parameters:
-        surrogate: what is moved.
-        offset: where its centre comes to lie, in units of x; positive lies above the threshold.
+        surrogate: the surrogate to shift.
+        offset: its new centre, in units of x; positive is above the threshold.
     """
 
     surrogate: Surrogate
@@ -133,14 +133,14 @@ class Shift(Surrogate):
 
 
 class Temperature(Surrogate):
-    """A surrogate stretched along x, σ(x/T), with slope σ'(x/T)/T: wide and low when hot. The area stays.
+    """A surrogate stretched along x, σ(x/T), with slope σ'(x/T)/T. The area of the slope does not change.
 
         >>> float(surgrad.Temperature(surgrad.Sigmoid(4.0), 2.0).peak())
         0.5
 
     Parameters:
-        surrogate: what is stretched.
-        temperature: factor T, > 0.
+        surrogate: the surrogate to stretch.
+        temperature: factor T, > 0; above 1 the slope becomes wider and lower.
     """
 
     surrogate: Surrogate
@@ -150,7 +150,7 @@ class Temperature(Surrogate):
         _part(self, "surrogate", self.surrogate)
 
     def _stretched(self, x: Membrane) -> Membrane:
-        # The derivative by the temperature multiplies by x, and an infinite x makes a NaN of it.
+        # The derivative by the temperature multiplies by x, and is NaN for an infinite x.
         far = jnp.isinf(x)
         return jnp.where(far, x, jnp.where(far, 0, x) / self.temperature)
 
@@ -171,24 +171,24 @@ class Temperature(Surrogate):
 
 
 class Normalized(Surrogate):
-    """A surrogate of a given area, peak or width of its slope.
+    """A surrogate scaled to a given area, peak or width of its slope.
 
     For area and peak the slope is scaled, and the curve stays at its value at the threshold. For the width the
-    surrogate is stretched along x, as `Temperature` does, so that its area stays.
+    surrogate is stretched along x, as by `Temperature`, which does not change its area.
 
         >>> import surgrad
         >>> float(surgrad.Normalized(surgrad.Sigmoid(7.0), to="width", width=0.5).fwhm())
         0.5
 
     Parameters:
-        surrogate: what is normalized.
+        surrogate: the surrogate to normalize.
         to: `"area"`, the rise of the curve is 1; `"peak"`, the largest slope is 1; or `"width"`, the full width at half
             maximum of the slope is `width`.
         width: full width at half maximum, in units of x, > 0; 1 if left out, and only for `to="width"`.
 
     Raises:
-        ValueError: the area, peak or width is not finite (the curve has no limits) or not positive; a width is given
-            and not asked for.
+        ValueError: the area, peak or width is not finite (the curve has no limits) or not positive; or a width is given
+            without `to="width"`.
     """
 
     surrogate: Surrogate
@@ -244,7 +244,7 @@ class Sparse(Surrogate):
         [1.0, 0.0]
 
     Parameters:
-        surrogate: what is cut.
+        surrogate: the surrogate to cut.
         window: half-width of the window, in units of x, > 0; the slope is kept for |x| <= window.
     """
 

@@ -1,4 +1,4 @@
-"""Objects as JSON and back: the name of the class and what its constructor takes."""
+"""Conversion of objects to JSON and back: the name of the class, and the arguments of its constructor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _CLASS = "class"
 
 
 def encode(tree: Pytree) -> dict[str, Any]:
-    """An object as a dictionary that JSON can hold; options at their defaults are left out.
+    """Return an object as a dictionary that JSON can represent; options at their defaults are left out.
 
     Raises:
-        TypeError: an argument of the constructor is not kept under its name, or JSON cannot hold it (a function).
+        TypeError: an argument of the constructor is not an attribute of its own name, or is something that JSON cannot
+            represent, such as a function.
     """
     kind = type(tree)
     config: dict[str, Any] = {_CLASS: kind.__name__}
@@ -36,11 +37,11 @@ def encode(tree: Pytree) -> dict[str, Any]:
 
 
 def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
-    """The object of a configuration.
+    """Return the object that a configuration describes.
 
     Raises:
-        KeyError: the configuration names no class, or one that is not among the given.
-        TypeError: a parameter that the class does not have.
+        KeyError: the configuration names no class, or one that is not in `classes`.
+        TypeError: the class has no such parameter.
     """
     if not isinstance(config, Mapping):
         raise TypeError(f"a configuration is a dictionary, as to_config makes it, got {config!r}.")
@@ -49,7 +50,7 @@ def decode(config: Mapping[str, Any], classes: Mapping[str, type]) -> Any:
 
 
 def _class(name: str, classes: Mapping[str, type]) -> type:
-    """The class of a name, among the given ones."""
+    """Return the class of a name in `classes`."""
     if name in classes:
         return classes[name]
     known = sorted(classes)

@@ -13,23 +13,23 @@ from surgrad._answers import unexpected_keyword
 
 @functools.cache
 def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
-    """The parameters of a class's constructor, in order."""
+    """Return the parameters of a class's constructor, in order."""
     return tuple(inspect.signature(cls).parameters.values())
 
 
 def made_of_fields(cls: type) -> bool:
-    """Whether the constructor of a dataclass takes its fields; with `dataclass(init=False)` it takes something else."""
+    """Return whether the constructor of a dataclass takes its fields, which it does not with `init=False`."""
     return cls.__dataclass_params__.init  # type: ignore[attr-defined]
 
 
 def construct(tree: Any, values: dict[str, Any]) -> None:
-    """Run the constructor of an object with values by name, also those that it takes as `*arguments`."""
+    """Run the constructor of an object with values by name, including those of `*arguments`."""
     many = [p.name for p in constructor_parameters(type(tree)) if p.kind is inspect.Parameter.VAR_POSITIONAL]
     tree.__init__(*(v for n in many for v in values[n]), **{n: v for n, v in values.items() if n not in many})
 
 
 def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> TypeError:
-    """The error for a parameter that a class does not have: it lists its parameters, then its options."""
+    """Return the error for an unknown parameter of a class; it lists the parameters, then the options."""
     known = list(known)
     options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
     parameters = ", ".join(repr(n) for n in known if n not in options) or "none"

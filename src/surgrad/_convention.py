@@ -1,7 +1,7 @@
 """The exact convention: a context in which all surrogates have the derivatives that hypergradients need.
 
-A surrogate may stand in a closure, where nobody can replace it, and a function around it may have been compiled before.
-The context is therefore read where a surrogate is called, and is part of the key of JAX's own caches.
+The context is read where a surrogate is called, and is part of the key of JAX's caches. It therefore also applies to
+surrogates in closures, which cannot be replaced, and to functions that have been compiled before.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _OPTIONS = {"parameter_tangent": "none", "second_order": "exact"}
 def exact() -> Iterator[None]:
     """A context, or a decorator, in which all surrogates have `parameter_tangent="none"` and `second_order="exact"`.
 
-    The derivative of a training run by a hyperparameter is the true one, which finite differences of the run show,
-    only under these two options: a spike does not depend on its surrogate, and the derivative of a gradient
-    differentiates the slopes alone. `hypergradient`, `horizon` and `inner_loop` use the context by themselves. It
-    applies to every surrogate that is called inside, whether an argument, a part of a model or in a closure, whatever
-    its own options are and whatever was compiled before. Differentiate inside of the context:
+    Only with these two options does the derivative of a training run by a hyperparameter agree with finite differences
+    of the run: a spike does not depend on its surrogate, and the derivative of a gradient differentiates the slopes
+    alone. `hypergradient`, `horizon` and `inner_loop` use the context by themselves. It applies to every surrogate that
+    is called inside, as an argument, in a model or in a closure, whatever its own options are and whatever was compiled
+    before. Differentiate inside the context:
 
         >>> import jax, surgrad
         >>> with exact():
@@ -38,7 +38,7 @@ def exact() -> Iterator[None]:
 
 
 def in_force(surrogate: Any) -> Any:
-    """The surrogate with the options that apply: itself, or inside of `exact()` a copy with the exact options."""
+    """Return the surrogate itself, or inside `exact()` a copy with the exact options."""
     if not _EXACT.value or all(getattr(surrogate, name) == value for name, value in _OPTIONS.items()):
         return surrogate
     copy = object.__new__(type(surrogate))

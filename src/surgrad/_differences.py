@@ -1,4 +1,4 @@
-"""How the structure of one tree differs from that of another, in words."""
+"""Comparison of two trees, for messages: the first difference in their structure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _ARRAYS = ("array", "numpy", "scalar", "key")
 
 
 def difference(file: Any, here: Any, where: str = "", static: bool = False) -> str:
-    """The first difference between two descriptions, as `parts[0].weight: shape (4, 3) in the file, (4, 5) here`.
+    """Return the first difference of two descriptions: `parts[0].weight: shape (4, 3) in the file, (4, 5) here`.
 
-    Numbers and arrays that are leaves may have other values; what is `static` may not. Empty if nothing differs.
+    The values of leaves may differ, those of `static` attributes may not. The text is empty if nothing differs.
     """
     kind = _kind(file)
     if kind != _kind(here):
@@ -27,7 +27,7 @@ def difference(file: Any, here: Any, where: str = "", static: bool = False) -> s
 
 
 def _kind(node: Any) -> str:
-    """The kind of a description; numbers have the names of their types, finite or not."""
+    """Return the kind of a description; that of a number is the name of its type."""
     if isinstance(node, Mapping):
         return next(iter(node))
     return type(node).__name__

@@ -1,4 +1,4 @@
-"""Optional dependencies: which extra of surgrad installs them, and what to say where one is missing."""
+"""Optional dependencies: the extras of surgrad that install them, and the message if one is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMES = {
 
 
 def missing(what: str, *modules: str) -> str:
-    """The message for modules that are not installed, with the smallest extra that installs all of them.
+    """Return the message for modules that are not installed, with the smallest extra that installs all of them.
 
     Parameters:
         what: the part of surgrad that needs them.

@@ -1,7 +1,7 @@
 """Declared fields of objects: hyperparameters with their ranges, options with their choices, and the checks of both.
 
-A rule stands in the declaration, once: `parameter(10.0, above=0)`, `static(default="mean", choices=(...))`. Values are
-checked when an object is built out of Python or NumPy numbers, never while they are traced, and no device is read.
+Each rule is written once, in the declaration: `parameter(10.0, above=0)`, `static(default="mean", choices=(...))`.
+Values are checked when an object is built from numbers of Python or NumPy. Traced values and arrays of JAX are not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def parameter(
     unit: str = "",
     kw_only: bool = False,
 ) -> Any:
-    """A declared hyperparameter: a leaf, checked against its range when it is given as a Python or NumPy number.
+    """Declare a hyperparameter: a leaf that is checked against its range if it is a number of Python or NumPy.
 
         >>> class Laplace(surgrad.Surrogate):
         ...     scale: float = surgrad.parameter(1.0, above=0)
@@ -41,13 +41,13 @@ def parameter(
         ValueError: Laplace: scale must be > 0, got -1.0.
 
     Parameters:
-        default: value of the field; required if missing. None stands for no value, and is then allowed.
-        above: lower end of the range, which is not in it.
-        at_least: lower end of the range, which is in it.
-        at_most: upper end of the range, which is in it.
-        finite: whether infinities are out of range.
-        unit: what one is measured in; for the reader.
-        kw_only: whether the constructor takes it by name only.
+        default: default value; without it the argument is required. With None as default, None is allowed.
+        above: lower bound, exclusive.
+        at_least: lower bound, inclusive.
+        at_most: upper bound, inclusive.
+        finite: whether infinities are refused.
+        unit: unit of the value, as documentation.
+        kw_only: whether the constructor takes it by keyword only.
     """
     limits = {"above": above, "at_least": at_least, "at_most": at_most, "finite": finite, "unit": unit}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=limits | {"optional": default is None})
@@ -63,8 +63,8 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
     """Check one value against the rules of its field.
 
     Raises:
-        TypeError: it has the wrong type: no real number or array, no flag, nothing that can be called.
-        ValueError: it is out of its range, or none of the choices.
+        TypeError: it is not of the declared kind: a real number or array, a flag, or a callable.
+        ValueError: it is out of range, or not one of the choices.
     """
     if value is None and rules.get("optional"):
         return
@@ -87,7 +87,7 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
 
 
 def check_whole(owner: str, name: str, value: Any, least: int) -> None:
-    """Check that a value is a whole number of some size at least.
+    """Check that a value is an integer >= `least`.
 
     Raises:
         ValueError: it is not, or it is traced.
@@ -101,10 +101,10 @@ def check_whole(owner: str, name: str, value: Any, least: int) -> None:
 
 
 def check_callable(what: str, value: Any, expected: str) -> None:
-    """Check that a value can be called, and is not a class in place of an object of it.
+    """Check that a value is callable, and not a class.
 
     Raises:
-        TypeError: it is a class, or cannot be called.
+        TypeError: it is a class, or not callable.
     """
     if isinstance(value, type):
         raise TypeError(f"{what} is the class {value.__name__}; give an object, {value.__name__}(...).")
@@ -126,7 +126,7 @@ def _check_range(owner: str, name: str, value: Any, rules: Mapping[str, Any]) ->
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value can be a hyperparameter: a real number, an array of those, or a box of a framework."""
+    """Return whether a value can be a hyperparameter: a real number, an array of those, or a box of a framework."""
     if isinstance(value, (float, int)):
         return not isinstance(value, bool)
     dtype = getattr(value, "dtype", None)

@@ -23,10 +23,10 @@ _FORMAT, _STRUCTURE = 1, "structure.json"
 
 
 def save(path: str | os.PathLike[str], tree: Any) -> None:
-    """Write a tree to one file, from which `load` makes an equal one.
+    """Write a tree to one file, from which `load` restores an equal one.
 
     A tree consists of surrogates, cells, connections and networks, numbers, arrays of all dtypes (bfloat16 and typed
-    PRNG keys too), texts and `None`, in lists, tuples, named tuples (states of optimisers) and dictionaries. Functions
+    PRNG keys too), strings and `None`, in lists, tuples, named tuples (states of optimisers) and dictionaries. Functions
     and classes are written by name, `module:qualname`. The file is a zip archive of `structure.json` and of arrays in
     NumPy's format; nothing is pickled. An interrupted call leaves an older file as it was.
 
@@ -37,8 +37,8 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
         {'spike': Sigmoid(alpha=4.0), 'epoch': 3}
 
     Parameters:
-        path: of the file; an existing one is replaced.
-        tree: what to write.
+        path: path of the file; an existing file is replaced.
+        tree: the tree.
 
     Raises:
         TypeError: something that a file cannot hold, such as a lambda, a traced number, or a module of a framework; the
@@ -64,7 +64,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
 
 def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[type] = ()) -> Any:
-    """The tree that `save` wrote to a file. No constructor runs, and no module but this library's is imported.
+    """Return the tree that `save` wrote to a file. No constructor runs, and only modules of this library are imported.
 
         >>> import surgrad, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "spike.surgrad"
@@ -73,15 +73,14 @@ def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[ty
         Sigmoid(alpha=4.0)
 
     Parameters:
-        path: of the file.
-        like: a tree that the one in the file must resemble: the same classes, structure, shapes and dtypes. Values of
-            leaves may differ.
+        path: path of the file.
+        like: a tree with the classes, structure, shapes and dtypes that the file must have. Values of leaves are free.
         classes: the user's own classes, derived from `Surrogate` or from parts of `surgrad.nn`, that are in the file
             and not in `like`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        KeyError: a class or a function that is not known; the message says what to give, or to import.
+        KeyError: a class or a function is not known; the message says what to pass or import.
         ValueError: the file was not written by `save`, is damaged, is of a newer format, or differs from `like`, as in
             `parts[0].weight: shape (4, 3) in the file, (4, 5) here`.
     """
@@ -95,7 +94,7 @@ def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[ty
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of the path once it is complete; nothing is left of it if it never is."""
+    """Open a new file that replaces the one at a path once it is complete, and is deleted if it never is."""
     new = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with new.open("wb") as file:
@@ -138,7 +137,7 @@ def _entry(place: int) -> str:
 
 
 def _classes(tree: Any) -> list[type]:
-    """The classes of all objects in a tree."""
+    """Return the classes of all objects in a tree."""
     found: list[type] = []
     for node in jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Pytree)):
         if isinstance(node, Pytree):

@@ -1,7 +1,7 @@
-"""What frameworks put into a pytree, and what they want to know about one; none of them is imported.
+"""Support for the boxes of other frameworks, none of which is imported.
 
 A box is an object that holds a trainable number: `ParamState` and `nn.Param` of brainstate, the variables of flax.nnx.
-It is recognised by what it can do.
+It is recognised by its methods to read and to set its value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KNOWN_TO_NNX: set[type] = set()
 
 @functools.cache
 def _reader(kind: type) -> Callable[[Any], Any] | None:
-    """The function that reads the boxes of a class; None for a class of other objects."""
+    """Return the function that reads boxes of a class; None if its objects are no boxes."""
     value = getattr(kind, "value", None)
     if not isinstance(value, property):  # brainstate.nn.Param has a method
         return value if callable(value) and hasattr(kind, "set_value") else None
@@ -29,12 +29,12 @@ def _reader(kind: type) -> Callable[[Any], Any] | None:
 
 
 def is_box(value: Any) -> bool:
-    """Whether a value is a box: it can be read, and set."""
+    """Return whether a value is a box: its number can be read and set."""
     return _reader(type(value)) is not None
 
 
 def unboxed(tree: Any) -> Any:
-    """A tree with the contents of its boxes in their places; the tree itself if it has none."""
+    """Return a tree with each box replaced by its number; the tree itself if it has no boxes."""
     leaves, structure = jax.tree.flatten(tree, is_leaf=is_box)
     readers = [_reader(type(leaf)) for leaf in leaves]
     if not any(readers):
@@ -43,10 +43,10 @@ def unboxed(tree: Any) -> Any:
 
 
 def boxed(tree: Any, box: Callable[[jax.Array], Any]) -> Any:
-    """A tree whose numbers are in boxes, made by `box` out of floating arrays; what is in a box stays in that.
+    """Return a tree whose numbers are in boxes, made by `box` from floating arrays; existing boxes are kept.
 
-    The dtypes of the arrays are definite, unlike those of Python's numbers: the first update of an optimiser would
-    change the type, and compile again.
+    The arrays have definite dtypes. With Python's numbers, whose dtypes are weak, the first update of an optimiser
+    would change the dtype, and compile again.
     """
 
     def put(leaf: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Surrogates out of one function, a slope or a curve."""
+"""Surrogates made from one function, a slope or a curve."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class _FromFunction(Surrogate):
         known = _defaults(function)
         for name in parameters.keys() - known.keys():
             raise unexpected_keyword(_name(function), name, known)
-        self.function, self.names = function, tuple(known)
+        self.function: Callable[..., Any] = function
+        self.names: tuple[str, ...] = tuple(known)
         for name, value in (known | parameters).items():
             if value is inspect.Parameter.empty:
                 raise TypeError(f"{_name(function)}: the parameter {name!r} has no default; give {name}=...")
@@ -37,7 +38,7 @@ class _FromFunction(Surrogate):
         return self.function(x, **{n: getattr(self, n) for n in self.names})
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values of the function's parameters, or of options."""
+        """Return a copy with other values of the function's parameters, or of options."""
         options = {field.name for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         for name in changes.keys() - options - set(self.names):
             raise unexpected_keyword(_name(self.function), name, self.names)
@@ -66,23 +67,23 @@ _constructors: dict[type, str] = {FromGrad: "from_grad", FromFun: "from_fun"}
 
 
 def from_grad(function: Callable[..., Slope], **parameters: Any) -> FromGrad:
-    """A surrogate out of its slope, `function(x, **hyperparameters)`; usable as a decorator.
+    """Return a surrogate with the slope `function(x, **hyperparameters)`; usable as a decorator.
 
-    The keywords of the function become hyperparameters, with their defaults: leaves if they are numbers, to be
-    changed with `replace`. The surrogate has no curve.
+    The keywords of the function become hyperparameters, with their defaults; numbers are leaves. `replace` returns a
+    copy with other values. The surrogate has no curve.
 
         >>> boxcar = surgrad.from_grad(lambda x, width=1.0: 1.0 * (abs(x) < width / 2))
         >>> [float(jax.grad(boxcar.replace(width=0.4))(x)) for x in (0.1, 0.3)]
         [1.0, 0.0]
 
     Raises:
-        TypeError: a parameter that the function does not have, or one without a value.
+        TypeError: the function has no such parameter, or a parameter has no value.
     """
     return FromGrad(function, **parameters)  # pyright: ignore[reportCallIssue]
 
 
 def from_fun(function: Callable[..., Curve], **parameters: Any) -> FromFun:
-    """A surrogate out of its curve, `function(x, **hyperparameters)`; its slope is the curve's derivative.
+    """Return a surrogate with the curve `function(x, **hyperparameters)`; its slope is the curve's derivative.
 
     Hyperparameters and errors are those of `from_grad`.
 
@@ -98,7 +99,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters of a function after its first, with their defaults."""
+    """Return the parameters of a function after its first, with their defaults."""
     if isinstance(function, Pytree):
         raise TypeError(f"expected a function of x, got {function!r}, which is a surrogate already.")
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -1,8 +1,8 @@
-"""`HybridSpike`: spikes at some neurons and the curve at the others, drawn at random."""
+"""`HybridSpike`: the curve at randomly drawn neurons, and spikes at all others."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -28,13 +28,13 @@ class HybridSpike(Surrogate):
     multiplied by its threshold.
 
     Parameters:
-        surrogate: gives the curve and the slope.
-        probability: of the curve at a neuron, 0 to 1; 0 makes a spiking network.
-        key: of the masks; give each batch its own.
+        surrogate: curve and slope.
+        probability: probability of the curve at a neuron, 0 to 1; with 0 all neurons spike.
+        key: key of the masks; give each batch its own.
     """
 
-    references = ("wang2023adaptive",)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("wang2023adaptive",)
+    waivers: ClassVar[dict[str, str]] = {
         "exact_forward": "a share of the neurons answers with the curve, which is the method",
         "shapes": _DRAWN,
         "transforms": _DRAWN,
@@ -58,11 +58,11 @@ class HybridSpike(Surrogate):
         return self.replace(surrogate=self.surrogate.steeper(factor))
 
     def __call__(self, x: Input) -> Spikes:
-        """Spikes, or the curve, in the shape and dtype of x; raises as `Surrogate` does."""
+        """Return spikes, or the curve, in the shape and dtype of x; raises as `Surrogate` does."""
         spikes = super().__call__(x)
         x = membrane(x, type(self).__name__)
         curve = self.surrogate_fun(x)
-        # A cell does not pass the number of its time step. The membrane potentials tell the steps apart.
+        # A cell does not pass the index of the time step; the bits of the membrane potentials give each step its key.
         bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
         key = jax.random.fold_in(self.key, jnp.sum(bits, dtype=jnp.uint32))
         return jnp.where(jax.random.bernoulli(key, self.probability, spikes.shape), curve, spikes)

@@ -1,4 +1,4 @@
-"""Keys of random numbers: what counts as one, and functions that take theirs by name or first."""
+"""Keys of random numbers: how they are recognised, and functions that take one by name or as first argument."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def is_key(value: Any) -> bool:
-    """Whether a value is one key: typed, as `jax.random.key` makes it, or raw, `(2,)` of uint32, as `PRNGKey` does."""
+    """Return whether a value is one key: typed, as of `jax.random.key`, or raw, `(2,)` of uint32, as of `PRNGKey`."""
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     if dtype is None:
         return False
@@ -22,7 +22,7 @@ def is_key(value: Any) -> bool:
 
 
 def takes_key(function: Function) -> Function:
-    """A function that takes its key by name also takes it as its first argument, as those of `jax.random` do.
+    """Decorate a function that takes `key` by name to also take it as first argument, as in `jax.random`.
 
         @takes_key
         def rate(intensity, num_steps, *, key): ...

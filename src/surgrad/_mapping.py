@@ -1,4 +1,4 @@
-"""A function of one run, applied to many runs: one after the other, or all at once."""
+"""Evaluation of many runs by a function of one: sequentially, or vectorised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Mapping = Literal["map", "vmap"]
 
 
 def suited() -> Mapping:
-    """The mapping that suits the machine: `"map"` on a CPU, `"vmap"` on an accelerator.
+    """Return the mapping that suits the machine: `"map"` on a CPU, `"vmap"` on an accelerator.
 
     On a CPU one run after the other keeps the working set in the cache; an accelerator is filled by all runs at once.
     """
@@ -31,7 +31,7 @@ def require_mapping(where: str, mapping: str | None) -> None:
 
 
 def over_runs(run: Callable[[Any], Any], runs: PyTree, mapping: str | None = None) -> Any:
-    """The results of `run` for all runs, whose arguments are stacked along the leading axis of every leaf.
+    """Return the results of `run` for all runs, whose arguments are stacked along the leading axis of every leaf.
 
     Parameters:
         run: a function of the arguments of one run, one tree.

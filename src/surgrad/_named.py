@@ -1,7 +1,7 @@
-"""Classes and functions by name, in files: `module:qualname`.
+"""Names of classes and functions in files, `module:qualname`.
 
-Nothing is imported because a file says so, but modules of this library: a name of another is found if its module has
-been imported already. A class of this library that is public is found even if it has moved to another module.
+A file can cause the import of modules of this library alone. Names of other modules are found if the module has been
+imported already. A public class of this library is found even if it has moved to another module.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Classes = Mapping[str, type]
 
 
 def named(classes: Any) -> Classes:
-    """Classes by name and by qualified name."""
+    """Return a mapping of classes by name and by qualified name."""
     return {name: cls for cls in classes for name in (cls.__name__, cls.__qualname__)}
 
 
 def name_of(value: Any, where: str) -> str:
-    """The name of a class or a function in a file.
+    """Return the name of a class or a function for a file.
 
     Raises:
         TypeError: it is a function that is not found under its name: a lambda, one inside another, or decorated.
@@ -38,7 +38,7 @@ def name_of(value: Any, where: str) -> str:
 
 
 def found(name: str, classes: Classes, base: type = object, given: bool = False) -> Any:
-    """The class or function of a name in a file.
+    """Return the class or function that a name in a file stands for.
 
     Parameters:
         name: `module:qualname`.
@@ -47,7 +47,7 @@ def found(name: str, classes: Classes, base: type = object, given: bool = False)
         given: whether a class that is not of this library must be among `classes`.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such class or function.
     """
     module, _, qualname = name.partition(":")
     ours = module.partition(".")[0] == __package__
@@ -70,7 +70,7 @@ def _unknown(module: str, name: str, ours: bool, given: bool) -> str:
 
 
 def _of_ours(module: str, name: str) -> Any:
-    """A name of this library: where it is public now, else in the module that the file names."""
+    """Return what a name of this library stands for: the public one, else that in the module that the file names."""
     for candidate in (place_of(name).rpartition(".")[0], module):
         if candidate.partition(".")[0] != __package__:
             continue
@@ -84,7 +84,7 @@ def _of_ours(module: str, name: str) -> Any:
 
 
 def _in_module(module: str | None, name: str) -> Any:
-    """What stands under a qualified name in a module that has been imported; None if nothing does."""
+    """Return what a qualified name stands for in an imported module; None if there is nothing."""
     value = sys.modules.get(module or "")
     for part in name.split("."):
         value = getattr(value, part, None)

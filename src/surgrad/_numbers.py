@@ -1,6 +1,6 @@
-"""Rules for numbers that are given as arguments: a function a kind of rule, which says what was given and expected.
+"""Checks of numbers that are given as arguments, with messages that say what was given and what was expected.
 
-Only numbers of Python and NumPy are looked at. Arrays of JAX pass: to read one waits for a device, and a traced one has
+Only numbers of Python and NumPy are checked. Arrays of JAX pass: reading one waits for a device, and a traced one has
 no value yet.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def require_whole(where: str, least: int = 1, most: float = math.inf, **given: Any) -> None:
-    """Check numbers that count something.
+    """Check that numbers are integers in a range.
 
     Raises:
         ValueError: one is not an integer, or out of range.
@@ -26,11 +26,11 @@ def require_whole(where: str, least: int = 1, most: float = math.inf, **given: A
 
 
 def require_share(where: str, **given: Any) -> None:
-    """Check shares and probabilities.
+    """Check that shares or probabilities are numbers from 0 to 1.
 
     Raises:
-        ValueError: one is not 0 to 1.
-        TypeError: one is no number.
+        ValueError: one is out of range.
+        TypeError: one is not a number.
     """
     for name, value in given.items():
         require_real(where, name, value, at_least=0, at_most=1)
@@ -47,11 +47,11 @@ def require_real(
     at_most: float | None = None,
     finite: bool = True,
 ) -> None:
-    """Check a real number, or an array of NumPy entry by entry, against one or two ends. NaN is in no range.
+    """Check a real number, or every entry of a NumPy array, against one or two bounds. NaN is always out of range.
 
     Raises:
         ValueError: it is out of range, or infinite where it must be `finite`.
-        TypeError: it is no number.
+        TypeError: it is not a number.
     """
     if isinstance(value, bool) or not (isinstance(value, (int, float)) or hasattr(value, "dtype")):
         raise TypeError(f"{where}: {name} must be a number, got {value!r}.")
@@ -74,7 +74,7 @@ def require_real(
 
 
 def _named(above: float | None, at_least: float | None, below: float | None, at_most: float | None) -> list[str]:
-    """The ends of a range in words; an infinite one goes without saying."""
+    """Return the bounds of a range in words; infinite ones are left out."""
     if at_least is not None and at_most is not None:
         return [f"{at_least:g} to {at_most:g}"]
     if at_least is not None and below is not None:

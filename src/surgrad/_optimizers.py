@@ -38,7 +38,7 @@ def require_optimizer(where: str, optimizer: Any, function: bool = True) -> Grad
 def updated(
     optimizer: GradientTransformation, gradient: PyTree, state: PyTree, weights: PyTree
 ) -> tuple[PyTree, PyTree]:
-    """Return weights and state of the optimiser after one update."""
+    """Return the weights and the state of the optimiser after one update."""
     with jax.numpy_dtype_promotion("standard"):  # Optax raises decays, floats, to counts of steps, integers
         updates, state = optimizer.update(gradient, state, weights)
         return optax.apply_updates(weights, updates), state

@@ -1,4 +1,4 @@
-"""Objects whose numbers are leaves of a pytree and whose everything else is its structure."""
+"""Base class of objects that are pytrees: numbers are leaves, all other attributes are structure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NUMBERS = (float, int, complex, np.generic, np.ndarray, jax.Array)
 
 
 class StaleSurrogateWarning(UserWarning):
-    """An attribute was assigned where compiled code may go on with the old value.
+    """Warning: an attribute was assigned, but compiled code may still use its old value.
 
     >>> one = surgrad.Sigmoid(4.0)
     >>> jax.grad(one)(0.0).item()
@@ -38,7 +38,7 @@ class StaleSurrogateWarning(UserWarning):
 
 
 def static(default: Any = dataclasses.MISSING, *, kw_only: bool = False, **metadata: Any) -> Any:
-    """A declared field that is structure: it never becomes a leaf, and another value means another program.
+    """Declare a field that is structure: it is never a leaf, and another value means another compiled program.
 
     >>> class Rounded(surgrad.Surrogate):
     ...     alpha: float = 4.0
@@ -52,7 +52,7 @@ def static(default: Any = dataclasses.MISSING, *, kw_only: bool = False, **metad
 
 
 class _Unhashable:
-    """A structural value without a hash, compared by `==` (lists, dictionaries, arrays)."""
+    """Wrapper of a structural value that has no hash and is compared by `==`: a list, dictionary or array."""
 
     def __init__(self, value: Any):
         self.value = value
@@ -65,7 +65,7 @@ class _Unhashable:
 
 
 class _Layout(NamedTuple):
-    """What is not a number in an object: the names of its leaves, and its structure."""
+    """Structure of an object: the names of its leaves, and the names and values of its other attributes."""
 
     leaves: tuple[str, ...]
     names: tuple[str, ...]
@@ -73,7 +73,7 @@ class _Layout(NamedTuple):
 
 
 def _is_numeric(value: Any) -> bool:
-    """Whether a value is a number, an array, a box, or a tree of nothing but those."""
+    """Return whether a value is a number, an array, a box of a framework, or a tree of those alone."""
     if isinstance(value, (float, Pytree)):
         return True
     if value is None or isinstance(value, (bool, str, Iterator)):
@@ -87,7 +87,7 @@ def _is_number(leaf: Any) -> bool:
 
 
 def _float_of_int(value: Any) -> Any:
-    """`4` as `4.0`, inside lists, tuples and dictionaries too."""
+    """Return `4` as `4.0`, also inside lists, tuples and dictionaries."""
     if type(value) is int:
         return float(value)
     if type(value) in (list, tuple, dict):
@@ -96,7 +96,7 @@ def _float_of_int(value: Any) -> Any:
 
 
 def _identity(leaf: Any) -> Any:
-    """What makes two leaves equal: the number, or shape, dtype and bytes; an object that cannot be read is itself."""
+    """Return the key by which leaves are compared: the number, or shape, dtype and bytes, or else the identity."""
     if isinstance(leaf, Tracer):
         return id(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, jax.Array)):
@@ -109,7 +109,7 @@ def _identity(leaf: Any) -> Any:
 
 
 def _structural_names(cls: type) -> frozenset[str]:
-    """Names declared as `static()`, and names annotated as int, bool or str in the class or in its constructor."""
+    """Return names declared as `static()` or annotated as int, bool or str in the class or in its constructor."""
     annotations = dict(inspect.get_annotations(cls))
     if "__init__" in vars(cls):
         annotations |= inspect.get_annotations(vars(cls)["__init__"])
@@ -127,18 +127,22 @@ def _declares_fields(cls: type) -> bool:
 @dataclass_transform(eq_default=False, field_specifiers=(static,))
 @dataclasses.dataclass(eq=False, repr=False)
 class Pytree:
-    """Base of objects that JAX sees through: numbers are leaves, the rest is structure.
+    """Base class of objects that are pytrees of JAX: numbers are leaves, the rest is structure.
 
     Floats, arrays and trees of those are leaves; `bool`, `str`, `None`, functions and `static()` fields are
-    structure; an attribute given as `4` means `4.0`, unless it is declared `static()` or annotated `int`. An
-    object that JAX rebuilt remembers which attributes were leaves, not what they hold. Declared fields write
-    the constructor; a constructor written by hand is respected.
+    structure; an attribute given as `4` means `4.0`, unless it is declared `static()` or annotated `int`. In an
+    object that JAX rebuilt the same attributes are leaves, whatever their values. The constructor is generated from
+    the declared fields, unless the class defines `__init__`.
 
     Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes, so that a float is not
-    the array of it). A traced number has no value yet, and is equal to itself alone.
+    equal to an array of it). A traced number has no value yet, and is equal to itself alone.
     """
 
     _structural: ClassVar[frozenset[str]] = frozenset()
+
+    if TYPE_CHECKING:  # a checker would find a constructor without annotations, and know no type of any subclass
+
+        def __init__(self) -> None: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -155,13 +159,13 @@ class Pytree:
 
     @classmethod
     def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
-        """The constructor of a class, with errors for keywords that it does not take."""
+        """Return the constructor of a class with errors for unexpected keywords that name the right one."""
         return constructor_that_answers(init)
 
     if not TYPE_CHECKING:  # a checker would find every attribute
 
         def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):  # a property has failed, and says why itself
+            if hasattr(type(self), name):  # a property raised this error; raise its own again
                 return object.__getattribute__(self, name)
             raise MissingAttributeError(self, name)
 
@@ -172,7 +176,7 @@ class Pytree:
         if _SEEN in state and name in state:
             _warn_stale(self, name)
         object.__setattr__(self, name, value)
-        if name not in state:  # a property, which keeps its value elsewhere
+        if name not in state:  # a property, which stores its value elsewhere
             return
         state.pop(_LAYOUT, None)
         leaves = state.get(_LEAVES, ())
@@ -211,10 +215,10 @@ class Pytree:
         return shown(self, self._attributes())
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values.
+        """Return a copy with other values of some attributes.
 
-        Where everything that the constructor takes is kept under its own name, the constructor runs again, so that
-        attributes computed from its arguments follow; other attributes are copied.
+        If every argument of the constructor is an attribute of the same name, the constructor runs again, so that
+        attributes computed from its arguments are updated. All other attributes are copied.
 
         Raises:
             TypeError: the object has no such attribute; the message names those that it has.
@@ -243,12 +247,12 @@ class Pytree:
 
 
 def leaf_attributes(tree: Pytree) -> tuple[str, ...]:
-    """The attributes of an object that are leaves, or trees of those."""
+    """Return the names of the attributes of an object that are leaves, or trees of leaves."""
     return tree.__dict__.get(_LEAVES, ())
 
 
 def rebuilt(cls: type[Pytree], attributes: dict[str, Any], leaves: tuple[str, ...]) -> Pytree:
-    """An object of a class from its attributes, and which of those are leaves; no constructor runs."""
+    """Return an object of a class from its attributes and the names of its leaves, without running a constructor."""
     tree = object.__new__(cls)
     tree.__setstate__(attributes | {_LEAVES: leaves})
     register(cls)
@@ -256,7 +260,7 @@ def rebuilt(cls: type[Pytree], attributes: dict[str, Any], leaves: tuple[str, ..
 
 
 def mark_seen(tree: Any) -> None:
-    """Note that compiled code may have taken the numbers of an object, and of its parts, as constants."""
+    """Record that compiled code may hold the numbers of an object, and of its parts, as constants."""
     state = tree.__dict__
     if _SEEN not in state:
         state[_SEEN] = True

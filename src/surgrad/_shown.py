@@ -1,4 +1,4 @@
-"""How objects are printed: as the call that makes them."""
+"""The `repr` of objects: the call that makes them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from surgrad._constructors import constructor_parameters, is_left_out, made_of_f
 
 
 def shown(tree: Any, attributes: dict[str, Any]) -> str:
-    """An object as its constructor's call, without options at their defaults.
+    """Return an object as a call of its constructor, without options at their defaults.
 
-    Attributes stand in place of the arguments where the constructor does not keep those under their names.
+    If an argument of the constructor is not an attribute of the same name, all attributes are listed instead.
     """
     parts: list[str] = []
     if not made_of_fields(type(tree)):
@@ -46,7 +46,7 @@ def _is_default(tree: Any, field: dataclasses.Field[Any]) -> bool:
 
 
 def _brief(value: Any) -> str:
-    """A number as it is, an array by dtype and shape, a function by its name."""
+    """Return a number as it is, an array as dtype and shape, a function as its name."""
     if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, Tracer)):
         return f"{value.dtype}[{','.join(map(str, value.shape))}]"
     if isinstance(value, (jax.Array, np.ndarray, np.floating)):

@@ -1,8 +1,8 @@
-"""The spike operator: an exact step forwards, the slope of a surrogate backwards, right to all orders.
+"""The spike operator: an exact step in the forward pass, the slope of a surrogate in derivatives of all orders.
 
-The rule below is not recursive: the value inside it is the plain comparison, never the operator again. A second
-derivative therefore keeps the spikes constant and differentiates the slopes, which is what finite differences of the
-gradient show, inside and outside `lax.scan`.
+Its derivative rule is not recursive: the value in the rule is the plain comparison, never the operator itself. A second
+derivative therefore keeps the spikes constant and differentiates the slopes, in agreement with finite differences of
+the gradient, inside and outside `lax.scan`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ _spike.defjvp(_spike_jvp, symbolic_zeros=True)
 
 
 def _parameter_tangent(surrogate: PyTree, dsurrogate: PyTree, x: Membrane) -> list[Membrane]:
-    """The tangent of slope or curve by the parameters alone, at x, as the surrogate's convention says."""
+    """Return the tangent of slope or curve by the hyperparameters alone, as `parameter_tangent` says."""
     method = {"slope": "surrogate_grad", "function": "surrogate_fun"}[surrogate.parameter_tangent]
     leaves, structure = jax.tree.flatten(surrogate)
     moving = {i: t for i, t in enumerate(structure.flatten_up_to(dsurrogate)) if not isinstance(t, SymbolicZero)}
@@ -121,7 +121,7 @@ def _parameter_tangent(surrogate: PyTree, dsurrogate: PyTree, x: Membrane) -> li
 
 
 def _curve_without_value(surrogate: PyTree, x: Membrane) -> Membrane:
-    """Zero, whose derivatives are the curve's: by x, and by the parameters as the convention says."""
+    """Return zero with the derivatives of the curve: by x, and by the hyperparameters as `parameter_tangent` says."""
     convention = surrogate.parameter_tangent
     held = surrogate if convention == "function" else jax.lax.stop_gradient(surrogate)
     curve = held.surrogate_fun(x)

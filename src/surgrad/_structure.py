@@ -1,8 +1,8 @@
-"""Trees as JSON and a list of arrays, and back: what `save` writes, without pickle and without constructors.
+"""Conversion of trees to JSON and a list of arrays, and back, without pickle: what `save` writes.
 
-An object is described by its class, its attributes, and which of those are leaves: constructors draw random weights, or
-do not keep what they are given, so that they cannot be run again. A node of the description is a plain JSON value, or
-an object with one key that tells its kind.
+An object is described by its class, its attributes, and the names of those that are leaves. Its constructor does not
+run again, since constructors draw random weights, or do not store their arguments. A node of the description is a plain
+JSON value, or an object whose first key tells its kind.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from surgrad._pytree import Pytree, leaf_attributes, rebuilt
 
 
 class Described:
-    """A tree as `structure`, which JSON can hold, and `arrays`, each once."""
+    """A tree as `structure`, which JSON can represent, and `arrays`, each stored once."""
 
     def __init__(self, tree: Any) -> None:
         self.arrays: list[np.ndarray] = []
         self._places: dict[int, int] = {}
-        self._kept: list[Any] = []  # so that no identity is given to another array
+        self._kept: list[Any] = []  # keeps arrays alive, so that no two share an `id`
         self.structure = self._node(tree, "")
 
     def _node(self, value: Any, where: str) -> Any:
@@ -65,7 +65,7 @@ class Described:
         return node | ({"weak": True} if getattr(value, "weak_type", False) and not value.shape else {})
 
     def _stored(self, value: Any, read: Callable[[Any], np.ndarray]) -> int:
-        """The place of an array among those that are stored; an array that stands in a tree twice has one place."""
+        """Return the index of an array in `arrays`; an array that occurs in a tree twice is stored once."""
         if id(value) not in self._places:
             self._places[id(value)] = len(self.arrays)
             self._kept.append(value)
@@ -103,17 +103,17 @@ def _refusal(value: Any, where: str, why: str) -> TypeError:
 
 
 def _in_native_bits(value: Any) -> np.ndarray:
-    """The array, or where NumPy's files know its type by no name (bfloat16) its bits as integers."""
+    """Return the array, or its bits as integers if NumPy's files do not support its dtype (bfloat16)."""
     array = np.asarray(value)
     return array if array.dtype.isbuiltin == 1 else array.view(f"u{array.dtype.itemsize}")
 
 
 def restored(node: Any, read: Callable[[int], np.ndarray], classes: Classes) -> Any:
-    """The tree of a description.
+    """Return the tree of a description.
 
     Raises:
-        KeyError: a class or a function that is not known.
-        ValueError: the description is none, or has an array that JAX cannot hold as it is set up.
+        KeyError: a class or a function is not known.
+        ValueError: the description is invalid, or has an array of 64 bits while JAX is set to 32.
     """
     cache: dict[int, Any] = {}
 

@@ -26,7 +26,7 @@ from surgrad._width import SOMEWHERE, half_maximum
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
-    """The constructor with aliases, and an error that names the parameters that exist."""
+    """Return the constructor with support for aliases, and an error that lists the parameters."""
     signature = inspect.signature(init)
     names = [n for n in signature.parameters if n != "self"]
 
@@ -49,8 +49,9 @@ def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callab
 class Surrogate(Pytree):
     """A curve and its slope; calling it spikes.
 
-    The spike is exactly 1 where x >= 0 and 0 elsewhere, and its derivative by x is `surrogate_grad`, in reverse and
-    in forward mode, to all orders. Subclasses define `surrogate_grad`, or `surrogate_fun` (the slope is then its
+    Here x is the dimensionless membrane potential, (voltage - threshold) / scale. The spike is exactly 1 where x >= 0
+    and 0 elsewhere, and its derivative by x is `surrogate_grad`, in reverse and in forward mode, to all orders.
+    Subclasses define `surrogate_grad`, or `surrogate_fun` (the slope is then its
     derivative), or both, elementwise in x. Their other attributes are hyperparameters: numbers and arrays are leaves
     of a pytree, so a surrogate is an argument like any other of `jax.jit`, `jax.vmap` and `jax.grad`.
 
@@ -64,10 +65,11 @@ class Surrogate(Pytree):
 
     Parameters:
         parameter_tangent: the derivative of a spike by a hyperparameter. `"slope"`: the derivative of
-            `surrogate_grad`; `"function"`: that of `surrogate_fun`; `"none"`: zero, which is the truth.
-        second_order: `"exact"` keeps spikes constant and differentiates slopes, as finite differences of the
-            gradient do; `"surrogate"` takes the spike for its curve, which makes a symmetric surrogate Hessian.
-        smoothed: whether the forward pass is the curve; see `smooth`.
+            `surrogate_grad`; `"function"`: that of `surrogate_fun`; `"none"`: zero, the true derivative.
+        second_order: the derivative of a gradient. `"exact"`: spikes are constant and slopes are differentiated, which
+            agrees with finite differences of the gradient; `"surrogate"`: the spike is replaced by its curve, which
+            gives a symmetric Hessian.
+        smoothed: whether the forward pass returns the curve; see `smooth`.
     """
 
     parameter_tangent: str = static(default="slope", choices=("slope", "function", "none"), kw_only=True)
@@ -79,9 +81,9 @@ class Surrogate(Pytree):
     aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {}
     """Other names of constructor keywords: `{alias: (name, value of the alias -> value of the name)}`."""
     waivers: ClassVar[dict[str, str]] = {}
-    """Laws of `check` that the surrogate breaks on purpose, with the reason."""
+    """Laws of `check` that the surrogate breaks on purpose: `{law: reason}`."""
     peaks: ClassVar[tuple[float, ...] | None] = None
-    """Where the slope can be largest; None if unknown."""
+    """Values of x at which the slope can be largest; None if unknown."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,11 +103,11 @@ class Surrogate(Pytree):
         super().__setattr__(name, value)
 
     def __call__(self, x: Input) -> Spikes:
-        """Spikes, 0 or 1 in the shape and dtype of x (integers promoted to floats).
+        """Return the spikes, 0 or 1, in the shape and dtype of x; integers are promoted to floats.
 
         Raises:
             TypeError: x is complex, a list, or has a physical unit.
-            ValueError: a hyperparameter is broader than x.
+            ValueError: a hyperparameter does not broadcast to the shape of x.
         """
         if isinstance(x, Tracer):
             mark_seen(self)
@@ -115,24 +117,28 @@ class Surrogate(Pytree):
         except TypeError:  # a box, such as a ParamState of brainstate, is no argument of a compiled function
             plain = unboxed(surrogate)
             if plain is surrogate:
-                membrane(x, type(self).__name__)  # what is wrong with x is said in our words
+                membrane(x, type(self).__name__)  # raises our own message if x is the cause
                 raise
         return spike(plain, x)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        """The curve: a soft step whose derivative is `surrogate_grad`, in the shape and dtype of x."""
+        """Return the curve: a soft step whose derivative is `surrogate_grad`, in the shape and dtype of x.
+
+        Raises:
+            NotImplementedError: the class defines no curve.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no surrogate_fun.")
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        """The slope: what stands in for the derivative of the spike, in the shape and dtype of x."""
+        """Return the slope: the surrogate of the derivative of the spike, in the shape and dtype of x."""
         return jax.jvp(self.surrogate_fun, (x,), (jnp.ones_like(x),))[1]
 
     def derivative(self, x: Membrane) -> Slope:
-        """The slope, under the name that the layers of `sparx` call; `jaxpike` calls the surrogate itself."""
+        """Return the slope. The layers of `sparx` call it by this name; `jaxpike` calls the surrogate itself."""
         return self.surrogate_grad(x)
 
     def smooth(self) -> Self:
-        """A copy whose forward pass is the curve, with the curve's own derivatives by x and all parameters.
+        """Return a copy whose forward pass is the curve, with its derivatives by x and all hyperparameters.
 
         >>> import surgrad
         >>> float(surgrad.Sigmoid(4.0).smooth()(0.0))
@@ -141,13 +147,13 @@ class Surrogate(Pytree):
         return self.replace(smoothed=True)
 
     def hard(self) -> Self:
-        """A copy whose forward pass is the step, 0 or 1; undoes `smooth`."""
+        """Return a copy whose forward pass is the step, 0 or 1; the inverse of `smooth`."""
         return self.replace(smoothed=False)
 
     def steeper(self, factor: Parameter) -> Surrogate:
-        """A surrogate that is narrower along x by a factor, about the threshold; options are kept.
+        """Return a surrogate that is narrower along x by a factor, centred at the threshold, with the same options.
 
-        The area of the slope stays, as under `Temperature`; a `Normalized` surrogate stays normalised. Factors
+        The area of the slope does not change, as with `Temperature`; a `Normalized` surrogate stays normalized. Factors
         multiply: `s.steeper(2).steeper(3)` is `s.steeper(6)`, to rounding.
 
         Parameters:
@@ -161,7 +167,7 @@ class Surrogate(Pytree):
         return self._narrowed(factor)
 
     def _narrowed(self, factor: Parameter) -> Surrogate:
-        """What `steeper` returns; combinators that pass the factor on to their part override it."""
+        """Return what `steeper` returns. Combinators that pass the factor on to their part override this method."""
         # The one import against the direction of the layers: a method of the base class makes one of its subclasses.
         from surgrad._combine import Temperature
 
@@ -169,36 +175,40 @@ class Surrogate(Pytree):
         return Temperature(self, 1 / factor, **options)
 
     def to_config(self) -> dict[str, Any]:
-        """A dictionary that JSON can hold, and that `from_config` reads: the class and what its constructor takes.
+        """Return a dictionary that JSON can represent: the class, and the arguments of its constructor.
 
         Raises:
-            TypeError: an argument of the constructor is not kept under its own name, or JSON cannot hold it.
+            TypeError: an argument of the constructor is not an attribute of its own name, or JSON cannot represent it.
         """
         return encode(self)
 
     @staticmethod
     def from_config(config: Mapping[str, Any], classes: Iterable[type[Surrogate]] = ()) -> Any:
-        """The surrogate that a configuration describes; `classes` are the user's own that may stand in it.
+        """Return the surrogate that a dictionary of `to_config` describes.
+
+        Parameters:
+            config: what `to_config` returned.
+            classes: the user's own classes that occur in it.
 
         Raises:
-            KeyError: a class that is not known.
-            TypeError: a parameter that the class does not have.
+            KeyError: a class is not known.
+            TypeError: a class has no such parameter.
         """
         ours = [cls for cls in _descendants(Surrogate) if cls.__module__.startswith(f"{__package__}.")]
         own = {cls.__name__: cls for cls in ours if not cls.__name__.startswith("_")}
         return decode(config, own | {cls.__name__: cls for cls in classes})
 
     def area(self) -> jax.Array:
-        """The integral of the slope over all x, from the limits of the curve; infinite if the curve has none.
+        """Return the integral of the slope over all x, from the limits of the curve; infinite if the curve has none.
 
         Shape: that of the hyperparameters.
         """
-        with jax.debug_nans(False), jax.debug_infs(False):  # infinite numbers go in on purpose, and may come out
+        with jax.debug_nans(False), jax.debug_infs(False):  # infinities are passed on purpose
             low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
             return high - low
 
     def peak(self) -> jax.Array:
-        """The largest slope: at the class's `peaks`, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.
+        """Return the largest slope: at `peaks` of the class, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.
 
         Shape: that of the hyperparameters.
         """
@@ -206,7 +216,7 @@ class Surrogate(Pytree):
         return jnp.max(jax.vmap(self.surrogate_grad)(jnp.array(where)), axis=0)
 
     def fwhm(self) -> jax.Array:
-        """The full width at half maximum of the slope, in units of x.
+        """Return the full width at half maximum of the slope, in units of x.
 
         It is the distance between the places nearest to the peak, one on each side, at which the slope has fallen to
         half of the peak; infinite where it never does. It is accurate to about 10⁻⁶ of itself, and differentiable in
@@ -230,7 +240,7 @@ for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all s
 
 
 def width(surrogate: Surrogate) -> jax.Array:
-    """The full width at half maximum of a surrogate's slope, in units of x; see `Surrogate.fwhm`.
+    """Return the full width at half maximum of a surrogate's slope, in units of x; see `Surrogate.fwhm`.
 
         >>> import surgrad
         >>> round(float(surgrad.width(surgrad.Sigmoid(4.0))), 4)
@@ -239,7 +249,7 @@ def width(surrogate: Surrogate) -> jax.Array:
     Shape: that of the hyperparameters.
 
     Raises:
-        TypeError: it is no surrogate object.
+        TypeError: the argument is not a surrogate object.
     """
     if not isinstance(surrogate, Surrogate):
         raise TypeError(f"width: expected a Surrogate object, got {surrogate!r}.")

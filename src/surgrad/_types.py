@@ -1,7 +1,7 @@
 """Shape aliases of the annotations.
 
-A membrane has any shape; time leads and neurons come last, `(time, *batch, neurons)`. Curves, slopes and
-spikes have the shape of the membrane that they were computed from.
+A membrane potential has any shape; sequences are time-major, with neurons last, `(time, *batch, neurons)`. Curves,
+slopes and spikes have the shape of the membrane potential from which they are computed.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ import numpy as np
 from jaxtyping import Array, Float, Real, Shaped
 
 Membrane = Float[Array, "*shape"]
-"""(voltage - threshold) / scale, dimensionless."""
+"""Membrane potential relative to the threshold, (voltage - threshold) / scale, dimensionless."""
 
 
 @runtime_checkable
 class Quantity(Protocol):
-    """A number with a unit, as `brainunit` has it."""
+    """A number with a unit, as in `brainunit`."""
 
     mantissa: Any
     unit: Any
 
 
 Input = Shaped[Array | np.ndarray, "*shape"] | np.generic | bool | float | Quantity
-"""What a surrogate takes for a membrane: arrays and numbers, real; quantities without a unit."""
+"""What a surrogate accepts as x: real arrays and numbers, and dimensionless quantities."""
 
 Numbers = Shaped[Array | np.ndarray, "..."] | np.generic | bool | float
-"""What layers take: arrays of floating numbers, of events or of bytes; their own checks say which shapes fit."""
+"""What layers accept: arrays of floats, booleans or integers. Each layer checks the shape itself."""
 
 Shape = int | Sequence[Any]
-"""Lengths of axes, which are symbolic in programs that are exported; one number is the length of one axis."""
+"""Lengths of axes, symbolic in exported programs; a single number is the length of one axis."""
 
 Spikes = Float[Array, "*shape"]
 Curve = Float[Array, "..."]
 Slope = Float[Array, "..."]
-"""Of the shape of the membrane, or narrower, where it varies along a part of the axes alone."""
+"""Shape: that of the membrane potential, or one that broadcasts to it."""
 
-if TYPE_CHECKING:  # formulas are written for arrays of JAX, and NumPy's do as well
+if TYPE_CHECKING:  # formulas are written for arrays of JAX; those of NumPy work too
     Parameter = float | Float[Array, "..."]
 else:
     Parameter = float | np.floating | np.integer | Real[Array | np.ndarray, "..."]
-"""A number, or an array that broadcasts to the shape of the membrane (one value a neuron, say)."""
+"""A number, or an array that broadcasts to the shape of the membrane potential, such as one value per neuron."""
 
 PyTree = Any

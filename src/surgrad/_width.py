@@ -16,19 +16,19 @@ Numbers = Float[Array, "*shape"]
 
 _SIDE = np.logspace(-6, 6, 1201)
 SOMEWHERE = (0.0, *(x for pair in zip(_SIDE, -_SIDE, strict=True) for x in pair))
-"""Where the peak of an unknown slope is looked for, the nearest to the threshold first."""
+"""Where the peak of an unknown slope is searched, nearest to the threshold first."""
 
 _DISTANCES = np.geomspace(1e-12, 1e12, 2401)
 _HALVINGS, _THIRDS = 50, 80
 _JUMP = 1e-3
-"""A slope that is off half of its peak by more than this share of it, where it crosses, jumps over it."""
+"""Where a slope crosses half of its peak but is off it by more than this share of the peak, it jumps."""
 
 
 class HalfMaximum(NamedTuple):
-    """The peak of a slope, and how far from it the slope has first fallen to half, on either side.
+    """The peak of a slope, and the distances from it, on both sides, at which the slope has first fallen to half.
 
     Parameters:
-        at: where the peak is; of several the one nearest to the threshold.
+        at: position of the peak; of several equal peaks, the one nearest to the threshold.
         height: the slope there.
         left: distance below the peak; infinite if the slope never falls to half.
         right: distance above the peak.
@@ -41,7 +41,7 @@ class HalfMaximum(NamedTuple):
 
 
 def half_maximum(surrogate: Any, peaks: tuple[float, ...] | None) -> HalfMaximum:
-    """Where the slope has its peak and half of it; `peaks` are the places where it can be, None if unknown."""
+    """Return peak and half maxima of a slope; `peaks` are the possible positions of the peak, None if unknown."""
     return _half_maximum(unboxed(surrogate), peaks)
 
 
@@ -53,7 +53,7 @@ def _half_maximum(surrogate: Any, peaks: tuple[float, ...] | None) -> HalfMaximu
 
 
 def _peak(surrogate: Any, peaks: tuple[float, ...] | None) -> Numbers:
-    """Where the slope is largest: at one of the declared places, else near the best of a grid."""
+    """Return where the slope is largest: one of `peaks`, else the best of a grid, refined by ternary search."""
     shape = jax.eval_shape(surrogate.surrogate_grad, jnp.zeros(())).shape
     places = jnp.asarray(SOMEWHERE if peaks is None else sorted(peaks, key=abs), jnp.result_type(float))
     best = places[jnp.argmax(jax.vmap(surrogate.surrogate_grad)(places), axis=0)]
@@ -74,13 +74,13 @@ def _peak(surrogate: Any, peaks: tuple[float, ...] | None) -> Numbers:
 
 
 def _excess(surrogate: Any, at: Numbers, x: Numbers) -> Numbers:
-    """The slope less half of its peak."""
+    """Return the slope minus half of its peak."""
     return surrogate.surrogate_grad(x) - surrogate.surrogate_grad(at) / 2
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _distance(surrogate: Any, at: Numbers, side: float) -> Numbers:
-    """How far from the peak, below (-1) or above (1) it, the slope has first fallen to half."""
+    """Return the distance from the peak, below (-1) or above (1) it, at which the slope has first fallen to half."""
     distances = jnp.asarray(_DISTANCES, at.dtype)
     fallen = jax.vmap(lambda d: _excess(surrogate, at, at + side * d) <= 0)(distances)
     first = jnp.argmax(fallen, axis=0)
@@ -98,7 +98,7 @@ def _distance(surrogate: Any, at: Numbers, side: float) -> Numbers:
 
 @_distance.defjvp
 def _distance_jvp(side: float, primals: Any, tangents: Any) -> tuple[Numbers, Numbers]:
-    """By the implicit function theorem; NaN where the slope jumps over half of its peak, which tells of no rate."""
+    """Implicit function theorem; NaN where the slope jumps over half of its peak, so that there is no derivative."""
     surrogate, at = primals
     distance = _distance(surrogate, at, side)
     never = jnp.isinf(distance)

@@ -1,7 +1,6 @@
-"""How the laws of surrogates compare numbers: to a few units of rounding, and where they differ most.
+"""Comparison of numbers in the laws of surrogates, up to a few roundings of float32.
 
-The rounding is that of float32, the precision of most networks, though many values are computed in float64: a class
-may compute in float32 for all inputs.
+Many values are computed in float64, but a class may compute in float32 for all inputs.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-5
-"""About 8 and 80 units of rounding in float32: of the largest number that takes part, and of each number."""
+"""Tolerances: about 8 roundings of float32 of the largest number that takes part, and 80 of each number."""
 
 
 def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
-    """The index of the broken point that is nearest to the threshold."""
+    """Return the index of the broken point nearest to the threshold; None if there is none."""
     places = np.flatnonzero(broken)
     if not places.size:
         return None
@@ -21,14 +20,14 @@ def nearest(broken: np.ndarray, x: np.ndarray) -> tuple[int, ...] | None:
 
 
 def worst(excess: np.ndarray | np.floating) -> tuple[int, ...] | None:
-    """The index of the largest positive excess; NaN is none."""
+    """Return the index of the largest positive excess, ignoring NaN; None if there is none."""
     excess = np.asarray(np.nan_to_num(excess, nan=-1.0))
     index = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
     return index if excess[index] > 0 else None
 
 
 def excess(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """By how much numbers differ beyond rounding; NaN agrees with NaN, and an infinity with itself."""
+    """Return by how much numbers differ beyond rounding; NaN equals NaN, and an infinity itself."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(found - wanted) - RELATIVE * np.abs(wanted) - ABSOLUTE * largest(wanted)
     same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
@@ -36,5 +35,5 @@ def excess(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def largest(values: np.ndarray) -> float:
-    """The largest finite magnitude."""
+    """Return the largest finite magnitude."""
     return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))

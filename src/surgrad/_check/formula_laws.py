@@ -1,4 +1,4 @@
-"""Laws of the functions: what a spike, a curve and a slope have to do with each other, and their shapes."""
+"""Laws of the formulas of a surrogate: how spike, curve and slope are related, and their shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUSPECTS, _PANELS, _FINE_PANELS = 8, 4, 4096
 @FORMULA_LAWS.law("spikes are 0 or 1, and 1 exactly where x >= 0")
 def hard_forward(probe: Probe) -> str | None:
     _require_step(probe)
-    # As many points as the grid, so that what is compiled for the grid serves here too.
+    # As many points as the grid has, so that its compiled programs are used again.
     x = probe.spread(np.concatenate([_EDGES, GRID[len(_EDGES) :]]).astype(np.float32))
     spikes = probe.at(x, SPIKE, "float32")
     at = nearest(spikes != (x >= 0), x)
@@ -53,7 +53,7 @@ def slope_is_gradient(probe: Probe) -> str | None:
 def curve_matches_slope(probe: Probe) -> str | None:
     probe.require_curve()
     found, slope = probe.derivative(CURVE), probe.value(SLOPE)
-    # Kinks lie at round numbers; what is not finite is for the law `finite` to report.
+    # Kinks lie at round numbers; the law `finite` reports what is not finite.
     away = ~probe.spread(ROUND) & np.isfinite(found) & np.isfinite(slope)
     if (at := worst(np.where(away, excess(found, slope), -1.0))) is not None:
         return f"d curve/dx is {found[at]:.4g} at x = {probe.x[at]:.6g}, where the slope is {slope[at]:.4g}"
@@ -72,7 +72,7 @@ def curve_matches_slope(probe: Probe) -> str | None:
 
 
 def _beyond_integral(probe: Probe, intervals: np.ndarray, panels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """By how much the curve's rise differs from the slope's integral beyond the errors of both; and the two."""
+    """Return by how much the curve's rise differs from the slope's integral beyond the errors of both, and the two."""
     low, high = probe.value(CURVE)[intervals], probe.value(CURVE)[intervals + 1]
     integral, error = probe.integrals(GRID[intervals], GRID[intervals + 1], panels)
     with np.errstate(invalid="ignore"):

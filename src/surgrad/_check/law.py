@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 
 class NotApplicableError(Exception):
-    """A law has nothing to say of an object; the message says why, and `because` names laws whose failures are why."""
+    """A law does not apply to an object. The message says why; `because` names the laws whose failure is the reason."""
 
     def __init__(self, message: str, because: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -15,12 +15,11 @@ class NotApplicableError(Exception):
 
 
 class Law(NamedTuple):
-    """A property of surrogates, or of layers: its name, what it says in one line, and how it is tested.
+    """A property of surrogates or of layers: its name, a description in one line, and its test.
 
-    `broken` takes a probe, which holds the object, and returns how the law is broken, with the numbers and the place,
-    or None where it holds. It raises `NotApplicableError` where the law has nothing to say; any other exception is a
-    failure. A law that is `advice` says what helps readers, or speed; what breaks it is as right as before, and does
-    not fail.
+    `broken` takes a probe, which holds the object, and returns how the law is broken, with numbers and place, or None
+    if it holds. It raises `NotApplicableError` if the law does not apply; any other exception is a failure. A law that
+    is `advice` concerns readers or speed and not results, so that breaking it is no failure.
     """
 
     name: str
@@ -33,10 +32,10 @@ Broken = TypeVar("Broken", bound=Callable[[Any], str | None])
 
 
 class Table(dict[str, Law]):
-    """Laws by name, in the order of reports."""
+    """A table of laws by name, in the order of reports."""
 
     def law(self, says: str, *, advice: bool = False) -> Callable[[Broken], Broken]:
-        """Enter a function in the table under its own name."""
+        """Return a decorator that adds a function to the table under its own name."""
 
         def enter(broken: Broken) -> Broken:
             self[broken.__name__] = Law(broken.__name__, says, broken, advice)
@@ -46,6 +45,6 @@ class Table(dict[str, Law]):
 
 
 def brief(error: Exception) -> str:
-    """An exception in one line."""
+    """Return an exception in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Laws of use: shapes and dtypes, transformations of JAX, documentation."""
+"""Laws of a surrogate in programs: shapes and dtypes, transformations of JAX, documentation."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def transforms(probe: Probe) -> str | None:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _transformed(surrogate: Surrogate, x: jax.Array, methods: Methods) -> dict[str, dict[str, jax.Array]]:
-    """What each transformation gives, in one program."""
+    """Return the results of all transformations, computed in one program."""
     found = {}
     for name, transform in _TRANSFORMS.items():
         try:
@@ -110,7 +110,7 @@ def documented(probe: Probe) -> str | None:
 
 
 def _documentation(surrogate: Surrogate) -> tuple[str, str, list[str]]:
-    """Who documents the hyperparameters, the text, and their names."""
+    """Return the name of the documented object, its documentation, and the names of the hyperparameters."""
     cls = type(surrogate)
     if isinstance(surrogate, (FromFun, FromGrad)):
         function = surrogate.function

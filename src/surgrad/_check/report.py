@@ -1,4 +1,4 @@
-"""Reports of `check`: the verdicts on one object, of all laws of a table, and how they are printed."""
+"""Reports of `check`: the verdicts on one object, and how they are printed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WIDTH = 100
 
 
 class Verdict(NamedTuple):
-    """What `check` found about one law.
+    """The result of `check` for one law.
 
     The outcome is `"ok"`, `"failed"`, `"waived"` (fails, as the class says it does), `"unneeded"` (waived, but it
-    holds), `"advice"` (does not hold, and does no harm: it is about readers or speed, not about numbers) or `"skipped"`
-    (has nothing to say of this object). The detail has the numbers and the place where a law fails, the reason where
-    it is waived or skipped, what could be better where it is advice, and what the law says where it holds.
+    holds), `"advice"` (does not hold, but concerns readers or speed and not results) or `"skipped"` (does not apply to
+    this object). The detail says what the law demands where it holds, the numbers and the place where it fails, the
+    reason where it is waived or skipped, and what could be better where it is advice.
     """
 
     law: str
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 class Report:
-    """The verdicts of `check`, one a law; true if no law failed, printed as a table.
+    """The verdicts of `check`, one per law. It is true if no law failed, and prints as a table.
 
     >>> report = surgrad.check(surgrad.LeakyRelu(), laws=["centred", "non_negative"])
     >>> report.ok, report["centred"].outcome
@@ -38,12 +38,12 @@ class Report:
     """
 
     def __init__(self, subject: str, verdicts: Iterable[Verdict]) -> None:
-        self.subject = subject
-        self.verdicts = tuple(verdicts)
+        self.subject: str = subject
+        self.verdicts: tuple[Verdict, ...] = tuple(verdicts)
 
     @property
     def ok(self) -> bool:
-        """Whether no law failed. Advice, and waivers that are not needed do no harm here."""
+        """Whether no law failed; advice and unneeded waivers are no failures."""
         return not self.failed
 
     @property
@@ -53,12 +53,12 @@ class Report:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """The names of the laws that do not hold and only advise."""
+        """The names of the laws that only advise and do not hold."""
         return self._laws("advice")
 
     @property
     def unneeded(self) -> tuple[str, ...]:
-        """The names of the laws that are waived and hold."""
+        """The names of the laws that are waived but hold."""
         return self._laws("unneeded")
 
     def _laws(self, outcome: Outcome) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Report:
         return self.ok
 
     def __getitem__(self, law: str) -> Verdict:
-        """The verdict on one law, by its name."""
+        """Return the verdict on a law, by name."""
         for verdict in self.verdicts:
             if verdict.law == law:
                 return verdict
@@ -92,7 +92,7 @@ class Report:
         return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
     def raise_if_failed(self) -> None:
-        """Nothing if no law failed.
+        """Raise if a law failed.
 
         Raises:
             AssertionError: a law failed; the message is the whole report.
@@ -102,15 +102,15 @@ class Report:
 
 
 def _mark(outcome: Outcome) -> str:
-    """Failures are what the eye looks for."""
+    """Return the outcome as printed; failures stand out in capitals."""
     return outcome.upper() if outcome == "failed" else outcome
 
 
 def require(names: Iterable[str], table: Table, where: str) -> None:
-    """Refuse names that are not those of laws.
+    """Check that all names are names of laws.
 
     Raises:
-        ValueError: there is no such law.
+        ValueError: one is not.
     """
     for name in names:
         if name not in table:
@@ -119,10 +119,10 @@ def require(names: Iterable[str], table: Table, where: str) -> None:
 
 
 def verdicts(table: Table, names: Iterable[str], probe: Any, waivers: Mapping[str, str]) -> list[Verdict]:
-    """The verdicts of the laws that are named, in the order of the table."""
+    """Return the verdicts on the named laws, in the order of the table."""
     names = set(names)
-    # NaN is looked for by the laws, and reported with its place; debugging aids would stop at the first. What is
-    # promoted is for one law alone.
+    # The laws report each NaN with its place; JAX's debugging would stop at the first. Only one law is about implicit
+    # promotion.
     with (
         jax.debug_nans(False),
         jax.debug_infs(False),
@@ -133,7 +133,7 @@ def verdicts(table: Table, names: Iterable[str], probe: Any, waivers: Mapping[st
 
 
 def _all_verdicts(table: Table, names: set[str], probe: Any, waivers: Mapping[str, str]) -> list[Verdict]:
-    """The verdicts of the laws that are named, and of those whose failures are why one of them is skipped."""
+    """Return the verdicts on the named laws, and on those whose failure is the reason why one of them is skipped."""
     found: dict[str, Verdict] = {}
     to_do = [name for name in table if name in names]
     while to_do:
@@ -144,7 +144,7 @@ def _all_verdicts(table: Table, names: set[str], probe: Any, waivers: Mapping[st
 
 
 def _verdict(law: Law, probe: Any, waiver: str | None) -> tuple[Verdict, tuple[str, ...]]:
-    """The outcome of one law, and the laws whose failures skip it; an exception is a failure, or advice."""
+    """Return the verdict on one law, and the laws whose failure skips it; an exception counts as a failure."""
     try:
         return _judged(law, law.broken(probe), waiver), ()
     except NotApplicableError as reason:

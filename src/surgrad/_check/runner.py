@@ -19,15 +19,16 @@ _HOW = "give inputs over time, (time, *batch, features), as in check(layer, jnp.
 
 
 def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None) -> Report:
-    """A report on whether a surrogate, or a layer, keeps the laws that it should keep.
+    """Return a report on whether a surrogate or a layer obeys the laws that apply to it.
 
     A surrogate is tested on points of |x| <= 10⁴, dense around the threshold. A layer, a cell or a connection, of this
-    library or not (see `surgrad.nn._contract`), is run over the inputs, and over others like them: in chunks, in
-    segments, under transformations of JAX, over devices, in half precision; and what its class promises is tested.
+    library or not (see `surgrad.nn._contract`), is run over the inputs, and over others like them: in chunks, with
+    checkpointing, under transformations of JAX, over devices and in half precision. The promises of its class are
+    tested too.
 
     A class lists the laws that it breaks on purpose in `waivers`, a class attribute, `{law: reason}`; such a law is
-    reported as `"waived"`, and as `"unneeded"` if it holds. That a docstring names the
-    hyperparameters of a surrogate, and that a layer inherits promises, which do not count, is advice.
+    reported as `"waived"`, and as `"unneeded"` if it holds. Two laws only advise: that a docstring names all
+    hyperparameters of a surrogate, and that a layer does not rely on inherited promises, which do not count.
 
         >>> import jax.numpy as jnp, surgrad
         >>> surgrad.check(surgrad.Sigmoid(4.0)).ok
@@ -36,14 +37,14 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
         True
 
     Parameters:
-        subject: the object, a built-in one or of a class of yours.
-        inputs: of a layer, `(time, batch, ...)` or `(time, features)`, at least 4 steps: numbers under which it does
-            what it is for, so that neurons spike. Other values of that size are drawn from them.
-        laws: names of the laws to test; all by default, but for those of promises that the class does not make.
+        subject: the object, of a class of this library or of your own.
+        inputs: inputs of a layer, `(time, batch, ...)` or `(time, features)`, with at least 4 time steps, of a size at
+            which its neurons spike. Other inputs of that size are drawn from them.
+        laws: names of the laws to test; by default all but those of promises that the class does not make.
 
     Raises:
-        TypeError: neither a surrogate nor a layer; a layer without inputs, or a surrogate with some.
-        ValueError: there is no such law, in `laws` or in the waivers of the class; the inputs are too short, or zero.
+        TypeError: the object is neither a surrogate nor a layer; a layer has no inputs, or a surrogate has some.
+        ValueError: a name in `laws` or in the waivers of the class is not a law; the inputs are too short, or zero.
     """
     if isinstance(subject, Surrogate):
         if inputs is not None:
@@ -63,7 +64,7 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
 def _report(
     title: str, subject: Any, table: Table, laws: Iterable[str] | None, probe: Any, default: Iterable[str]
 ) -> Report:
-    """The report of the laws of a table that are asked for."""
+    """Return the report on the laws of a table that are asked for."""
     waivers: Mapping[str, str] = getattr(type(subject), "waivers", {})
     require(waivers, table, f"{type(subject).__name__}.waivers")
     names = list(default if laws is None else laws)

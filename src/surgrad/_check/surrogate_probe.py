@@ -1,4 +1,4 @@
-"""What the laws read of a surrogate: spikes, curve and slope on a grid of x, and their derivatives.
+"""The values that laws test: spikes, curve and slope of a surrogate on a grid of x, and their derivatives.
 
 Compiled functions take the surrogate as an argument, so that a second check of the same class compiles nothing.
 """
@@ -21,10 +21,10 @@ CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
-    """Sorted points with |x| <= 10⁴, and which of them are round numbers.
+    """Return sorted points with |x| <= 10⁴, and which of them are round numbers.
 
-    Round numbers are where slopes have kinks and membranes start from. The others lie on no kink that a person
-    would write down: evenly around the threshold, and at every scale.
+    Kinks of slopes and initial membrane potentials are round numbers. The other points avoid kinks; they lie evenly
+    around the threshold, and at every scale.
     """
     decades = 10.0 ** np.arange(-6, 5)
     side = np.concatenate([decades, np.arange(1, 129) / 16])
@@ -40,20 +40,20 @@ THRESHOLD = int(np.searchsorted(GRID, 0.0))
 
 
 class Probe:
-    """A surrogate and what was computed of it, each thing at most once."""
+    """A surrogate and its values, each computed at most once."""
 
     def __init__(self, surrogate: Surrogate) -> None:
-        # A copy, since tracing notes on an object that compiled code may have taken its numbers.
+        # A copy, since tracing marks an object as one whose numbers compiled code may hold.
         self.surrogate: Surrogate = jax.tree.map(lambda leaf: leaf, surrogate)
         self._values: dict[tuple[str, str], np.ndarray] = {}
         self._derivatives: dict[tuple[str, str], np.ndarray] = {}
 
     @functools.cached_property
     def parameter_shape(self) -> tuple[int, ...]:
-        """The shape of x that the hyperparameters ask for, `(neurons,)` if they are one a neuron."""
+        """The shape of x that the hyperparameters demand: `(neurons,)` if there is one value per neuron."""
         try:
             return jax.eval_shape(self.surrogate.surrogate_grad, jax.ShapeDtypeStruct((), jnp.float32)).shape
-        except Exception:  # a defect, which the laws about the slope will meet again and report
+        except Exception:  # a defect, which the laws about the slope report
             return ()
 
     @functools.cached_property
@@ -62,13 +62,13 @@ class Probe:
         return self.spread(GRID)
 
     def spread(self, points: np.ndarray) -> np.ndarray:
-        """Points along the first axis, repeated over the shape of the hyperparameters."""
+        """Return points along the first axis, repeated over the shape of the hyperparameters."""
         shape = self.parameter_shape
         return np.broadcast_to(points.reshape(-1, *(1 for _ in shape)), (len(points), *shape))
 
     @functools.cached_property
     def methods(self) -> dict[str, str]:
-        """The functions that the surrogate has, by name."""
+        """The methods that the surrogate defines, by name."""
         return {"slope": SLOPE, "curve": CURVE} if self._has_curve else {"slope": SLOPE}
 
     @functools.cached_property
@@ -77,7 +77,7 @@ class Probe:
             jax.eval_shape(self.surrogate.surrogate_fun, jax.ShapeDtypeStruct((), jnp.float32))
         except NotImplementedError:
             return False
-        except Exception:  # a defect, which the laws about the curve will meet again and report
+        except Exception:  # a defect, which the laws about the curve report
             return True
         return True
 
@@ -87,13 +87,13 @@ class Probe:
             raise NotApplicableError("no curve is defined")
 
     def value(self, method: str, dtype: str = "float64") -> np.ndarray:
-        """A method on the grid, computed in a dtype."""
+        """Return a method on the grid, computed in a dtype."""
         if (method, dtype) not in self._values:
             self._values[method, dtype] = self.at(self.x, method, dtype)
         return self._values[method, dtype]
 
     def derivative(self, method: str, dtype: str = "float64") -> np.ndarray:
-        """The derivative by x of a method on the grid, in forward mode."""
+        """Return the derivative by x of a method on the grid, in forward mode."""
         key = method, dtype
         if key not in self._derivatives:
             # The value comes with it, and saves a compilation if it is read later.
@@ -102,14 +102,14 @@ class Probe:
         return self._derivatives[key]
 
     def in_all_dtypes(self, method: str) -> dict[str, np.ndarray]:
-        """A method on the grid in float32, float16 and bfloat16, and its `"derivative"` in float32 and reverse mode.
+        """Return a method on the grid in float32, float16 and bfloat16, and its reverse-mode `"derivative"` in float32.
 
         In forward mode a `where` hides what is not finite in the branch not taken, in reverse mode it does not.
         """
         return self._run(_in_all_dtypes, self.x, method, "float32")
 
     def at(self, x: np.ndarray, method: str, dtype: str) -> np.ndarray:
-        """A method at given points."""
+        """Return a method at given points."""
         return self._run(_value, x, method, dtype)
 
     def _run(self, compiled: Any, x: np.ndarray, method: str, dtype: str) -> Any:
@@ -119,7 +119,7 @@ class Probe:
             return jax.tree.map(_readable, compiled(surrogate, jnp.asarray(x, dtype), method))
 
     def integrals(self, left: np.ndarray, right: np.ndarray, panels: int) -> tuple[np.ndarray, np.ndarray]:
-        """The slope's integrals over intervals by the midpoint rule, and how far they may be off.
+        """Return the slope's integrals over intervals by the midpoint rule, and bounds of their errors.
 
         The rule's error is at most a panel's width times the variation of the slope, also at its kinks.
         """
@@ -131,15 +131,15 @@ class Probe:
             return slope[:, 1:-1].sum(1) * width, np.abs(np.diff(slope, axis=1)).sum(1) * width
 
     def pullback(self, cotangents: np.ndarray) -> np.ndarray:
-        """The reverse-mode derivative of the spikes on the grid, in float32."""
+        """Return the reverse-mode derivative of the spikes on the grid, in float32."""
         x = jnp.asarray(self.x, jnp.float32)
         return _readable(_pullback(self.surrogate, x, jnp.asarray(cotangents, jnp.float32)))
 
     def parameter_derivatives(self) -> dict[str, np.ndarray]:
-        """The derivatives on the grid, in float32, of all methods by hyperparameters, with what each of them is.
+        """Return the derivatives of all methods by hyperparameters on the grid, in float32, by their names.
 
-        In reverse mode by each real leaf; in forward mode by all leaves at once, which hides nothing: the sum of
-        numbers one of which is not finite is not finite.
+        Reverse mode: by each real leaf. Forward mode: along all leaves at once, which is not finite if one of the
+        derivatives is not.
         """
         names = [name for name, leaf in named_leaves(self.surrogate) if _is_real(leaf)]
         if not names:
@@ -155,20 +155,20 @@ class Probe:
 
 
 def _readable(array: Any) -> np.ndarray:
-    """A result as an array that NumPy can compute with; it knows no bfloat16."""
+    """Return a result as an array that NumPy can compute with, which bfloat16 is not."""
     array = np.asarray(array)
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
 
 
 def _widened(surrogate: Surrogate) -> Surrogate:
-    """The surrogate with arrays of float64, since strict dtype promotion refuses to mix them with narrower ones."""
+    """Return the surrogate with arrays in float64, since strict dtype promotion refuses to mix dtypes."""
     return jax.tree.map(
         lambda v: jnp.asarray(v, jnp.float64) if _is_real(v) and not isinstance(v, float) else v, surrogate
     )
 
 
 def _is_real(leaf: Any) -> bool:
-    """Whether one can differentiate by a leaf."""
+    """Return whether one can differentiate by a leaf."""
     return isinstance(leaf, float) or (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating))
 
 
@@ -197,7 +197,7 @@ def _pullback(surrogate: Surrogate, x: jax.Array, cotangents: jax.Array) -> jax.
 
 @functools.partial(jax.jit, static_argnums=2)
 def _parameter_derivatives(surrogate: Surrogate, x: jax.Array, methods: tuple[str, ...]) -> list[tuple[Any, jax.Array]]:
-    """For each method, the derivatives by each real leaf, and along all of them. One program: methods share much."""
+    """Return for each method its derivatives by each real leaf, and along all of them, from one program."""
     leaves = jax.tree.leaves(surrogate)
     moving = [i for i, leaf in enumerate(leaves) if _is_real(leaf)]
     values = [jnp.asarray(leaves[i]) for i in moving]

@@ -1,1 +1,1 @@
-"""The surrogates, a family a file."""
+"""The surrogates, one file per family."""

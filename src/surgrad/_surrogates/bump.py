@@ -1,13 +1,15 @@
-"""Surrogates that are known by the bump of their slope."""
+"""Surrogates that are defined by the bump of their slope."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax.scipy.special import erf
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
@@ -36,8 +38,8 @@ class GaussianGrad(Surrogate):
         alpha: area of the slope, > 0.
     """
 
-    references = ("yin2020effective", "yin2021accurate")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("yin2020effective", "yin2021accurate")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     sigma: Parameter = parameter(default=0.5, above=0)
     alpha: Parameter = parameter(default=0.5, above=0)
@@ -66,10 +68,10 @@ class MultiGaussianGrad(Surrogate):
         scale: factor of the whole, > 0. `gamma` may be given for it, the name in the authors' code.
     """
 
-    references = ("yin2021accurate",)
-    aliases = {"gamma": ("scale", lambda gamma: gamma)}
-    peaks = (0.0,)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("yin2021accurate",)
+    aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {"gamma": ("scale", lambda gamma: gamma)}
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+    waivers: ClassVar[dict[str, str]] = {
         "non_negative": "the negative lobes are the point of the original",
         "monotone": "the curve falls where the lobes are",
     }
@@ -102,8 +104,8 @@ class InvSquareGrad(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("zenke2018superspike",)
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("zenke2018superspike",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=100.0, above=0)
 
@@ -126,9 +128,9 @@ class SlayerGrad(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("shrestha2018slayer",)
-    peaks = (0.0,)
-    waivers = {"bounded": _AREA}
+    references: ClassVar[tuple[str, ...]] = ("shrestha2018slayer",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+    waivers: ClassVar[dict[str, str]] = {"bounded": _AREA}
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -139,7 +141,7 @@ class SlayerGrad(Surrogate):
         return jnp.exp(-self.alpha * jnp.abs(finite(x)))
 
 
-gaussian_grad = functional(GaussianGrad)
-multi_gaussian_grad = functional(MultiGaussianGrad)
-inv_square_grad = functional(InvSquareGrad)
-slayer_grad = functional(SlayerGrad)
+gaussian_grad: Functional = functional(GaussianGrad)
+multi_gaussian_grad: Functional = functional(MultiGaussianGrad)
+inv_square_grad: Functional = functional(InvSquareGrad)
+slayer_grad: Functional = functional(SlayerGrad)

@@ -1,12 +1,13 @@
-"""Surrogates made to be adapted during training, as `surgrad.meta.adapt_temperature` does."""
+"""`Dspike`, whose temperature is adapted during training; see `surgrad.meta.adapt_temperature`."""
 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import jax.numpy as jnp
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     Real,
@@ -37,8 +38,8 @@ class Dspike(Surrogate):
         b: what the paper calls the temperature, > 0; steep where large.
     """
 
-    references = ("li2021differentiable",)
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("li2021differentiable",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     b: Parameter = parameter(default=3.0, above=0)
 
@@ -75,4 +76,4 @@ def _tail(b: Real, distance: Real) -> Real:
     return jnp.where(small, series, decay * logistic(-2 * large * distance))
 
 
-dspike = functional(Dspike)
+dspike: Functional = functional(Dspike)

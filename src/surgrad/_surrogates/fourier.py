@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import Real, cosine_series, sine_series
@@ -28,9 +29,9 @@ class SquarewaveFourierSeries(Surrogate):
         t_period: period T, in units of x, > 0.
     """
 
-    references = ("fang2023spikingjelly",)
-    peaks = (0.0,)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("fang2023spikingjelly",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+    waivers: ClassVar[dict[str, str]] = {
         "bounded": "a truncated Fourier series overshoots",
         "monotone": "a square wave falls again after half a period",
         "non_negative": "a square wave falls again after half a period",
@@ -85,4 +86,4 @@ def _odd_multiples(first: Real, before: Real, twice: Real, n: int) -> list[Real]
     return terms
 
 
-squarewave_fourier_series = functional(SquarewaveFourierSeries)
+squarewave_fourier_series: Functional = functional(SquarewaveFourierSeries)

@@ -1,10 +1,12 @@
-"""Surrogates that come from one paper each."""
+"""Surrogates from one paper each."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
@@ -38,9 +40,9 @@ class S2NN(Surrogate):
         epsilon: guard of the logarithm, >= 0.
     """
 
-    references = ("suetake2022s3nn",)
-    peaks = (-1e-30, 0.0)
-    waivers = {"bounded": "a logarithm has no limits"}
+    references: ClassVar[tuple[str, ...]] = ("suetake2022s3nn",)
+    peaks: ClassVar[tuple[float, ...] | None] = (-1e-30, 0.0)
+    waivers: ClassVar[dict[str, str]] = {"bounded": "a logarithm has no limits"}
 
     alpha: Parameter = parameter(default=4.0, above=0)
     beta: Parameter = parameter(default=1.0, above=0)
@@ -70,9 +72,11 @@ class QPseudoSpike(Surrogate):
         normalized: whether to take the published slope.
     """
 
-    references = ("herranz2022stabilizing",)
-    peaks = (0.0,)
-    waivers = {"bounded": "the area is (α+1)/(α-1), 3 at the default; normalized=True has area 1"}
+    references: ClassVar[tuple[str, ...]] = ("herranz2022stabilizing",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+    waivers: ClassVar[dict[str, str]] = {
+        "bounded": "the area is (α+1)/(α-1), 3 at the default; normalized=True has area 1"
+    }
 
     alpha: Parameter = parameter(default=2.0, above=0)
     normalized: bool = static(default=False, kw_only=True)
@@ -101,5 +105,5 @@ class QPseudoSpike(Surrogate):
         return with_limits(slope, x, 0, 0)
 
 
-s2nn = functional(S2NN)
-q_pseudo_spike = functional(QPseudoSpike)
+s2nn: Functional = functional(S2NN)
+q_pseudo_spike: Functional = functional(QPseudoSpike)

@@ -18,24 +18,24 @@ _TAN_22 = math.sqrt(2) - 1  # tan(π/8)
 
 
 def finite(x: Real) -> Real:
-    """The real x, cut so far out that moderate multiples of it are still finite; for slopes that are 0 there.
+    """Return x clipped so far out that moderate multiples of it are still finite; for slopes that are 0 there.
 
-    A derivative by a parameter multiplies by x, and `0 * inf` is NaN. NaN stays NaN. Tails that vanish more slowly than
-    an exponential are computed from `near_or_far`, logarithms from `bounded`, which cut nothing.
+    A derivative by a hyperparameter multiplies by x, and `0 * inf` is NaN. NaN stays NaN. Tails that vanish more slowly
+    than an exponential are computed with `near_or_far`, logarithms with `bounded`, which clip no finite number.
     """
     bound = float(jnp.finfo(x.dtype).max) / 2**20
     return jnp.clip(x, -bound, bound)
 
 
 def bounded(x: Real) -> Real:
-    """The real x with infinities replaced by the largest number, which itself keeps its derivative. NaN stays NaN."""
+    """Return x with infinities replaced by the largest number, which keeps its own derivative. NaN stays NaN."""
     bound = float(jnp.finfo(x.dtype).max)
     return jnp.where(jnp.isinf(x), jnp.where(x < 0, -bound, bound), x)
 
 
 @jax.custom_jvp
 def inverse(rate: Real, distance: Real) -> Real:
-    """1 / (rate * distance), for numbers > 0. Its derivatives square neither, which would over- or underflow."""
+    """Return 1 / (rate * distance), for numbers > 0. Derivatives square neither, so that none over- or underflows."""
     return 1 / rate / distance
 
 
@@ -47,7 +47,7 @@ def _inverse_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tup
 
 
 def fraction(rate: Parameter, distance: Real) -> Real:
-    """1 / (1 + rate * distance), for a rate > 0 and a distance >= 0, right up to an infinite distance."""
+    """Return 1 / (1 + rate * distance), for a rate > 0 and a distance >= 0, which may be infinite."""
     return _fraction(jnp.asarray(rate, distance.dtype), bounded(distance))
 
 
@@ -65,29 +65,29 @@ def _fraction_jvp(primals: tuple[Real, Real], tangents: tuple[Real, Real]) -> tu
 
 
 def near_or_far(rate: Parameter, distance: Real) -> tuple[Array, Real]:
-    """Whether z = rate * distance > 1, and 1/z if so, else z: in [0, 1], right for every distance >= 0, and 0 at ∞."""
+    """Return whether z = rate * distance > 1, and 1/z if so, else z, in [0, 1]; the distance may be infinite."""
     far = distance > 1 / rate
     tail = inverse(jnp.asarray(rate, distance.dtype), jnp.where(far, distance, 1))
     return far, jnp.where(far, tail, rate * jnp.where(far, 0, distance))
 
 
 def saturated(z: Real) -> Real:
-    """The number z cut at ±10⁴, where exp(-|z|) is 0 in every precision, so that its square stays finite."""
+    """Return z clipped at ±10⁴, where exp(-|z|) is 0 in every precision, so that its square is finite."""
     return jnp.clip(z, -1e4, 1e4)
 
 
 def magnitude(x: Real) -> Real:
-    """|x| with derivative 1 at 0, since a membrane at the threshold spikes; JAX has that for `abs` too, unpromised."""
+    """Return |x| with derivative 1 at 0, where a neuron spikes; JAX does so for `abs` too, but does not document it."""
     return jnp.where(x < 0, -x, x)
 
 
 def side(x: Real) -> Array:
-    """-1 below the threshold, 1 from it on."""
+    """Return -1 below the threshold, 1 from it on."""
     return jnp.where(x < 0, -1, 1)
 
 
 def with_limits(y: Real, x: Real, left: Parameter, right: Parameter) -> Real:
-    """The curve y of x, but its limits at x = -∞ and x = ∞."""
+    """Return the curve y of x, but its limits where x is infinite."""
     # An infinite limit is x itself there: on a constant that is infinite, `jax.debug_infs` would raise.
     end = jax.lax.stop_gradient(x)
     left, right = (end if isinstance(limit, float) and math.isinf(limit) else limit for limit in (left, right))
@@ -95,24 +95,24 @@ def with_limits(y: Real, x: Real, left: Parameter, right: Parameter) -> Real:
 
 
 def leaky(slope: Parameter, x: Real) -> Real:
-    """`slope * x` for slope >= 0, with its limits at infinite x: 0 where the slope is 0."""
+    """Return `slope * x` for slope >= 0, with its limits at infinite x: 0 where the slope is 0."""
     line = slope * bounded(x)
     return jnp.where(slope > 0, with_limits(line, x, -jnp.inf, jnp.inf), line)
 
 
 def keep_nan(x: Real, y: Real) -> Real:
-    """y, but NaN where x is: for functions that only compare x."""
+    """Return y, but NaN where x is NaN; for functions that only compare x."""
     return jnp.where(jnp.isnan(x), x, y)
 
 
 def logistic(z: Real) -> Real:
-    """1 / (1 + exp(-z)), both tails and their derivatives accurate (1 - s(z) cancels)."""
+    """Return 1 / (1 + exp(-z)), with accurate tails and derivatives (1 - s(z) cancels)."""
     e = jnp.exp(-magnitude(z))
     return jnp.where(z < 0, e, 1) / (1 + e)
 
 
 def power_series(t: Real, coefficient: Callable[[int], float], radius: float) -> Real:
-    """Σ coefficient(k) tᵏ for |t| <= radius, cut where even the second derivative has no more digits."""
+    """Return Σ coefficient(k) tᵏ for |t| <= radius, with all terms that affect the second derivative."""
     unit = float(jnp.finfo(t.dtype).eps) / 8
     count = next(k for k in itertools.count(3) if k**2 * abs(coefficient(k)) * radius ** (k - 2) < unit)
     total = jnp.full_like(t, coefficient(count - 1))
@@ -149,7 +149,7 @@ def arctan_tail(far: Array, z: Real) -> Real:
 
 
 def log1p(u: Real) -> Real:
-    """log(1 + u) for u >= 0, with what 1 + u loses to rounding; XLA's own takes twice as long on a CPU."""
+    """Return log(1 + u) for u >= 0, corrected for the rounding of 1 + u; twice as fast as XLA's own on a CPU."""
     y, info = 1 + u, jnp.finfo(u.dtype)
     # Without reduce_precision XLA takes (1 + u) - 1 for u.
     lost = u - (jax.lax.reduce_precision(y, info.nexp, info.nmant) - 1)

@@ -1,10 +1,13 @@
-"""Surrogates with a slope of straight pieces."""
+"""Surrogates with piecewise linear slopes, and rectifiers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 import jax.numpy as jnp
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import finite, keep_nan, leaky, magnitude, side
 from surgrad._types import Curve, Membrane, Parameter, Slope
@@ -24,10 +27,15 @@ class PiecewiseLeakyRelu(Surrogate):
         w: half-width of the window, in units of x, > 0. `alpha` may be given for it, with w = 1/alpha.
     """
 
-    references = ("wu2018spatio", "huh2018gradient", "kaiser2020synaptic", "fang2023spikingjelly")
-    aliases = {"alpha": ("w", lambda alpha: 1 / alpha)}
-    peaks = (0.0, float("inf"))
-    waivers = {"bounded": _GROWS}
+    references: ClassVar[tuple[str, ...]] = (
+        "wu2018spatio",
+        "huh2018gradient",
+        "kaiser2020synaptic",
+        "fang2023spikingjelly",
+    )
+    aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {"alpha": ("w", lambda alpha: 1 / alpha)}
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0, float("inf"))
+    waivers: ClassVar[dict[str, str]] = {"bounded": _GROWS}
 
     c: Parameter = parameter(default=0.01, at_least=0)
     w: Parameter = parameter(default=1.0, above=0)
@@ -53,9 +61,9 @@ class LeakyRelu(Surrogate):
         beta: slope from the threshold on, >= 0.
     """
 
-    references = ("maas2013rectifier", "bengio2013estimating", "yin2017algorithm")
-    peaks = (-1.0, 0.0)
-    waivers = {"centred": _STARTS_AT_ZERO, "bounded": _GROWS}
+    references: ClassVar[tuple[str, ...]] = ("maas2013rectifier", "bengio2013estimating", "yin2017algorithm")
+    peaks: ClassVar[tuple[float, ...] | None] = (-1.0, 0.0)
+    waivers: ClassVar[dict[str, str]] = {"centred": _STARTS_AT_ZERO, "bounded": _GROWS}
 
     alpha: Parameter = parameter(default=0.1, at_least=0)
     beta: Parameter = parameter(default=1.0, at_least=0)
@@ -77,9 +85,9 @@ class LogTailedRelu(Surrogate):
         alpha: slope at and below the threshold, >= 0.
     """
 
-    references = ("cai2017deep",)
-    peaks = (0.0, 0.5)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("cai2017deep",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0, 0.5)
+    waivers: ClassVar[dict[str, str]] = {
         "centred": _STARTS_AT_ZERO,
         "bounded": "a logarithm has no limits",
         "peak_at_threshold": "the original takes the left slope, alpha, at the threshold itself",
@@ -106,8 +114,8 @@ class ReluGrad(Surrogate):
         width: half-width w of the triangle, in units of x, > 0.
     """
 
-    references = ("esser2016convolutional", "bellec2018long")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("esser2016convolutional", "bellec2018long")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=0.3, above=0)
     width: Parameter = parameter(default=1.0, above=0)
@@ -122,7 +130,7 @@ class ReluGrad(Surrogate):
         return self.alpha * jnp.where(distance > self.width, 0, self.width - distance)
 
 
-piecewise_leaky_relu = functional(PiecewiseLeakyRelu)
-leaky_relu = functional(LeakyRelu)
-log_tailed_relu = functional(LogTailedRelu)
-relu_grad = functional(ReluGrad)
+piecewise_leaky_relu: Functional = functional(PiecewiseLeakyRelu)
+leaky_relu: Functional = functional(LeakyRelu)
+log_tailed_relu: Functional = functional(LogTailedRelu)
+relu_grad: Functional = functional(ReluGrad)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from surgrad._catalogue import functional
+from surgrad._catalogue import Functional, functional
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     arctan_tail,
@@ -36,8 +37,8 @@ class Sigmoid(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("wu2018spatio", "zenke2021remarkable")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("wu2018spatio", "zenke2021remarkable")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=4.0, above=0)
 
@@ -58,8 +59,8 @@ class SoftSign(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("zenke2018superspike", "neftci2019surrogate")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "neftci2019surrogate")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -82,8 +83,8 @@ class Arctan(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("fang2021incorporating",)
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("fang2021incorporating",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -106,8 +107,8 @@ class ERF(Surrogate):
         alpha: steepness, > 0; the standard deviation is 1/(α√2).
     """
 
-    references = ("esser2015backpropagation", "wu2018spatio")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("esser2015backpropagation", "wu2018spatio")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -128,8 +129,8 @@ class PiecewiseExp(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("shrestha2018slayer", "neftci2019surrogate")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("shrestha2018slayer", "neftci2019surrogate")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -151,8 +152,8 @@ class PiecewiseQuadratic(Surrogate):
         alpha: steepness, > 0; the largest slope.
     """
 
-    references = ("esser2016convolutional", "wu2018spatio", "bellec2018long")
-    peaks = (0.0,)
+    references: ClassVar[tuple[str, ...]] = ("esser2016convolutional", "wu2018spatio", "bellec2018long")
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
 
@@ -180,9 +181,9 @@ class NonzeroSignLog(Surrogate):
         alpha: steepness, > 0.
     """
 
-    references = ("fang2023spikingjelly",)
-    peaks = (0.0,)
-    waivers = {
+    references: ClassVar[tuple[str, ...]] = ("fang2023spikingjelly",)
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+    waivers: ClassVar[dict[str, str]] = {
         "centred": "the sign of the original, -1 to 1, passes through 0 at the threshold",
         "bounded": "a logarithm has no limits",
     }
@@ -199,10 +200,10 @@ class NonzeroSignLog(Surrogate):
         return jnp.where(far, 1 / jnp.where(far, jnp.abs(x), 1), self.alpha) / (1 + z)
 
 
-sigmoid = functional(Sigmoid)
-piecewise_quadratic = functional(PiecewiseQuadratic)
-piecewise_exp = functional(PiecewiseExp)
-soft_sign = functional(SoftSign)
-arctan = functional(Arctan)
-nonzero_sign_log = functional(NonzeroSignLog)
-erf = functional(ERF)
+sigmoid: Functional = functional(Sigmoid)
+piecewise_quadratic: Functional = functional(PiecewiseQuadratic)
+piecewise_exp: Functional = functional(PiecewiseExp)
+soft_sign: Functional = functional(SoftSign)
+arctan: Functional = functional(Arctan)
+nonzero_sign_log: Functional = functional(NonzeroSignLog)
+erf: Functional = functional(ERF)

@@ -29,8 +29,8 @@ from surgrad._extras import missing
 
 try:
     import brainstate
-except ImportError as error:
-    raise ImportError(missing("surgrad.adapters.brainstate", "brainstate")) from error
+except ImportError as _error:
+    raise ImportError(missing("surgrad.adapters.brainstate", "brainstate")) from _error
 
 from surgrad._frameworks import boxed, unboxed
 from surgrad._surrogate import Surrogate
@@ -40,12 +40,12 @@ S = TypeVar("S", bound=Surrogate)
 
 
 def trainable(surrogate: S, *, positive: bool = False) -> S:
-    """A copy all of whose hyperparameters are trained: each is a `ParamState`.
+    """Return a copy whose hyperparameters are all trained: each is a `ParamState`.
 
     Parameters:
         surrogate: any surrogate; numbers that are in a state already stay in it.
-        positive: whether the hyperparameters stay above 0, as exponentials of what is trained (an `nn.Param`, whose
-            learning rate is then one of relative changes).
+        positive: whether the hyperparameters stay above 0: each is then an `nn.Param` whose logarithm is trained, so
+            that the learning rate is one of relative changes.
 
     Raises:
         ValueError: a hyperparameter is to stay positive and is not.

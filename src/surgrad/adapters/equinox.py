@@ -30,5 +30,5 @@ S = TypeVar("S", bound=Surrogate)
 
 
 def trainable(surrogate: S) -> S:
-    """A copy all of whose hyperparameters are trained: each is an array. Needs no equinox: optax and JAX see it too."""
+    """Return a copy whose hyperparameters are all trained: each is an array, which JAX and Optax train too."""
     return boxed(surrogate, lambda value: value)

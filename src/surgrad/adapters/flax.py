@@ -32,8 +32,8 @@ from surgrad._extras import missing
 
 try:
     from flax import nnx
-except ImportError as error:
-    raise ImportError(missing("surgrad.adapters.flax", "flax")) from error
+except ImportError as _error:
+    raise ImportError(missing("surgrad.adapters.flax", "flax")) from _error
 
 from surgrad._frameworks import boxed, register
 from surgrad._pytree import Pytree
@@ -43,7 +43,7 @@ S = TypeVar("S", bound=Surrogate)
 
 
 def trainable(surrogate: S) -> S:
-    """A copy all of whose hyperparameters are trained: each is an `nnx.Param`, or the variable that it was."""
+    """Return a copy whose hyperparameters are all trained: each is an `nnx.Param`, or the variable that it was."""
     return boxed(surrogate, nnx.Param)
 
 

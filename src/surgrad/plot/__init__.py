@@ -12,8 +12,8 @@ from surgrad._extras import missing
 
 try:
     import matplotlib
-except ImportError as error:
-    raise ImportError(missing("surgrad.plot", "matplotlib")) from error
+except ImportError as _error:
+    raise ImportError(missing("surgrad.plot", "matplotlib")) from _error
 
 from surgrad.plot._activity import membrane, network, raster
 from surgrad.plot._colours import PALETTE, colour_of

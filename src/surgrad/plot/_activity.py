@@ -54,9 +54,10 @@ def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0, ax: Axes
 
 @answers_keywords
 def network(outputs: Mapping[str, Numbers], *, sample: int = 0) -> Figure:
-    """The activity of a network: for each layer the raster plot of one sample, and the firing rates of its neurons.
+    """Plot the activity of a network: a raster plot of one sample for each layer, and the firing rates of its neurons.
 
-    Firing rates are means over time and over all samples, in spikes a time step. A title holds the mean of its layer.
+    Firing rates are means over time and over all samples, in spikes per time step; the titles have their means over
+    neurons.
 
     Parameters:
         outputs: the spikes of each layer by its name, in the order of the network, `(time, batch, neurons)` or
@@ -92,7 +93,7 @@ def membrane(
     neurons: Sequence[int] | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Membrane potentials of some neurons over time, with the threshold and the spikes; a panel for each neuron.
+    """Plot the membrane potentials of some neurons over time, with threshold and spikes, in a panel for each neuron.
 
     Parameters:
         v: membrane potentials, `(time, neurons)` or `(time, batch, neurons)`.
@@ -176,7 +177,7 @@ def _require_neurons(some: Sequence[int], neurons: int) -> None:
 
 
 def _stacked(where: str, trains: Sequence[np.ndarray], columns: int) -> tuple[Figure, Any]:
-    """A figure with a row for each layer, higher for more neurons, and a second column for rates."""
+    """Return a figure with a row for each layer, higher for more neurons, and its panels."""
     lengths = sorted({len(train) for train in trains})
     if len(lengths) != 1:
         raise ValueError(f"{where}: layers must have the same number of time steps, one layer at least, got {lengths}.")
@@ -210,7 +211,7 @@ def _draw_trace(axes: Axes, trace: Real[np.ndarray, " time"], threshold: float |
 
 
 def _mark_spikes(axes: Axes, times: np.ndarray) -> None:
-    """Lines at the upper edge, where no trace comes: the panel is made higher for them."""
+    """Draw spikes as lines at the upper edge; the panel is made higher, so that they meet no trace."""
     axes.margins(y=0.2)
     across = axes.get_xaxis_transform()  # x in time steps, y in shares of the panel
     axes.vlines(times, 0.88, 1.0, transform=across, color=PALETTE[1], lw=1.8, label="spike")

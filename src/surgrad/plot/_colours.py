@@ -1,4 +1,4 @@
-"""The colour and the line style of a class of surrogates, the same in every picture."""
+"""Colours and line styles of surrogates; those of a class are the same in every picture."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ Kind = Surrogate | type[Surrogate] | str
 
 
 def colour_of(kind: Kind) -> str:
-    """The colour of a class of surrogates, the same everywhere; its place in the catalogue decides."""
+    """Return the colour of a class of surrogates in all pictures, from its place in the catalogue.
+
+    Parameters:
+        kind: a surrogate, its class, or the name of its class.
+    """
     return PALETTE[_rank(kind) % len(PALETTE)]
 
 
 def dashes_of(kind: Kind) -> Any:
-    """The line style of a class of surrogates, which tells classes of one colour apart."""
+    """Return the line style of a class of surrogates, by which classes of one colour differ."""
     return DASHES[_rank(kind) // len(PALETTE) % len(DASHES)]
 
 
 def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
-    """Colours and line styles of what one picture shows: one colour a class, and the first line style that is free."""
+    """Return colours and line styles for one picture: the colour of each class, and its first free line style."""
     found: list[tuple[str, Any]] = []
     for kind in kinds:
         own = [(colour_of(kind), dashes) for dashes in (dashes_of(kind), *DASHES)]
@@ -40,6 +44,6 @@ def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
 def _rank(kind: Kind) -> int:
     name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in built_in()]
     places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}
-    # Ranks of users' classes lie behind the library's; their names alone decide, so that none moves another's colour.
+    # Users' classes come after the library's. Only their names count, so that none changes the colour of another.
     own = len(ours) + zlib.crc32(name.rpartition(".")[2].encode()) % len(PALETTE)
     return places.get(name, own)

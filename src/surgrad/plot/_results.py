@@ -17,13 +17,13 @@ SCALE = "scale  (steepness relative to the default, at unit peak)"
 
 
 def study(summaries: Sequence[Any]) -> Figure:
-    """Results of a study: test accuracy (mean ± standard deviation) and loss of each surrogate against its scale.
+    """Plot the results of a study: test accuracy (mean ± standard deviation) and loss of each surrogate by its scale.
 
     Parameters:
-        summaries: lines of `surgrad.study.summarise`; every parameter that varies gets a column of its own.
+        summaries: lines of `surgrad.study.summarise`; each parameter that varies has its own column.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no lines.
     """
     if not summaries:
         raise ValueError("study: nothing to show; give lines of surgrad.study.summarise, at least one.")
@@ -46,7 +46,7 @@ def study(summaries: Sequence[Any]) -> Figure:
 def _draw_results(
     panels: Sequence[Axes] | np.ndarray, summaries: Sequence[Any], looks: dict[str, tuple[str, Any]]
 ) -> dict[str, Any]:
-    """Accuracy above, loss below; surrogates are moved aside a little, so that no bar hides another."""
+    """Draw accuracies above and losses below; surrogates are shifted a little, so that no error bar hides another."""
     values, names = sorted({line.value for line in summaries}), sorted({line.surrogate for line in summaries})
     positive, handles = values[0] > 0, {}
     for axes in panels:
@@ -70,7 +70,7 @@ def _draw_results(
 
 
 def diagnosis(found: Any) -> Figure:
-    """A diagnosis: spikes and slopes of each layer, and the norm of its error at each step; findings below.
+    """Plot a diagnosis: spikes and slopes of each layer, the norm of its error at each time step, and the findings.
 
     Parameters:
         found: what `surgrad.meta.diagnose` returns.
@@ -98,7 +98,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _draw_shares(axes: Axes, layers: Sequence[Any]) -> None:
-    """A group of bars a layer, the first on top."""
+    """Draw a group of bars for each layer, the first on top."""
     kinds = {
         "firing rate": "firing_rate", "neurons silent": "silent", "neurons saturated": "saturated",
         "slopes near zero": "flat", "mean slope / peak": "slope",

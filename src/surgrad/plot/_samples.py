@@ -1,4 +1,4 @@
-"""Where a picture samples surrogates, and what it finds there."""
+"""Samples of surrogates for pictures: points, curves, slopes and peaks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Points = Float[np.ndarray, " points"]
 
 
 class Peak(NamedTuple):
-    """The largest slope, where it is, and where the slope has fallen to half of it (None if it never does)."""
+    """The largest slope, its position, and where the slope has fallen to half of it (None if it never does)."""
 
     x: float
     height: float
@@ -26,7 +26,7 @@ class Peak(NamedTuple):
 
 
 def slope(surrogate: Surrogate, x: Points) -> Points:
-    """The slope at points.
+    """Return the slope at points.
 
     Raises:
         ValueError: a hyperparameter has more than one value.
@@ -35,7 +35,7 @@ def slope(surrogate: Surrogate, x: Points) -> Points:
 
 
 def curve(surrogate: Surrogate, x: Points) -> Points | None:
-    """The curve at points; None if the surrogate has none."""
+    """Return the curve at points; None if the surrogate has none."""
     try:
         return _values(surrogate, "surrogate_fun", x)
     except NotImplementedError:
@@ -43,7 +43,7 @@ def curve(surrogate: Surrogate, x: Points) -> Points | None:
 
 
 def area(surrogate: Surrogate) -> float | None:
-    """The area under the slope, from the limits of the curve; None if there is no curve, or if it has no limits."""
+    """Return the area under the slope, from the limits of the curve; None if there is no curve, or no limits."""
     try:
         value = float(surrogate.area())
     except NotImplementedError:
@@ -52,7 +52,7 @@ def area(surrogate: Surrogate) -> float | None:
 
 
 def _values(surrogate: Surrogate, method: str, x: Points) -> Points:
-    # Points stand along the first axis, so that one value a neuron shows in the shape.
+    # Points are along the first axis, so that one value per neuron shows in the shape.
     values = np.asarray(_evaluate(surrogate, method, x[:, None]))
     if values.shape != (len(x), 1):
         raise ValueError(
@@ -67,19 +67,19 @@ def _evaluate(surrogate: Surrogate, method: str, x: jax.Array) -> jax.Array:
     return getattr(surrogate, method)(x)
 
 
-# As many points in every grid, so that a class compiles once.
+# All grids have the same number of points, so that a class compiles once.
 _EVEN, _NEAR = 1201, 250
 
 
 def grid(ends: tuple[float, float]) -> Points:
-    """Points from end to end, denser around the threshold, which is one of them."""
+    """Return points from end to end, denser around the threshold, which is one of them."""
     near = max(map(abs, ends)) * np.geomspace(1e-5, 0.1, _NEAR)
     x = np.sort(np.concatenate([np.linspace(*ends, _EVEN), -near, [0.0], near]))
     return x[(x >= ends[0]) & (x <= ends[1])].astype(np.float32)
 
 
 def reach(surrogate: Surrogate) -> float:
-    """A round half-width of the x axis that shows the slope: four half-widths around its centre, or the period."""
+    """Return a round half-width of the x axis that shows the slope: four half-widths, or the period."""
     if isinstance(period := getattr(surrogate, "t_period", None), float):
         return period
     side = np.geomspace(1e-6, 1e3, (_EVEN + 2 * _NEAR + 1) // 2)
@@ -97,7 +97,7 @@ _ROUND = np.array([1, 1.5, 2, 3, 4, 5, 6, 8, 10])
 
 
 def peak(surrogate: Surrogate) -> Peak:
-    """The peak of a slope, the one nearest to the threshold if there are many, and its half maxima."""
+    """Return the peak of a slope, the one nearest to the threshold if there are several, and its half maxima."""
     at, height, left, right = map(float, half_maximum(surrogate, surrogate.peaks))
     at = at if math.isfinite(at) else 0.0
     return Peak(at, height, at - left if math.isfinite(left) else None, at + right if math.isfinite(right) else None)

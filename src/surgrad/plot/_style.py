@@ -1,4 +1,4 @@
-"""What all pictures share: colours of lines and letters, axes, numbers."""
+"""Style shared by all pictures: colours of lines and text, axes, numbers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ INK, GREY = "#333333", "#8C8C8C"
 
 
 def number(value: Any) -> str:
-    """A number as an axis shows it."""
+    """Return a number as an axis shows it."""
     return f"{value:g}".replace("-", "−") if isinstance(value, (int, float, np.number)) else str(value)
 
 
 def strip(axes: Axes, labelsize: float = 9, guides: bool = True) -> None:
-    """Axes without box, with a thin line at the threshold and at zero as guides."""
+    """Remove the box of axes, and draw thin guide lines at the threshold and at zero."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.tick_params(labelsize=labelsize, color=GREY, labelcolor=INK)

@@ -22,17 +22,26 @@ from surgrad.plot._style import GREY, INK, number, strip
 
 Shown = Surrogate | type[Surrogate]
 Range = float | tuple[float, float] | None
-"""Half-width or ends of the x axis; None shows about four half-widths of the slope."""
+"""Half-width or ends of the x axis; with None, about four half-widths of the slope."""
 Style = tuple[Any, Any]
 
 X, CURVE, SLOPE = "x = (voltage − threshold) / scale  (dimensionless)", "curve σ(x)", "slope σ′(x)"
 
 _CURVES = -0.6, 1.6
-"""The heights between which curves are shown; where one goes on beyond them, it is marked."""
+"""Limits of the y axis of curves; a triangle marks where a curve leaves them."""
 
 
 def surrogate(shown: Shown, *, x_range: Range = None) -> Figure:
-    """One surrogate: spike and curve above; below, its slope with area, peak and full width at half maximum."""
+    """Plot one surrogate: spike and curve above; below, its slope with area, peak and full width at half maximum.
+
+    Parameters:
+        shown: a surrogate, or its class for the defaults.
+        x_range: half-width or ends of the x axis; with None, about four half-widths of the slope.
+
+    Raises:
+        TypeError: it is not a surrogate.
+        ValueError: a hyperparameter has more than one value, or the range is empty.
+    """
     one = _instance(shown)
     x, colour = _grid(x_range, [one]), colour_of(one)
     slope, curve = _samples.slope(one, x), _samples.curve(one, x)
@@ -50,7 +59,15 @@ def surrogate(shown: Shown, *, x_range: Range = None) -> Figure:
 
 
 def compare(surrogates: Shown | Iterable[Shown] | Mapping[str, Shown], *, x_range: Range = None) -> Figure:
-    """Curves and slopes of many surrogates on one x axis; a mapping gives their labels."""
+    """Plot the curves and slopes of several surrogates on one x axis.
+
+    Parameters:
+        surrogates: surrogates or classes; a mapping gives their labels.
+        x_range: as in `surrogate`.
+
+    Raises:
+        TypeError, ValueError: as `surrogate`; there are no surrogates.
+    """
     if isinstance(surrogates, Mapping):
         labels, shown = [str(name) for name in surrogates], [_instance(s) for s in surrogates.values()]
     else:
@@ -61,7 +78,13 @@ def compare(surrogates: Shown | Iterable[Shown] | Mapping[str, Shown], *, x_rang
 
 
 def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: Range = None) -> Figure:
-    """The effect of one hyperparameter: curves and slopes at each of its values, from dark to light.
+    """Plot the effect of one hyperparameter: curves and slopes at each of its values, from dark to light.
+
+    Parameters:
+        surrogate: a surrogate, or its class for the defaults.
+        parameter: name of the hyperparameter.
+        values: its values.
+        x_range: as in `surrogate`.
 
     Raises:
         TypeError: the surrogate has no such parameter; the message names those that it has.
@@ -76,10 +99,15 @@ def sweep(surrogate: Shown, parameter: str, values: Iterable[Any], *, x_range: R
 
 
 def gallery(*, columns: int = 5) -> Figure:
-    """All surrogates of the catalogue at their defaults, to one scale; an x axis of its own has bold numbers.
+    """Plot all surrogates of the catalogue at their defaults on one scale.
+
+    The numbers of an x axis on another scale are bold.
+
+    Parameters:
+        columns: number of panels in a row, >= 1.
 
     Raises:
-        ValueError: the number of columns is no integer >= 1.
+        ValueError: the number of columns is not an integer >= 1.
     """
     require_whole("gallery", columns=columns)
     kinds = catalogue()
@@ -104,7 +132,7 @@ def gallery(*, columns: int = 5) -> Figure:
 
 
 def _draw_panel(axes: Axes, one: Surrogate) -> None:
-    """A panel of the gallery, from -3 to 3 unless the slope is far narrower or wider."""
+    """Draw a panel of the gallery, from -3 to 3 unless the slope is much narrower or wider."""
     reach = _samples.reach(one)
     own = not 1.5 < reach < 6
     end = reach if own else 3.0
@@ -127,7 +155,7 @@ def _draw_panel(axes: Axes, one: Surrogate) -> None:
 def _family(
     shown: Sequence[Surrogate], labels: Sequence[str], looks: Sequence[Style], x_range: Range, title: str | None = None
 ) -> Figure:
-    """Curves above, slopes below, one legend to the right of both."""
+    """Return a figure with curves above, slopes below, and one legend to the right of both."""
     if not shown:
         raise ValueError("plot: nothing to show; give at least one surrogate or value.")
     x = _grid(x_range, shown)
@@ -159,7 +187,7 @@ def _label(one: Surrogate, width: int = 80) -> str:
 
 def _grid(x_range: Range, shown: Sequence[Surrogate]) -> np.ndarray:
     if x_range is None:
-        # Half of the widest, so that the narrower are still seen.
+        # Half of the widest, so that narrower slopes are still visible.
         reaches = [_samples.reach(one) for one in shown]
         x_range = max(max(reaches) / 2, float(np.median(reaches)))
     ends = x_range if isinstance(x_range, tuple) else (-x_range, x_range)
@@ -169,7 +197,7 @@ def _grid(x_range: Range, shown: Sequence[Surrogate]) -> np.ndarray:
 
 
 def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | None, Axes]:
-    """A figure with a panel for curves above one for slopes, or with that alone, and its labels."""
+    """Return a labelled figure with a panel for slopes, below one for curves if there are any, and the two panels."""
     figure = Figure(figsize=size if curves else (size[0], 0.6 * size[1]), layout="constrained")
     axes = figure.subplots(1 + curves, 1, sharex=True, squeeze=False)[:, 0]
     for one in axes:
@@ -182,12 +210,12 @@ def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | Non
 
 
 def _draw_step(axes: Axes, x: np.ndarray, lw: float = 1.5) -> Line2D:
-    """The spike: 0 below the threshold, 1 from it on."""
+    """Draw the spike: 0 below the threshold, 1 from it on."""
     return axes.plot([x[0], 0, 0, x[-1]], [0, 0, 1, 1], color=GREY, lw=lw, zorder=1, label="spike H(x)")[0]
 
 
 def _bound_curves(axes: Axes, always: bool = False) -> None:
-    """Limits of the y axis, and a triangle where a curve goes on beyond them."""
+    """Set the limits of the y axis, and draw a triangle where a curve leaves them."""
     low, high = axes.dataLim.intervaly
     bottom = _CURVES[0] if always else max(_CURVES[0], low - 0.06)
     top = _CURVES[1] if always else min(_CURVES[1], high + 0.06)
@@ -200,7 +228,7 @@ def _bound_curves(axes: Axes, always: bool = False) -> None:
 
 
 def _annotate_slope(axes: Axes, one: Surrogate, peak: _samples.Peak) -> None:
-    """A dot at the peak, an arrow from half maximum to half maximum, and the numbers, with the area."""
+    """Draw a dot at the peak, an arrow between the half maxima, and the numbers of both and of the area."""
     look: dict[str, Any] = {"fontsize": 9, "color": INK, "textcoords": "offset points"}
     axes.plot(peak.x, peak.height, "o", color=INK, ms=4, zorder=3)
     axes.annotate(f"peak {peak.height:.3g} at x = {peak.x:.3g}", (peak.x, peak.height), xytext=(6, 5), **look)
