@@ -236,7 +236,7 @@ def test_a_reset_is_exact_and_its_derivative_that_of_the_chain_rule(detached):
     slope = cell.dt * SPIKE.surrogate_grad((before - cell.v_peak) / cell.scale) / cell.scale
     np.testing.assert_array_equal(spikes, 1)
     np.testing.assert_array_equal(after.v, cell.c)
-    for part, expected in (("voltage", 0 if detached else (cell.c - before) * slope), ("recovery", cell.d * slope)):
+    for part, expected in (("v", 0 if detached else (cell.c - before) * slope), ("recovery", cell.d * slope)):
         along = jax.tree.map(jnp.zeros_like, after)._replace(**{part: jnp.ones(2)})
         np.testing.assert_allclose(pull((along, jnp.zeros(2)))[0], expected, rtol=1e-5)
 
