@@ -346,14 +346,14 @@ class WeightsTheWrongWay(Connection):
     breaks = ("weighted",)
     weighted = True
 
-    def __init__(self, weights=None):
-        self.weights = jnp.ones((5, 8)) / 8 if weights is None else weights
+    def __init__(self, weight=None):
+        self.weight = jnp.ones((5, 8)) / 8 if weight is None else weight
 
     def __call__(self, x):
-        return x @ self.weights.T
+        return x @ self.weight.T
 
-    def with_weights(self, weights):
-        return self.replace(weights=weights)
+    def with_weight(self, weight):
+        return self.replace(weight=weight)
 
 
 class Backwards(_Leaky):

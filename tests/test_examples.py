@@ -59,7 +59,9 @@ def test_a_detached_recurrence_has_the_derivatives_of_spikes_that_are_given():
     through, spikes = derivatives(
         lambda w, x: Sequential(Recurrent.from_arrays(cell, w)).outputs(x)[0], weights, inputs
     )
-    detached, same = derivatives(lambda w, x: Sequential(DetachedRecurrent(cell, w)).outputs(x)[0], weights, inputs)
+    detached, same = derivatives(
+        lambda w, x: Sequential(DetachedRecurrent.from_arrays(cell, w)).outputs(x)[0], weights, inputs
+    )
     before = jnp.concatenate([jnp.zeros_like(spikes[:1]), spikes[:-1]])
     given, _ = derivatives(lambda w, x: Sequential(cell).outputs(x + before @ w)[0], weights, inputs)
     np.testing.assert_array_equal(spikes, same)

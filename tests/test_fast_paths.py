@@ -46,7 +46,7 @@ def test_the_gradient_of_a_chunk_is_one_product_for_all_its_steps():
 
     def gradient(weights, x):
         def f(weights):
-            n = Sequential(net.parts[0].replace(weights=weights))
+            n = Sequential(net.parts[0].with_weight(weights))
             return unroll(n, n.init((3, 6)), x, chunk_size=10)[1].sum()
 
         return jax.grad(f)(weights)

@@ -19,6 +19,7 @@ from surgrad.nn import (
     Linear,
     Recurrent,
     Sequential,
+    SumPool2d,
     fluctuation_driven,
     unroll,
 )
@@ -132,7 +133,7 @@ def deviation(network, inputs):
 def test_what_stands_between_a_connection_and_its_cell_is_made_good(between):
     key, images = jax.random.key(0), spikes(shape=(600, 2, 8, 8, 3))
     conv = Conv2d(3, 32, (3, 3), key=key, gain=0.1)
-    drawn = fluctuation_driven(Sequential(conv, *between, LIF(surgrad.Arctan(), 10.0)), key, images, xi=2.0)
+    drawn = fluctuation_driven(Sequential(conv, *between, LIF(surgrad.Arctan(), 10.0)), images, key=key, xi=2.0)
     # Sums of 27 squared weights of 32 kernels scatter by 5 %; over 600 steps, of which 20 count as one, means take 2 %.
     assert abs(deviation(drawn, images) / 0.5 - 1) < 0.12
 
@@ -169,7 +170,7 @@ def test_events_of_any_type_will_do(dtype):
             "part 0 leads to AdEx, which does not promise a linear response",
         ),
         (
-            lambda key: fluctuation_driven(Sequential(deep(1, cell=Izhikevich(SPIKE))), key, spikes()),
+            lambda key: fluctuation_driven(Sequential(deep(1, cell=Izhikevich(SPIKE))), spikes(), key=key),
             r"part 0\.0 leads to Izhikevich",
         ),
         (

@@ -82,7 +82,7 @@ FOREIGN = {
     "smooth spikes": LIF(surgrad.HybridSpike(surgrad.Sigmoid(), 1.0, KEY)),
     "a subclass that scales spikes": Scaled(SPIKE),
     "a subclass of a network": Skipping(LIF(SPIKE), LeakyIntegrator()),
-    "a subclass of recurrent connections": Squared(LeakyIntegrator(2.0), 0.3 * jnp.eye(4)),
+    "a subclass of recurrent connections": Squared.from_arrays(LeakyIntegrator(2.0), 0.3 * jnp.eye(4)),
     "a network in a recurrent cell": Recurrent.from_arrays(Sequential(Leaky(SPIKE), Delay(1)), 0.1 * jnp.eye(4)),
     "a surrogate of another kind": LIF(lambda x: jnp.clip(x, 0, 1)),
 }
@@ -238,11 +238,11 @@ class TestPartition:
         for step in (-50.0, 50.0):  # an optimiser that runs away
             net = nn.combine(jax.tree.map(lambda leaf, s=step: leaf + s, trained), rest)
             cell = net[1].cell[0]
-            numbers = cell.tau, cell.threshold, cell.surrogate.alpha, net[2].surrogate.alpha, net[3].alpha
+            numbers = cell.tau, cell.threshold, cell.surrogate.alpha, net[2].spike.alpha, net[3].alpha
             assert all(np.all(np.isfinite(n) & (n > 0)) for n in numbers)
         back = nn.combine(trained, rest)
         np.testing.assert_allclose(back[1].cell[0].tau, 10.0, rtol=1e-6)
-        np.testing.assert_allclose(back[2].surrogate.alpha, 4.0, rtol=1e-6)
+        np.testing.assert_allclose(back[2].spike.alpha, 4.0, rtol=1e-6)
 
     def test_the_gradient_by_a_logarithm_is_the_gradient_times_the_number(self):
         net = Sequential(LeakyIntegrator(7.0))
@@ -307,7 +307,7 @@ class TestWordsForOtherWaysToCall:
         ids=repr,
     )
     def test_a_call_without_a_state_says_what_to_write(self, cell):
-        with pytest.raises(TypeError, match=r"takes a state and an input.*outputs = unroll\(cell, cell.init\(xs.shape"):
+        with pytest.raises(TypeError, match=r"takes a state and an input.*outputs = unroll\(cell, xs\)"):
             cell(jnp.ones((5, 4)))
 
     @pytest.mark.parametrize(
@@ -382,6 +382,7 @@ def test_segments_of_a_symbolic_time_are_refused_in_words():
     (t,) = export.symbolic_shape("t")
     run = jax.jit(lambda x: unroll(LeakyIntegrator(), LeakyIntegrator().init(x.shape[1:]), x, checkpoint_every=4)[1])
     with pytest.raises(
-        ValueError, match="segment, memory, chunk need a length of time that is a number, got the symbolic t"
+        ValueError,
+        match="checkpoint_every, memory_bytes, chunk_size need a length of time that is a number, got the symbolic t",
     ):
         export.export(run)(jax.ShapeDtypeStruct((t, 3), jnp.float32))

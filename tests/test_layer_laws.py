@@ -53,6 +53,7 @@ class PlainSum:
 
 DENSE = nn.Linear(NEURONS, 3, key=KEY[0], gain=2.0)
 SPIKES = (inputs(1.0) < 0.3).astype(np.float32)
+POOLS = ("Avg", "Max", "Sum")
 # One row a class: a layer, and inputs under which it does what it is for.
 ROWS = {
     "LeakyIntegrator": (nn.LeakyIntegrator(5.0), inputs(1.0)),
@@ -61,21 +62,28 @@ ROWS = {
     "ALIF": (nn.ALIF(SPIKE, 5.0, adaptation_strength=0.2), inputs(1.0)),
     "AdEx": (nn.AdEx(SPIKE, dt=0.5), inputs(5000.0)),
     "Izhikevich": (nn.Izhikevich(SPIKE), inputs(100.0)),
-    "Dense": (DENSE, inputs(1.0)),
-    "Conv": (nn.Conv1d(2, 3, (3,), key=KEY[1], padding="SAME"), inputs(1.0, 5, 2)),
-    "Pool": (nn.AvgPool1d((2,)), inputs(1.0, 5, 2)),
+    "Linear": (DENSE, inputs(1.0)),
+    "Conv1d": (nn.Conv1d(2, 3, 3, key=KEY[1], padding="SAME"), inputs(1.0, 5, 2)),
+    "Conv2d": (nn.Conv2d(2, 4, 2, (2, 1), 1, (1, 2), 2, key=KEY[1]), inputs(1.0, 3, 3, 2)),
+    "Conv3d": (nn.Conv3d(1, 2, 2, key=KEY[1]), inputs(1.0, 2, 2, 3, 1)),
+    "ConvTranspose1d": (nn.ConvTranspose1d(2, 3, 3, 2, key=KEY[1]), inputs(1.0, 3, 2)),
+    "ConvTranspose2d": (nn.ConvTranspose2d(2, 4, 2, 2, "SAME", groups=2, key=KEY[1]), inputs(1.0, 2, 2, 2)),
+    "ConvTranspose3d": (nn.ConvTranspose3d(1, 2, 2, key=KEY[1]), inputs(1.0, 1, 2, 2, 1)),
+    **{f"{kind}Pool1d": (getattr(nn, f"{kind}Pool1d")(2), inputs(1.0, 5, 2)) for kind in POOLS},
+    **{f"{kind}Pool2d": (getattr(nn, f"{kind}Pool2d")((2, 3), 1), inputs(1.0, 3, 4, 1)) for kind in POOLS},
+    **{f"{kind}Pool3d": (getattr(nn, f"{kind}Pool3d")(1, 2), inputs(1.0, 2, 2, 3, 1)) for kind in POOLS},
     "Flatten": (nn.Flatten(2), inputs(1.0, 3, 2)),
-    "Function": (nn.Lambda(jnp.tanh), inputs(1.0)),
+    "Lambda": (nn.Lambda(jnp.tanh), inputs(1.0)),
     "Delay": (nn.Delay((0, 1, 2, 5)), inputs(1.0)),
     "Recurrent": (nn.Recurrent(nn.LIF(SPIKE, 5.0), NEURONS, key=KEY[2]), inputs(1.0)),
     "Sequential": (nn.Sequential(DENSE, nn.LIF(SPIKE, 5.0)), inputs(1.0)),
-    "Rate": (nn.MeanOverTime(), SPIKES),
-    "Peak": (nn.MaxOverTime(), inputs(1.0)),
-    "Last": (nn.LastStep(), inputs(1.0)),
-    "FirstSpike": (nn.FirstSpikeTime(), SPIKES),
+    "MeanOverTime": (nn.MeanOverTime(), SPIKES),
+    "MaxOverTime": (nn.MaxOverTime(), inputs(1.0)),
+    "LastStep": (nn.LastStep(), inputs(1.0)),
+    "FirstSpikeTime": (nn.FirstSpikeTime(), SPIKES),
 }
 # What takes most of the time, to compile, is left to slow tests for all layers but some.
-LONG = set(ROWS) - {"LeakyIntegrator", "LIF", "Dense", "Last"}
+LONG = set(ROWS) - {"LeakyIntegrator", "LIF", "Linear", "LastStep"}
 SLOW_LAWS = {"forward_mode", "second_derivatives"}
 OTHERS = {
     "the README's cell": (Quadratic(SPIKE), inputs(40.0)),
@@ -86,16 +94,20 @@ VARIANTS = {
     "LIF, hard reset": (nn.LIF(SPIKE, 5.0, reset="zero", detach_reset=True), inputs(1.0)),
     "LIF, refractory": (nn.LIF(SPIKE, 5.0, refractory=2), inputs(1.0)),
     "LIF, one threshold a neuron": (nn.LIF(SPIKE, 5.0, np.linspace(0.5, 1.0, NEURONS)), inputs(1.0)),
+    "LIF, beta": (nn.LIF(SPIKE, beta=0.8), inputs(1.0)),
+    "LIF, half steps": (nn.LIF(SPIKE, 5.0, dt=0.5), inputs(1.0)),
+    "CuBaLIF, half steps": (nn.CuBaLIF(SPIKE, 5.0, tau_syn=2.0, dt=0.5), inputs(0.5)),
     "LIF, smooth": (nn.LIF(SPIKE.smooth(), 5.0), inputs(1.0)),
     "ALIF, all options": (nn.ALIF(SPIKE, 5.0, reset="zero", refractory=1), inputs(1.0)),
+    "Linear without a bias": (nn.Linear(NEURONS, 3, key=KEY[3], use_bias=False), inputs(1.0)),
     "events": (nn.Linear(NEURONS, 3, key=KEY[3]), SPIKES.astype(bool)),
     "frames of bytes": (
         nn.Conv2d(1, 2, (3, 3), key=KEY[3], padding="SAME", stride=2),
         (255 * inputs(1.0, 4, 4, 1)).astype(np.uint8),
     ),
     "no batch": (nn.LIF(SPIKE, 5.0), inputs(1.0)[:, 0]),
-    "Conv, two axes": (nn.Conv2d(1, 2, (3, 3), key=KEY[4]), inputs(1.0, 4, 4, 1)),
-    "Pool, max": (nn.MaxPool2d((2, 2)), inputs(1.0, 4, 4, 1)),
+    "Conv2d, default options": (nn.Conv2d(1, 2, 3, key=KEY[4]), inputs(1.0, 4, 4, 1)),
+    "MaxPool2d without overlap": (nn.MaxPool2d(2), inputs(1.0, 4, 4, 1)),
     "Delay of one": (nn.Delay(3), inputs(1.0)),
     "network": (
         nn.Sequential(DENSE, nn.ALIF(SPIKE, 5.0), nn.Delay(2), nn.Linear(3, 2, key=KEY[5]), nn.LeakyIntegrator()),

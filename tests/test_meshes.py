@@ -19,6 +19,7 @@ from surgrad.nn import (
     AdEx,
     AvgPool2d,
     Conv2d,
+    ConvTranspose2d,
     CuBaLIF,
     Delay,
     FirstSpikeTime,
@@ -28,6 +29,7 @@ from surgrad.nn import (
     LeakyIntegrator,
     Linear,
     MaxOverTime,
+    MaxPool2d,
     MeanOverTime,
     Recurrent,
     Sequential,
@@ -43,8 +45,9 @@ TIME, BATCH, WIDTH = 7, 4, 6
 KEY, SPIKE = jax.random.key(0), surgrad.Arctan(2.0)
 INTO = Linear(WIDTH, WIDTH, key=KEY, gain=2.0)
 LAYERS = {
-    "Dense": INTO,
-    "Dense, events": INTO.replace(event_driven=True),
+    "Linear": INTO,
+    "Linear, events": INTO.replace(event_driven=True),
+    "Linear without a bias": INTO.replace(bias=None),
     "LeakyIntegrator": LeakyIntegrator(5.0),
     "LIF": LIF(SPIKE, 5.0, jnp.full(WIDTH, 0.5)),
     "LIF, refractory": LIF(SPIKE, 5.0, 0.5, refractory=2, reset="zero"),
@@ -52,10 +55,10 @@ LAYERS = {
     "ALIF": ALIF(SPIKE, 5.0, 0.5),
     "AdEx": AdEx(SPIKE, dt=0.5),
     "Izhikevich": Izhikevich(SPIKE),
-    "Rate": MeanOverTime(),
-    "Peak": MaxOverTime(),
-    "Last": LastStep(),
-    "FirstSpike": FirstSpikeTime(),
+    "MeanOverTime": MeanOverTime(),
+    "MaxOverTime": MaxOverTime(),
+    "LastStep": LastStep(),
+    "FirstSpikeTime": FirstSpikeTime(),
     "Delay": Delay(2),
     "Delay, a neuron each": Delay((0, 1, 2, 3, 1, 0)),
     "Recurrent": Recurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, key=KEY),
@@ -76,7 +79,11 @@ NETWORKS = {
     **{name: Sequential(layer) for name, layer in LAYERS.items()},
     "layers": Sequential(INTO, LAYERS["Recurrent"], Delay(1), Sequential(INTO, LAYERS["ALIF"]), MeanOverTime()),
     "images": IMAGES,
+    "transposed images": Sequential(
+        ConvTranspose2d(1, 2, 3, 2, key=KEY, use_bias=False), MaxPool2d(3, 2), LIF(SPIKE), Flatten(), MeanOverTime()
+    ),
 }
+OF_IMAGES = {"images", "transposed images"}
 SCALES = {"AdEx": 3000.0, "Izhikevich": 60.0}
 OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
@@ -85,7 +92,7 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
 def inputs(name):
-    shape = (TIME, BATCH, 4, 4, 1) if name == "images" else (TIME, BATCH, WIDTH)
+    shape = (TIME, BATCH, 4, 4, 1) if name in OF_IMAGES else (TIME, BATCH, WIDTH)
     x = jax.random.uniform(jax.random.key(1), shape, minval=-0.2, maxval=2.0)
     return np.asarray(x * SCALES.get(name, 1.0))
 
@@ -126,7 +133,7 @@ def test_inside_of_shard_map(name):
     assert_as_alone(name, jax.jit(run)(NETWORKS[name], x))
 
 
-PRODUCTS = {"Dense", "Dense, events", "Recurrent", "Recurrent, events", "layers", "images"}
+PRODUCTS = {"Linear", "Linear without a bias", "Linear, events", "Recurrent", "Recurrent, events", "layers", "images"}
 
 
 @every_network

@@ -77,7 +77,7 @@ def test_models_without_a_surrogate_and_with_one_called_twice_are_refused():
     class Twice(LIF):
         def __call__(self, state, current):
             state, spikes = super().__call__(state, current)
-            return state, spikes + self.spike(current)
+            return state, spikes + self.surrogate(current)
 
     with pytest.raises(ValueError, match="called 2 times"):
         record(Twice(sg.Sigmoid()), SPIKES)

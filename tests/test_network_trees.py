@@ -23,6 +23,7 @@ from networks import (
 )
 from surgrad.nn import (
     LIF,
+    AvgPool1d,
     Delay,
     Flatten,
     Lambda,
@@ -76,9 +77,20 @@ class TestTrees:
             Sequential(LastStep(), MeanOverTime()),
         )
         assert repr(net) == (
-            "Sequential(Linear.from_arrays(weights=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0), Lambda(function=tanh), "
-            "Sequential(LastStep(), MeanOverTime()))"
+            "Sequential(Linear(weight=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0, dt=1.0), "
+            "Lambda(function=tanh), Sequential(LastStep(), MeanOverTime()))"
         )
+
+    def test_a_list_of_parts_is_the_parts(self):
+        assert Sequential(list(network().parts)) == Sequential(tuple(network().parts)) == network()
+
+    def test_it_prints_as_a_table_of_its_layers(self):
+        recurrent = Recurrent(LIF(SPIKE), HIDDEN, key=jax.random.key(0))
+        rows = str(Sequential(network(), Sequential(recurrent), jnp.tanh)).splitlines()
+        assert rows[0] == "Sequential"
+        assert [row.split()[0] for row in rows[3:-2]] == ["0", "0.0", "0.1", "0.2", "0.3", "0.4", "1", "1.0", "2"]
+        assert " ".join(rows[4].split()) == "0.0 Linear weight (3, 4), bias (4,) 16"
+        assert rows[-1].split() == ["total", str(3 * 4 + 4 + 4 * 2 + 2 + 4 * 4)]
 
     def test_it_is_a_sequence_of_its_parts(self):
         net = network()
@@ -136,8 +148,8 @@ class TestConnections:
 
     def test_those_of_a_network_inside_are_among_them(self):
         net = network()
-        nested = Sequential(jnp.tanh, Sequential(*net.parts), AvgPool1d((1,)))
-        assert nested.connections() == (Lambda(jnp.tanh), net.connections(), AvgPool1d((1,)))
+        nested = Sequential(jnp.tanh, Sequential(*net.parts), AvgPool1d(1))
+        assert nested.connections() == (Lambda(jnp.tanh), net.connections(), AvgPool1d(1))
 
     @pytest.mark.parametrize("wrap", [lambda net: net, Sequential], ids=["flat", "nested"])
     def test_others_take_their_places_and_cells_stay(self, wrap):

@@ -337,7 +337,7 @@ def test_a_network_shows_the_firing_rates_of_all_samples():
 
 def test_membranes_are_drawn_with_threshold_and_spikes():
     v = np.random.default_rng(1).normal(size=SPIKES.shape)
-    figure = plot.membrane(v, 0.5 * np.arange(12), SPIKES, sample=1, neurons=[7, 2])
+    figure = plot.membrane(v, SPIKES, threshold=0.5 * np.arange(12), sample=1, neurons=[7, 2])
     for axes, neuron in zip(figure.axes, [7, 2], strict=True):
         trace, threshold = axes.get_lines()
         np.testing.assert_array_equal(trace.get_ydata(), v[:, 1, neuron].astype(np.float32))
@@ -345,7 +345,7 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
         assert [x for x, _ in marks(axes)] == np.flatnonzero(SPIKES[:, 1, neuron]).tolist()
         assert axes.get_title("left") == f"neuron {neuron}"
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["membrane potential", "threshold", "spike"]
-    readout = plot.membrane(v[:, 0], None)
+    readout = plot.membrane(v[:, 0], threshold=None)
     assert [len(axes.get_lines()) for axes in readout.axes] == [1, 1, 1, 1]
     assert readout.get_supylabel() == "membrane potential"
 
@@ -359,7 +359,7 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
         (lambda: plot.raster(SPIKES, sample=4), "raster: sample must be an integer from 0 to 3, got 4"),
         (lambda: plot.raster({}), "the same number of time steps, one layer at least, got"),
         (lambda: plot.network({"a": SPIKES, "b": SPIKES[1:]}), r"network: .* time steps, .* got \[29, 30\]"),
-        (lambda: plot.membrane(SPIKES, 1.0, SPIKES[1:]), "membrane: spikes must have the shape of v"),
+        (lambda: plot.membrane(SPIKES, SPIKES[1:]), "membrane: spikes must have the shape of v"),
         (lambda: plot.membrane(SPIKES, neurons=[12]), "membrane: neuron must be an integer from 0 to 11, got 12"),
         (lambda: plot.membrane(SPIKES, neurons=[]), "membrane: nothing to show"),
     ],
@@ -400,3 +400,18 @@ def test_a_missing_matplotlib_is_told_with_the_command_that_installs_it():
     done = run("import sys; sys.modules['matplotlib'] = None; import surgrad; import surgrad.plot")
     assert done.returncode != 0
     assert 'ImportError: surgrad.plot needs Matplotlib: pip install "surgrad[plot]"' in done.stderr
+
+
+def test_activity_is_drawn_into_given_axes():
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    upper, lower = figure.subplots(2, 1)
+    assert plot.raster(SPIKES, ax=upper) is figure
+    assert plot.membrane(1.0 * SPIKES, SPIKES, ax=lower) is figure
+    assert upper.collections or upper.lines
+    assert lower.lines
+    with pytest.raises(ValueError, match="ax holds one layer"):
+        plot.raster({"a": SPIKES}, ax=upper)
+    with pytest.raises(ValueError, match="ax holds one neuron"):
+        plot.membrane(1.0 * SPIKES, neurons=[0, 1], ax=lower)

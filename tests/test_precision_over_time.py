@@ -12,7 +12,7 @@ from networks import Leak, PlainSum
 from surgrad.nn import (
     ALIF,
     LIF,
-    Conv2d,
+    Conv1d,
     CuBaLIF,
     LeakyIntegrator,
     Linear,
@@ -53,8 +53,8 @@ class Gain:
 ONE = jnp.ones((1, 1))
 # A network whose output is 1 at all steps, and whose gradient by each of some numbers is 1 a step.
 LINEAR = {
-    "Dense": Linear.from_arrays(ONE, jnp.zeros(1)),
-    "Conv": Conv2d.from_arrays(jnp.ones((1, 1, 1)), jnp.zeros(1)),
+    "Linear": Linear.from_arrays(ONE, jnp.zeros(1)),
+    "Conv1d": Conv1d.from_arrays(jnp.ones((1, 1, 1)), jnp.zeros(1)),
     "a connection of a user": Gain(jnp.ones(1)),
 }
 
@@ -62,7 +62,7 @@ LINEAR = {
 @in_half_precision
 @pytest.mark.parametrize("name", LINEAR)
 def test_gradients_of_weights_are_summed_in_single_precision(name, dtype):
-    net, shape = halved(dtype, Sequential(LINEAR[name])), (STEPS, 1, 1) if name == "Conv" else (STEPS, 1)
+    net, shape = halved(dtype, Sequential(LINEAR[name])), (STEPS, 1, 1) if name == "Conv1d" else (STEPS, 1)
 
     def loss(net, x, **options):
         return unroll(net, net.init(x.shape[1:]), x, **options)[1].astype(jnp.float32).sum()
@@ -93,7 +93,7 @@ def test_gradients_of_recurrent_weights_are_too(dtype):
         return unroll(net, net.init((1,), dtype), x, **options)[1].astype(jnp.float32).sum()
 
     for options in OPTIONS:
-        gradient = jax.grad(functools.partial(loss, **options))(net).weights
+        gradient = jax.grad(functools.partial(loss, **options))(net).weight
         np.testing.assert_allclose(float(gradient[0, 0]), STEPS - 1, rtol=2 * float(jnp.finfo(dtype).eps))
 
 

@@ -57,7 +57,7 @@ def test_a_name_stands_for_every_number_of_it_and_a_path_for_one():
     network = model()
     every = schedule(network, {"alpha": lambda step: 7.0}, 0)
     one = schedule(network, {"parts[1].surrogate.alpha": lambda step: 7.0}, 0)
-    end = schedule(network, {"spike.alpha": lambda step: 7.0, "threshold": lambda step: 2.0}, 0)
+    end = schedule(network, {"surrogate.alpha": lambda step: 7.0, "threshold": lambda step: 2.0}, 0)
     assert [float(every.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 7.0]
     assert [float(one.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 2.0]
     assert [float(end.parts[i].surrogate.alpha) for i in (1, 3)] == [7.0, 7.0]
@@ -92,7 +92,7 @@ def test_training_with_a_schedule_takes_each_step_with_its_own_value():
     ("schedules", "message"),
     [
         ({"alhpa": DECAY}, "there is no 'alhpa'; the nearest are alpha"),
-        ({"alpha": DECAY, "spike.alpha": DECAY}, "both set"),
+        ({"alpha": DECAY, "surrogate.alpha": DECAY}, "both set"),
     ],
 )
 def test_names_that_stand_for_nothing_or_for_the_same_are_refused(schedules, message):

@@ -132,7 +132,7 @@ def network(key: Array, family: Family, beta: Any, units: int, settings: Setting
     )
     if family.recurrence != "none":
         kind = Recurrent if family.recurrence == "through" else DetachedRecurrent
-        cell = kind.random(back, cell, settings.hidden, settings.recurrent_gain)
+        cell = kind(cell, settings.hidden, key=back, gain=settings.recurrent_gain)
     first = Linear(units, settings.hidden, key=into, gain=settings.gain)
     return Sequential(first, cell, Linear(settings.hidden, family.classes, key=out), LeakyIntegrator(settings.tau))
 

@@ -25,7 +25,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from surgrad._neighbours import ATTRIBUTES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES
 
@@ -94,6 +94,11 @@ class MissingAttributeError(AttributeError):
         known = [one for one in dir(owner) if not one.startswith("_")]
         answer = "" if name.startswith("_") else _renamed(ATTRIBUTES, name, known) or _spelled(name, known)
         return f"{type(owner).__name__!r} object has no attribute {name!r}{_sentence(answer)}"
+
+
+def missing_attribute(owner: Any, name: str) -> NoReturn:
+    """The `__getattr__` of named tuples, whose error names the attribute that was meant."""
+    raise MissingAttributeError(owner, name)
 
 
 def answers_keywords(function: F) -> F:

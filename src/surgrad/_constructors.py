@@ -39,5 +39,5 @@ def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> TypeError:
 
 def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:
     """Whether a value is that of an option, a keyword of structure, at its default."""
-    option = parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(value, (bool, str, type(None)))
+    option = parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(value, (bool, int, float, str, type(None)))
     return option and type(value) is type(parameter.default) and value == parameter.default

@@ -44,6 +44,10 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
         TypeError: something that a file cannot hold, such as a lambda, a traced number, or a module of a framework; the
             message names its place in the tree.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"save: the arguments are save(path, tree), in this order, got {type(path).__name__} for the path."
+        )
     described = Described(tree)
     head = {
         "format": _FORMAT,

@@ -48,6 +48,8 @@ def takes_key(function: Function) -> Function:
                 raise TypeError(f"{name}: got two keys, the first argument and key=; give one.")
             args, kwargs = (*args[:place], *args[place + 1 :]), kwargs | {"key": args[place]}
         if needed and "key" not in kwargs:
+            if any(map(is_key, args)):
+                raise TypeError(f"{name}: give the key by name, key=key, or first.")
             raise TypeError(f"{name}: give a key, such as key=jax.random.key(0); a new one for new random numbers.")
         if (needed or kwargs.get("key") is not None) and not is_key(kwargs["key"]):
             raise TypeError(f"{name}: key must be one key, such as jax.random.key(0), got {kwargs['key']!r}.")

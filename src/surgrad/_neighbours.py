@@ -157,6 +157,8 @@ _NAMES: dict[str, str] = {
     "latencyencoder latencyencode": "{latency}",
     "datasets spikedata dataset": "surgrad.tasks.load(name)",
     "spikeplot visualizing viz": "surgrad.plot",
+    "traces potential potentials voltage voltages plotvoltage membranes": "surgrad.plot.membrane(v, spikes)",
+    "spikes rasterplot plot1dspikes spiketrain spiketrains spikecount": "surgrad.plot.raster(spikes)",
     "treeserialiseleaves serialise savemodel savestate savecheckpoint dump": "{save}(path, tree)",
     "treedeserialiseleaves deserialise loadmodel loadstate restore loadcheckpoint": "{load}(path)",
     # modules and bases
@@ -170,7 +172,8 @@ _NAMES: dict[str, str] = {
 _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "initstate initializecarry initialcarry initleaky initrleaky initsynaptic initrsynaptic initalpha initlapicque "
     "initialstate zerostate getinitialstate resetmem reset resetstate resethidden initmem": (("init",), _FRESH),
-    "kernel weights recurrentweight recurrentweights recurrentkernel w weightmatrix": (("weight",), ""),
+    "kernel weights recurrentweight recurrentweights recurrentkernel recurrent w weightmatrix": (("weight",), ""),
+    "spikes spk spiketrain spiketrains": (("outputs",), "the outputs of a layer of spiking neurons are its spikes"),
     "biases b": (("bias",), ""),
     "mem membrane membranepotential hidden syn": ((), "the membrane potential stands in the state, state.v"),
     "v voltage": ((), "the membrane potential stands in the state, state.v"),

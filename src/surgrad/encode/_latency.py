@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt
 
+from surgrad._answers import answers_keywords
 from surgrad._types import Numbers
 from surgrad.encode._intensity import checked, single
 
 
+@answers_keywords
 def latency(intensity: Numbers, num_steps: int) -> Float[Array, "time ..."]:
     """Spike trains of the latency code: one spike, earlier for higher intensities, at round((1 - p)(num_steps - 1)).
 
@@ -37,6 +39,7 @@ def latency(intensity: Numbers, num_steps: int) -> Float[Array, "time ..."]:
     return jax.nn.one_hot(_steps(p, num_steps), num_steps, axis=0, dtype=p.dtype)
 
 
+@answers_keywords
 def latency_steps(intensity: Numbers, num_steps: int) -> UInt[Array, ...]:
     """The time steps of the spikes of `latency`, without an axis of time: compact, as a data set keeps them.
 

@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
+from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
 from surgrad._types import Numbers
 from surgrad.encode._intensity import checked, single
 
 
+@answers_keywords
 @takes_key
 def rate(intensity: Numbers, num_steps: int, *, key: Key[Array, ""] | UInt32[Array, 2]) -> Float[Array, "time ..."]:
     """Spike trains of the rate code: at each time step a spike with probability p, independent of all others.

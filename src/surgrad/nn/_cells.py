@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from surgrad._answers import missing_attribute
 from surgrad._fields import parameter
 from surgrad._pytree import static
 from surgrad._types import Numbers, Parameter, Shape, Spikes
@@ -42,6 +43,8 @@ class LeakyIntegratorState(NamedTuple):
     """State of leaky integrators: the membrane potential v."""
 
     v: Voltage
+
+    __getattr__ = missing_attribute
 
 
 @takes_beta
@@ -90,6 +93,8 @@ class LIFState(NamedTuple):
 
     v: Voltage
     refractory: Refractory | None = None
+
+    __getattr__ = missing_attribute
 
 
 @takes_beta
@@ -150,6 +155,8 @@ class CuBaLIFState(NamedTuple):
     current: Current
     refractory: Refractory | None = None
 
+    __getattr__ = missing_attribute
+
 
 @takes_beta
 class CuBaLIF(ThresholdCell):
@@ -186,6 +193,8 @@ class ALIFState(NamedTuple):
     v: Voltage
     adaptation: Voltage
     refractory: Refractory | None = None
+
+    __getattr__ = missing_attribute
 
 
 class ALIF(ThresholdCell):

@@ -50,11 +50,27 @@ def real_array(owner: Pytree, x: Any) -> Array:
     Raises:
         TypeError: it is complex.
     """
+    require_whole_tree(owner)
     x = jnp.asarray(x)
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         kind = type(owner).__name__
         raise TypeError(f"{kind}: the input must be real, got {x.dtype}; give its real part or its magnitude.")
     return x
+
+
+def require_whole_tree(layer: Pytree) -> None:
+    """Refuse one of the two trees of `partition` in place of a layer.
+
+    Raises:
+        TypeError: a number of the layer, which must not be None, is None.
+    """
+    for field in dataclasses.fields(layer):  # type: ignore[arg-type]
+        needed = ("above" in field.metadata or "real" in field.metadata) and not field.metadata.get("optional")
+        if needed and getattr(layer, field.name) is None:
+            raise TypeError(
+                f"{type(layer).__name__}: {field.name} is None, as in the trees of partition; merge them first with "
+                f"combine(trained, rest)."
+            )
 
 
 def check_state(cell: Pytree, state: Any, kind: type = jax.Array) -> None:

@@ -70,7 +70,7 @@ def fluctuation_driven(
     the neurons is used.
 
     Parameters:
-        network: its connections that promise `weighted` (`Dense`, `Conv`) and lead to a cell that promises a
+        network: its connections that promise `weighted` (`Linear`, `Conv2d`) and lead to a cell that promises a
             `linear_response` get new weights, and a `Recurrent` around such a cell that they lead to; also in networks
             inside it. What leads to a readout, a cell that says `spiking = False`, stays as it is.
         key: of the random weights.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -97,7 +99,7 @@ def decayed(value: Voltage, tau: Parameter, dt: Parameter) -> Voltage:
 def takes_beta(cls: type[C]) -> type[C]:
     """Let the constructor of a cell take `beta`, the decay of a time step, in place of `tau`."""
     init: Callable[..., None] = cls.__init__  # type: ignore[misc]
-    before = list(cls.__dataclass_fields__).index("tau")  # type: ignore[attr-defined]
+    before = [field.name for field in dataclasses.fields(cls)].index("tau")  # type: ignore[arg-type]
 
     @functools.wraps(init)
     def wrapped(self: Any, *given: Any, beta: Any = None, **named: Any) -> None:
@@ -108,10 +110,21 @@ def takes_beta(cls: type[C]) -> type[C]:
                     f"{kind}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
                 )
             named["tau"] = tau_of(kind, beta)
+        elif len(given) > before and isinstance(given[before], float) and given[before] < 1:
+            _warn_of_a_decay(type(self).__name__, given[before])
         init(self, *given, **named)
 
     cls.__init__ = wrapped  # type: ignore[misc]
     return cls
+
+
+def _warn_of_a_decay(owner: str, tau: float) -> None:
+    """Warn of a number that stands where the time constant does, and looks like a decay."""
+    warnings.warn(
+        f"{owner}: tau={tau} is less than a time step, which makes the decay {np.exp(-1 / tau):.2g}. If {tau} is the "
+        f"decay, write beta={tau}; if it is the time constant, write tau={tau}.",
+        stacklevel=3,
+    )
 
 
 def tau_of(owner: str, beta: Parameter) -> Parameter:

@@ -48,7 +48,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
 
     Parameters:
         layer: a connection, a cell or a network, or any pytree of those.
-        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`.
+        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
+            `"tau"`, since cells store the time constant.
 
     Returns:
         `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
@@ -60,7 +61,7 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     Warns:
         TiedWeightsWarning: the same array is at two places.
     """
-    also = (also,) if isinstance(also, str) else tuple(also)
+    also = tuple("tau" if name == "beta" else name for name in ([also] if isinstance(also, str) else also))
     warn_of_ties(layer)
     leaves, structure = _leaves(layer)
     _check_names(layer, leaves, also)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any, ClassVar
 
@@ -40,8 +41,8 @@ class Pool(Connection):
         self.stride = self.kernel_size if self.stride is None else per_axis(kind, "stride", self.stride, self.spatial)
 
     @staticmethod
-    def reduce(windows: Array, axis: int) -> Array:
-        """The windows' elements along an axis as one."""
+    def reduce(windows: Array, axes: tuple[int, ...]) -> Array:
+        """The elements of windows, which lie along some axes, as one."""
         raise NotImplementedError
 
     def __call__(self, x: Numbers) -> Shaped[Array, "... channels"]:
@@ -57,40 +58,50 @@ class Pool(Connection):
             raise ValueError(
                 f"{type(self).__name__}: the input must be (..., {expected}, channels), got shape {x.shape}."
             )
-        return automatically_sharded(self._pooled, x, features=self.spatial + 1)
+        disjoint = self.stride == self.kernel_size
+        counts = [(n - k) // s + 1 for n, k, s in zip(space, self.kernel_size, self.stride, strict=True)]
+        pooled = self._pooled_disjoint if disjoint else self._pooled_anywhere
+        return automatically_sharded(functools.partial(pooled, counts), x, features=self.spatial + 1)
 
-    def _pooled(self, x: Array) -> Array:
+    def _pooled_disjoint(self, counts: list[int], x: Array) -> Array:
+        """Windows that neither overlap nor leave gaps: a reshape, three times as fast as strided slices on a CPU."""
+        kept = [slice(count * k) for count, k in zip(counts, self.kernel_size, strict=True)]
+        split = [n for pair in zip(counts, self.kernel_size, strict=True) for n in pair]
+        windows = x[(..., *kept, slice(None))].reshape(*x.shape[: -self.spatial - 1], *split, x.shape[-1])
+        return self.reduce(windows, tuple(range(-2 * self.spatial, -1, 2)))
+
+    def _pooled_anywhere(self, counts: list[int], x: Array) -> Array:
         """Elements of the windows, each taken from all windows at once, reduced."""
-        space, elements = x.shape[-self.spatial - 1 : -1], []
-        spans = [((n - k) // s) * s + 1 for n, k, s in zip(space, self.kernel_size, self.stride, strict=True)]
+        elements = []
         for first in itertools.product(*map(range, self.kernel_size)):
-            along = [slice(a, a + span, s) for a, span, s in zip(first, spans, self.stride, strict=True)]
+            ends = [a + (count - 1) * s + 1 for a, count, s in zip(first, counts, self.stride, strict=True)]
+            along = [slice(a, end, s) for a, end, s in zip(first, ends, self.stride, strict=True)]
             elements.append(x[(..., *along, slice(None))])
-        return self.reduce(jnp.stack(elements), 0)
+        return self.reduce(jnp.stack(elements), (0,))
 
 
 class AveragePool(Pool):
     """Base of the pools that take means."""
 
     @staticmethod
-    def reduce(windows: Array, axis: int) -> Array:
-        return jnp.mean(windows, axis)
+    def reduce(windows: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.mean(windows, axes)
 
 
 class SumPool(Pool):
     """Base of the pools that take sums."""
 
     @staticmethod
-    def reduce(windows: Array, axis: int) -> Array:
-        return jnp.sum(windows, axis)
+    def reduce(windows: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.sum(windows, axes)
 
 
 class MaximumPool(Pool):
     """Base of the pools that take the largest element, whose derivative equal elements share."""
 
     @staticmethod
-    def reduce(windows: Array, axis: int) -> Array:
-        return jnp.max(windows, axis)
+    def reduce(windows: Array, axes: tuple[int, ...]) -> Array:
+        return jnp.max(windows, axes)
 
 
 class AvgPool1d(AveragePool):

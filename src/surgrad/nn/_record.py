@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from surgrad._answers import answers_keywords
+from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._types import PyTree
 from surgrad.nn._contract import promises, step
 from surgrad.nn._loops import scan, summed_wide
-from surgrad.nn._unroll import _UNSET, arranged, check_cell, time_of
+from surgrad.nn._unroll import _UNSET, arranged, checked
 
 
 class Recording(NamedTuple):
@@ -16,6 +16,8 @@ class Recording(NamedTuple):
 
     states: Any
     outputs: Any
+
+    __getattr__ = missing_attribute
 
 
 @answers_keywords
@@ -41,8 +43,7 @@ def record(cell: Any, *arguments: PyTree, state: PyTree = _UNSET, inputs: PyTree
         ((100, 8, 5), (100, 8, 5))
     """
     state, inputs = arranged("record", cell, arguments, state, inputs)
-    check_cell("record", cell, state, inputs)
-    time_of("record", inputs)
+    checked("record", cell, state, inputs)
 
     def observed(cell: Any, state: PyTree, x: Any) -> tuple[PyTree, Recording]:
         state, outputs = _all_outputs(cell, state, x)
@@ -55,4 +56,4 @@ def _all_outputs(cell: Any, state: PyTree, x: Any) -> tuple[PyTree, Any]:
     """One time step: the state, and the outputs of all layers of a network, or the output of any other cell."""
     if promises(cell, "in_order"):
         return cell.through(step, state, x)
-    return step(cell, state, x)
+    return cell(state, x)

@@ -11,7 +11,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_whole
+from surgrad._fields import check_callable, check_whole
 from surgrad._keys import takes_key
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
@@ -76,6 +76,7 @@ class Recurrent(Cell):
         weight_init: Initializer | None = None,
         event_driven: bool = False,
     ) -> None:
+        check_callable("Recurrent: cell, the first argument,", cell, "a cell")
         check_whole("Recurrent", "features", features, 1)
         self.cell, self.event_driven = cell, event_driven
         self.weight = initial_weight("Recurrent", key, (features, features), gain, weight_init)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,15 @@ import jax.numpy as jnp
 
 from surgrad.nn._contract import connections, promises
 
+WIDEST = 72
+"""Characters of the column that says what a layer is."""
+
+_LONG_NUMBER = re.compile(r"\d+\.\d{5,}")
+
 
 def table(network: Any) -> str:
-    """One line for each layer: its place, what it is, the shapes of its arrays, and how many numbers are trained."""
-    rows = [("layer", "", "arrays", "trained"), *_rows(network, "")]
+    """One line for each layer: its place, what it is, the shapes of its arrays, its number of weights and biases."""
+    rows = [("layer", "", "arrays", "weights"), *_rows(network, "")]
     total = sum(_size(connections(part)) for part in network.parts)
     rows.append(("total", "", "", f"{total:,}"))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -29,14 +35,15 @@ def _rows(network: Any, place: str) -> Iterator[tuple[str, str, str, str]]:
             yield at, type(part).__name__, "", ""
             yield from _rows(part, f"{at}.")
         else:
-            trained = _size(connections(part))
-            yield at, _named(part), ", ".join(_arrays(part)), f"{trained:,}" if trained else "–"
+            weights = _size(connections(part))
+            yield at, _named(part), ", ".join(_arrays(part)), f"{weights:,}" if weights else "–"
 
 
 def _named(part: Any) -> str:
     """What a layer is, without its arrays, which have a column of their own."""
-    shown = repr(part) if not _arrays(part) else type(part).__name__
-    return shown if len(shown) <= 56 else f"{shown[:55]}…"
+    shown = _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", repr(part))
+    shown = shown if not _arrays(part) else type(part).__name__
+    return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 1]}…"
 
 
 def _arrays(part: Any) -> list[str]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surgrad._answers import answers_keywords
+from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._fields import check_callable
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
@@ -27,6 +27,8 @@ class Unrolled(NamedTuple):
 
     state: Any
     outputs: Any
+
+    __getattr__ = missing_attribute
 
 
 _UNSET: Any = object()
@@ -120,7 +122,7 @@ def unroll(
         ((100, 8, 3), (8, 3))
     """
     state, inputs = arranged("unroll", cell, arguments, state, inputs)
-    time = _checked(cell, state, inputs)
+    time = checked("unroll", cell, state, inputs)
     _check_options(keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size)
     block: Any = chunk_length(cell, inputs, time) if chunk_size is None else min(chunk_size, max(time, 1))
     if memory_bytes is not None or checkpoint_every == "auto":
@@ -155,20 +157,20 @@ def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inpu
     return given["state"], given["inputs"]
 
 
-def _checked(cell: Any, state: PyTree, inputs: PyTree) -> Any:
+def checked(where: str, cell: Any, state: PyTree, inputs: PyTree) -> Any:
     """The length of time of inputs that fit a cell.
 
     Raises:
         TypeError, ValueError: they do not; the message says how they were read.
     """
-    check_cell("unroll", cell, state, inputs)
+    check_cell(where, cell, state, inputs)
     try:
-        time = time_of("unroll", inputs)
-        _check_step(cell, state, inputs, time)
+        time = _time_of(where, inputs)
+        _check_step(where, cell, state, inputs, time)
     except (TypeError, ValueError) as error:
         if _fits(cell, inputs, state):
             raise TypeError(
-                "unroll: the arguments are unroll(cell, state, inputs), in this order; state and inputs are swapped."
+                f"{where}: the arguments are {where}(cell, state, inputs), in this order; state and inputs are swapped."
             ) from error
         raise
     return time
@@ -207,7 +209,7 @@ def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: An
     return blocks(summed_wide(block, cell), keep, chunk, state, inputs)
 
 
-def time_of(where: str, inputs: PyTree) -> Any:
+def _time_of(where: str, inputs: PyTree) -> Any:
     """The length of time of the inputs.
 
     Raises:
@@ -243,7 +245,7 @@ def check_cell(where: str, cell: Any, state: PyTree, inputs: PyTree) -> None:
         return
 
 
-def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: Any) -> None:
+def _check_step(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: Any) -> None:
     """Try one step on shapes alone, and say how the inputs were read where it does not fit."""
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
     try:
@@ -251,10 +253,10 @@ def _check_step(cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: A
     except ValueError as error:
         shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(step))
         raise ValueError(
-            f"{error} (unroll read the inputs as {time} steps of shape {shapes}: time leads, (time, *batch, neurons).)"
+            f"{error} ({where} read the inputs as {time} steps of shape {shapes}: time leads, (time, *batch, neurons).)"
         ) from error
     if not isinstance(made, (tuple, list)) or len(made) != 2:
-        raise TypeError(f"unroll: the cell must give back a pair, (state, output), got {described(made)}.")
+        raise TypeError(f"{where}: the cell must give back a pair, (state, output), got {described(made)}.")
 
 
 def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:

@@ -47,4 +47,6 @@ def channels_first_hint(given: tuple[Any, ...], channels: int, axes: int) -> str
     """What to do about an input that seems to have its channels before the axes of space; empty for others."""
     if len(given) > axes and given[-axes - 1] == channels != given[-1]:
         return f"; channels come last here: jnp.moveaxis(x, {-axes - 1}, -1)"
+    if channels == 1 and len(given) >= axes and given[-1] != 1:
+        return "; for images without an axis of channels: x[..., None]"
     return ""

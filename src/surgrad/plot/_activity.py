@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from surgrad._answers import answers_keywords
 from surgrad._colours import PALETTE
 from surgrad._numbers import require_whole
 from surgrad._types import Numbers
@@ -19,17 +20,28 @@ from surgrad.plot._style import GREY, INK, strip
 TIME, FEW = "time step", 4
 
 
-def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0) -> Figure:
-    """A raster plot: a line for each spike, neurons over time steps; several layers stand above each other.
+@answers_keywords
+def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0, ax: Axes | None = None) -> Figure:
+    """A raster plot: a mark for each spike, neurons over time steps; with several layers one panel for each.
 
     Parameters:
         spikes: 0 or 1, `(time, neurons)` or `(time, batch, neurons)`; or such arrays by the names of layers.
-        sample: which sample of a batch is drawn.
+        sample: the sample of a batch that is drawn.
+        ax: axes to draw into, for one layer; by default a new figure is made.
+
+    Returns:
+        the figure, that of `ax` if it is given.
 
     Raises:
         ValueError: a number is neither 0 nor 1, an array has another number of axes, the layers have different numbers
-            of time steps, or there is no such sample.
+            of time steps, or there is no such sample; `ax` is given for several layers.
     """
+    if ax is not None:
+        if isinstance(spikes, Mapping):
+            raise ValueError("raster: ax holds one layer; give its spikes, or several layers without ax.")
+        _draw_spikes(ax, _spikes("raster", spikes, sample), PALETTE[0])
+        ax.set_xlabel(TIME)
+        return _figure_of(ax)
     layers = spikes if isinstance(spikes, Mapping) else {"": spikes}
     trains = {name: _spikes("raster", layer, sample) for name, layer in layers.items()}
     figure, panels = _stacked("raster", list(trains.values()), columns=1)
@@ -40,6 +52,7 @@ def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0) -> Figur
     return figure
 
 
+@answers_keywords
 def network(outputs: Mapping[str, Numbers], *, sample: int = 0) -> Figure:
     """The activity of a network: for each layer the raster plot of one sample, and the firing rates of its neurons.
 
@@ -69,45 +82,66 @@ def network(outputs: Mapping[str, Numbers], *, sample: int = 0) -> Figure:
     return figure
 
 
+@answers_keywords
 def membrane(
     v: Numbers,
-    threshold: Numbers | None = 1.0,
     spikes: Numbers | None = None,
     *,
+    threshold: Numbers | None = 1.0,
     sample: int = 0,
     neurons: Sequence[int] | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Membrane potentials of some neurons over time, with the threshold and the spikes; a panel for each neuron.
 
     Parameters:
         v: membrane potentials, `(time, neurons)` or `(time, batch, neurons)`.
+        spikes: 0 or 1, of the shape of v; drawn as marks above the trace.
         threshold: in the unit of v, a number or one for each neuron; None for readouts, which have none.
-        spikes: 0 or 1, of the shape of v; drawn as lines above the trace.
-        sample: which sample of a batch is drawn.
-        neurons: which neurons are drawn; by default the first four.
+        sample: the sample of a batch that is drawn.
+        neurons: the neurons that are drawn; by default the first four, or the first if `ax` is given.
+        ax: axes to draw one neuron into; by default a new figure is made.
+
+    Returns:
+        the figure, that of `ax` if it is given.
 
     Raises:
-        ValueError: an array has another number of axes, shapes differ, or there is no such sample or neuron.
+        ValueError: an array has another number of axes, shapes differ, or there is no such sample or neuron; `ax` is
+            given for several neurons.
     """
     traces = _of_sample("membrane", v, sample)
-    some = list(range(min(FEW, traces.shape[1]))) if neurons is None else list(neurons)
+    few = FEW if ax is None else 1
+    some = list(range(min(few, traces.shape[1]))) if neurons is None else list(neurons)
     _require_neurons(some, traces.shape[1])
+    if ax is not None and len(some) > 1:
+        raise ValueError(f"membrane: ax holds one neuron, neurons=[0] say, got {some}.")
     trains = None if spikes is None else _spikes("membrane", spikes, sample)
     if trains is not None and trains.shape != traces.shape:
         raise ValueError(f"membrane: spikes must have the shape of v, got {trains.shape} and {traces.shape}.")
     limits = None if threshold is None else np.broadcast_to(np.asarray(threshold, float), traces.shape[1:])
-    figure = Figure(figsize=(8, 1.3 + 1.3 * len(some)), layout="constrained")
-    panels = figure.subplots(len(some), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    figure = Figure(figsize=(8, 1.3 + 1.3 * len(some)), layout="constrained") if ax is None else _figure_of(ax)
+    panels = [ax] if ax is not None else figure.subplots(len(some), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, neuron in zip(panels, some, strict=True):
         _draw_trace(axes, traces[:, neuron], None if limits is None else limits[neuron])
         axes.set_title(f"neuron {neuron}", loc="left", fontsize=10, color=INK)
         if trains is not None:
             _mark_spikes(axes, np.flatnonzero(trains[:, neuron]))
+    panels[-1].set_xlabel(TIME)
+    if ax is not None:
+        ax.set_ylabel("membrane potential")
+        return figure
     handles = {label: line for line, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
-    panels[-1].set_xlabel(TIME)
     unit = "" if limits is None else "\n(in the unit of the threshold)"
     figure.supylabel(f"membrane potential{unit}", fontsize=10, color=INK)
+    return figure
+
+
+def _figure_of(ax: Axes) -> Figure:
+    """The figure that axes are in, also if they are in a subfigure."""
+    figure = ax.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError(f"plot: ax must be axes of a figure, got {ax!r}.")
     return figure
 
 
