@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +76,9 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
 
 
 def _summary(rows: Sequence[Row]) -> Summary:
-    labels = {name: getattr(rows[0], name) for name in ("surrogate", "parameter", "value", "kind")}
+    labels: dict[str, Any] = {name: getattr(rows[0], name) for name in ("surrogate", "parameter", "value", "kind")}
     averaged = "test_accuracy", "test_loss", "train_loss", "firing_rate"
-    means = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
+    means: dict[str, Any] = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
     deviation = statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None
     seconds = sum(row.seconds for row in rows)
     return Summary(**labels, **means, runs=len(rows), test_accuracy_sd=deviation, seconds=seconds)
