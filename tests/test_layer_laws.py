@@ -198,7 +198,7 @@ def test_inherited_promises_are_named_and_their_laws_left_out():
     report = check(MyLIF(SPIKE), inputs(1.0), laws=["own_promises", "spiking"])
     assert report.advice == ("own_promises",)
     assert report["own_promises"].detail.startswith(
-        "not inherited, since MyLIF may do something else: spiking, elementwise, linear_response of LIF."
+        "promises are not inherited, since MyLIF may do something else: spiking, elementwise, linear_response of LIF."
     )
     assert report["spiking"] == ("spiking", "skipped", "MyLIF does not promise spiking")
 
@@ -241,7 +241,7 @@ def test_a_waiver_that_is_not_needed_is_listed():
         (
             (nn.LeakyIntegrator(), np.zeros((9, 2, 3))),
             ValueError,
-            "inputs are all zero, under which no layer does anything",
+            "inputs are all zero, so that no neuron spikes",
         ),
         ((nn.LeakyIntegrator(), np.ones((9, 2), complex)), TypeError, "inputs must be real, got complex128"),
         ((nn.LeakyIntegrator(), "spikes"), TypeError, "inputs must be an array of real numbers over time, got str"),

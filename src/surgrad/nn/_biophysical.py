@@ -1,8 +1,8 @@
-"""Cells in units of the laboratory, integrated by forward Euler steps of `dt` milliseconds.
+"""Biophysical cells, in mV, pA and ms, integrated by forward Euler steps of `dt` milliseconds.
 
-Voltage and recovery both advance from the state before the step, then the neuron spikes where v >= v_peak, which
-resets them. The error of a trace falls in proportion to dt. NaN in an input makes the voltage NaN, and so does the
-reset of an infinite one (∞ - ∞); it never spikes again.
+Voltage and recovery both advance from the state before the time step; then neurons with v >= v_peak spike and are
+reset. The error of a trajectory is proportional to dt. NaN in an input makes the voltage NaN, and so does the reset of
+an infinite voltage (∞ - ∞); such a neuron never spikes again.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jump
 
 
 class AdExState(NamedTuple):
-    """Voltage, mV, and adaptation current w, pA, after the reset."""
+    """State of `AdEx` neurons after the reset: voltage v in mV, and adaptation current w in pA (`recovery`)."""
 
     v: Voltage
     recovery: Current
 
 
 class AdEx(Cell):
-    """Adaptive exponential integrate-and-fire neurons.
+    """Adaptive exponential integrate-and-fire (AdEx) neurons.
 
-    C dV/dt = -g_L (V - E_L) + g_L Δ_T e^((V - V_T)/Δ_T) - w + I, τ_w dw/dt = a (V - E_L) - w; a spike at v_peak
-    puts V to v_reset and adds b to w. The surrogate gets x = (V - v_peak)/scale.
+    C dV/dt = -g_L (V - E_L) + g_L Δ_T e^((V - V_T)/Δ_T) - w + I and τ_w dw/dt = a (V - E_L) - w. A neuron spikes at
+    V >= v_peak; a spike sets V to v_reset and adds b to w. The surrogate gets the dimensionless x = (V - v_peak)/scale.
 
-    The exponential term moves the voltage by v_peak - v_reset in one step and no more. From a voltage that the cap
-    reaches a neuron spikes in that step with or without it (unless inhibition takes V - v_reset off in that step), so
-    that spikes stay as they are, while the exponential and its derivative are finite for every voltage.
+    In one time step the exponential term moves the voltage by v_peak - v_reset at most, so that it and its derivative
+    are finite for every voltage. The cap does not change spikes: a neuron that reaches it spikes in that time step with
+    or without the cap, unless inhibition lowers its voltage by V - v_reset in the same time step.
 
-    Defaults are those of the source, but for `v_peak`, which may stand anywhere high on the upstroke, and `scale`, by
-    which rest is at x = -1 as in LIF.
+    Defaults are those of the source, except for `v_peak`, which may be anywhere high on the upstroke, and `scale`, by
+    which the resting potential is at x = -1, as in LIF.
 
-    Parameters (one value, or one a neuron, the last axis):
+    Parameters (one number, or one for each neuron):
         surrogate: the spike function: a surrogate, or any function of x that spikes.
         capacitance: C, pF, > 0.
         g_leak: leak conductance g_L, nS, > 0.
@@ -49,13 +49,21 @@ class AdEx(Cell):
         v_threshold: threshold potential V_T, mV, from which the exponential takes over.
         slope_factor: Δ_T, mV, > 0; sharpness of the upstroke.
         tau_w: time constant of the adaptation, ms, > 0.
-        a: adaptation below the threshold, nS.
-        b: adaptation by a spike, pA.
+        a: coupling of the adaptation to the voltage, nS.
+        b: increase of the adaptation current by a spike, pA.
         v_reset: voltage after a spike, mV.
         v_peak: voltage that counts as a spike, mV, > v_reset.
-        scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
-        dt: length of a step, ms, > 0.
-        detach_reset: whether the reset of the voltage is a constant for the derivative; that of w never is.
+        scale: unit of x, mV, > 0; if it is small, only voltages near v_peak have a slope.
+        dt: length of a time step, ms, > 0.
+        detach_reset: whether the reset of the voltage is a constant for the derivative; the increase of w never is.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from surgrad import nn
+        >>> cell = nn.AdEx()
+        >>> state, spikes = nn.unroll(cell, jnp.full((5000, 1), 800.0))  # 500 ms under 800 pA
+        >>> bool(1 < spikes.sum() < 50)
+        True
 
     Source: Brette & Gerstner (2005), Adaptive exponential integrate-and-fire model as an effective description of
     neuronal activity.
@@ -84,7 +92,7 @@ class AdEx(Cell):
         check_above(self, "v_peak", "v_reset")
 
     def init(self, shape: Shape, dtype: Any = None) -> AdExState:
-        """The resting state of a shape, `(*batch, neurons)`: V = E_L, w = 0.
+        """The state at rest, V = E_L and w = 0, for inputs of a shape `(*batch, neurons)`.
 
         Raises:
             ValueError: a parameter does not broadcast to the shape.
@@ -93,10 +101,10 @@ class AdEx(Cell):
         return AdExState(voltage, jnp.zeros_like(voltage))
 
     def __call__(self, state: AdExState, current: Numbers) -> tuple[AdExState, Spikes]:
-        """One step under a current, pA: the state after the reset, and the spikes.
+        """One time step under a current in pA, `(*batch, neurons)`: the state after the reset, and the spikes.
 
         Raises:
-            TypeError: the state is not what `init` makes.
+            TypeError: the state is not one that `init` makes.
             ValueError: state, current and parameters differ in shape.
         """
         x, current = current, admitted(self, state, AdExState, current)
@@ -109,39 +117,47 @@ class AdEx(Cell):
         return AdExState(voltage, recovery + like(v, self.b) * spikes), returned(spikes, x)
 
     def _upstroke(self, v: Voltage) -> Voltage:
-        """What the exponential adds to the voltage in one step, capped in the exponent."""
+        """The change of the voltage by the exponential term in one time step, mV; its exponent is capped."""
         slope_factor = like(v, self.slope_factor)
         gain = self.dt * like(v, self.g_leak) * slope_factor / like(v, self.capacitance)
         cap = jnp.log((like(v, self.v_peak) - like(v, self.v_reset)) / gain)
         exponent = (v - like(v, self.v_threshold)) / slope_factor
-        # A `minimum` would keep a float for the derivative where this keeps a bit.
+        # `minimum` would store a float for the derivative, where this stores a bit.
         return gain * jnp.exp(jnp.where(exponent < cap, exponent, cap))
 
 
 class IzhikevichState(NamedTuple):
-    """Voltage v and recovery u after the reset, both in mV."""
+    """State of `Izhikevich` neurons after the reset: voltage v and recovery u (`recovery`), both in mV."""
 
     v: Voltage
     recovery: Voltage
 
 
 class Izhikevich(Cell):
-    """Izhikevich's neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I, du/dt = a (b v - u); a spike puts v to c, u to u + d.
+    """Izhikevich neurons, dv/dt = 0.04 v² + 5 v + 140 - u + I and du/dt = a (b v - u).
 
-    The surrogate gets x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, but for
-    `scale`, by which c is at x = -1. Here u advances from the v before the step, as forward Euler has it; the program
-    that the source prints takes two halves of a step for v, and advances u from the new v.
+    A neuron spikes at v >= v_peak; a spike sets v to c and adds d to u. The surrogate gets the dimensionless
+    x = (v - v_peak)/scale. Defaults are those of the source's regular spiking neuron, except for `scale`, by which c is
+    at x = -1. Both v and u advance from the state before the time step; the program that the source prints advances v
+    in two half steps, and u from the new v.
 
-    Parameters (one value, or one a neuron, the last axis):
+    Parameters (one number, or one for each neuron):
         surrogate: the spike function: a surrogate, or any function of x that spikes.
         a: rate of the recovery, 1/ms.
-        b: pull of the voltage on the recovery.
+        b: sensitivity of the recovery to the voltage.
         c: voltage after a spike, mV.
-        d: what a spike adds to the recovery, mV.
+        d: increase of the recovery by a spike, mV.
         v_peak: voltage that counts as a spike, mV, > c.
-        scale: of x, mV, > 0; a small one lets the derivative see only voltages near v_peak.
-        dt: length of a step, ms, > 0.
-        detach_reset: whether the reset of the voltage is a constant for the derivative; that of u never is.
+        scale: unit of x, mV, > 0; if it is small, only voltages near v_peak have a slope.
+        dt: length of a time step, ms, > 0.
+        detach_reset: whether the reset of the voltage is a constant for the derivative; the increase of u never is.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from surgrad import nn
+        >>> state, spikes = nn.unroll(nn.Izhikevich(), jnp.full((1000, 1), 10.0))  # 500 ms under 10 mV/ms
+        >>> bool(1 < spikes.sum() < 50)
+        True
 
     Source: Izhikevich (2003), Simple model of spiking neurons, equations 1 to 3.
     """
@@ -164,9 +180,9 @@ class Izhikevich(Cell):
         check_above(self, "v_peak", "c")
 
     def init(self, shape: Shape, dtype: Any = None) -> IzhikevichState:
-        """The resting state of a shape, `(*batch, neurons)`: the stable zero of 0.04 v² + (5 - b) v + 140, u = b v.
+        """The state at rest for inputs of a shape `(*batch, neurons)`: the lower zero of 0.04 v² + (5 - b) v + 140.
 
-        Where there is none the neuron never rests, and starts from the minimum.
+        The recovery is u = b v. If the polynomial has no zero, the neuron never rests, and starts from its minimum.
 
         Raises:
             ValueError: a parameter does not broadcast to the shape.
@@ -179,7 +195,12 @@ class Izhikevich(Cell):
         return IzhikevichState(voltage, like(voltage, b) * voltage)
 
     def __call__(self, state: IzhikevichState, current: Numbers) -> tuple[IzhikevichState, Spikes]:
-        """One step under a current, in mV/ms: the state after the reset, and the spikes. Raises as `AdEx` does."""
+        """One time step under a current in mV/ms, `(*batch, neurons)`: the state after the reset, and the spikes.
+
+        Raises:
+            TypeError: the state is not one that `init` makes.
+            ValueError: state, current and parameters differ in shape.
+        """
         x, current = current, admitted(self, state, IzhikevichState, current)
         v, u = state
         dt = self.dt
@@ -190,7 +211,7 @@ class Izhikevich(Cell):
 
 
 def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:
-    """The voltage after a hard reset, and the spikes. The products are exact where a spike is 0 or 1."""
+    """The voltage after the reset to `bottom`, and the spikes; the products are exact where a spike is 0 or 1."""
     spikes = fire(cell.surrogate, (voltage - like(voltage, cell.v_peak)) / like(voltage, cell.scale))
     fallen = jumps(cell, spikes)
     return (1 - fallen) * voltage + fallen * like(voltage, bottom), spikes

@@ -1,13 +1,14 @@
-"""The loops over non-zeros, and how XLA calls them, in Numba. Importing this module imports Numba.
+"""Kernels of the event-driven products in Numba, and the handlers through which XLA calls them.
 
-All of it stands in one file, since Numba's cache notices a change in the file of a function and in no other.
+Importing this module imports Numba. Everything is in one file, because Numba's cache only notices changes in the file
+of a function itself.
 
-Four non-zeros are taken at a time: the row of the result is then read and written a quarter as often. Terms are added
-in the order of the inputs, or of the rows, and nothing is reassociated.
+The kernels take four non-zeros at a time, so that a row of the result is read and written a quarter as often. Terms are
+added in the order of the inputs, or of the rows, and nothing is reassociated.
 
-XLA calls a handler with the address of a call frame, whose layout `xla/ffi/api/c_api.h` fixes. The fields read here
-have stood where they are from version 0.1 of the interface to 0.5, the newest when this was written. Offsets are in
-words of 8 bytes; those whose name ends in 4, of enums and versions, in words of 4, for what follows an enum is noise.
+XLA calls a handler with the address of a call frame, whose layout is in `xla/ffi/api/c_api.h`. The fields that are read
+here had the same places in versions 0.1 to 0.5 of the interface, the newest when this was written. Offsets count words
+of 8 bytes. Those whose names end in 4 count words of 4 bytes: they are of enums and versions, which fill half a word.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ BUFFER_DATA, BUFFER_DIMS = 3, 5
 
 METADATA, EXECUTE, OK = 1, 3, 0
 MAJOR, MINOR = 0, 1
-"""The version of the interface that is spoken here; an XLA that no longer knows it refuses the handler, in words."""
+"""The version of the interface that is used here; an XLA that no longer supports it refuses the handler."""
 
 BLOCK = 128
-"""Rows of a transposed product whose non-zeros are listed at once; they stay in the cache until they are used."""
+"""Number of rows of a transposed product whose non-zeros are listed at once; they stay in the processor's cache."""
 
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @compiled
 def _list_events(row, where):
-    """The number of non-zeros of a row, NaN among them, after listing their indices. No branch to mispredict."""
+    """List the indices of the non-zeros of a row, NaN included, and return their number, without a branch."""
     count = 0
     for j in range(row.size):
         where[count] = j
@@ -45,7 +46,7 @@ def _list_events(row, where):
 
 @compiled
 def _add_rows(out, x, rows, where, count):
-    """Add Σ x[j] · rows[j], over the listed j, to out."""
+    """Add the sum of x[j] · rows[j] over the listed j to `out`."""
     full = count - count % 4
     for t in range(0, full, 4):
         j0, j1, j2, j3 = where[t], where[t + 1], where[t + 2], where[t + 3]
@@ -61,7 +62,7 @@ def _add_rows(out, x, rows, where, count):
 
 @compiled
 def product(left, right, out):
-    """The product left · right, through the non-zeros of left."""
+    """Write left · right to `out`, visiting the non-zeros of `left`."""
     where = np.empty(left.shape[1], np.int64)
     for r in range(left.shape[0]):
         count = _list_events(left[r], where)
@@ -72,7 +73,7 @@ def product(left, right, out):
 
 @compiled
 def transposed_product(left, right, out):
-    """The product leftᵀ · right, through the non-zeros of left, which are listed by column for some rows at a time."""
+    """Write leftᵀ · right to `out`, visiting the non-zeros of `left`, listed by column for a block of rows."""
     rows, columns = left.shape
     block = min(BLOCK, rows)
     where = np.empty(columns, np.int64)
@@ -113,7 +114,7 @@ def _halves(address, count):
 
 @compiled
 def _is_call(address):
-    """Whether the kernel must run. A frame with an extension asks for the version of the interface instead."""
+    """Whether the kernel must run; a frame with an extension asks for the version of the interface instead."""
     extension = _words(address, 15)[FRAME_EXTENSION]
     if extension == 0:
         return _halves(address, 9)[FRAME_STAGE4] == EXECUTE
@@ -125,7 +126,7 @@ def _is_call(address):
 
 @compiled
 def _matrices(buffers, index, dtype):
-    """The operand or result of an index, `(batch, rows, columns)`."""
+    """The operand, or the result, of an index as an array `(batch, rows, columns)`."""
     buffer = _words(_words(buffers, index + 1)[index], 6)
     batch, rows, columns = _words(buffer[BUFFER_DIMS], 3)
     return carray(_pointer(buffer[BUFFER_DATA]), (batch, rows, columns), dtype)
@@ -156,7 +157,7 @@ def _tn(address, dtype):
     return OK
 
 
-# Functions of the module, not closures: Numba finds only these again in its cache.
+# Functions of the module, because Numba cannot find closures again in its cache.
 def _nn_float32(address):
     return _nn(address, np.float32)
 
@@ -182,5 +183,5 @@ HANDLERS = {
 
 
 def handler(kind: str, dtype: str) -> Any:
-    """A compiled handler of the product `nn` or `tn` in a type; `ctypes` of it is the function for XLA."""
+    """The compiled handler of the product `nn` or `tn` in a dtype; its `ctypes` is the function for XLA."""
     return cfunc(types.intp(types.intp), cache=True)(HANDLERS[kind, dtype])

@@ -1,4 +1,4 @@
-"""What a product is compiled to: the dense product, or, on CPUs, the cheaper of it and the native kernels."""
+"""Lowering of a product: to the dense product or, on CPUs, to the faster of it and a native kernel."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Batch = Shaped[Array, "batch _ _"]
 CONTRACTED = {"nn": (2, 1), "nt": (2, 2), "tn": (1, 1)}
 NATIVE = ("float32", "float64")
 SPARSE = 0.2
-"""Up to this share of non-zeros the kernels are taken. They cost as much as the dense product at a third in processor
-time, and at about 0.16 in wall time where it has two cores to itself (proposals/event-driven.md)."""
+"""The share of non-zeros up to which kernels are used. They take as much processor time as the dense product at a share
+of a third, and as much wall time at about 0.16 if the dense product has two cores (proposals/event-driven.md)."""
 SAMPLE = 64
-"""Rows by which the share of non-zeros is judged. It decides on speed alone, so an estimate will do."""
+"""Number of rows from which the share of non-zeros is estimated; the estimate only affects speed."""
 
 
 def dense(left: Batch, right: Batch, *, kind: str) -> Batch:
-    """The product as XLA does it."""
+    """The dense product of XLA."""
     i, j = CONTRACTED[kind]
     return lax.dot_general(left, right, (((i,), (j,)), ((0,), (0,))))
 
 
 def native(left: Batch, right: Batch, *, kind: str) -> Batch:
-    """The product through the non-zeros, unless there are too many of them."""
+    """The event-driven product, or the dense one if too many entries are not zero."""
     if left.dtype.name not in NATIVE or 0 in left.shape + right.shape:
         return dense(left, right, kind=kind)
     name = target("tn" if kind == "tn" else "nn", left.dtype.name)
@@ -39,13 +39,13 @@ def native(left: Batch, right: Batch, *, kind: str) -> Batch:
     if kind == "tn":
         return _weights(name, left, right)
     if kind == "nt":
-        # Outside the branches, so that a loop over time can keep the transposed weights.
+        # Transposed outside the branches, so that a loop over time transposes the weights once.
         right = right.swapaxes(1, 2)
     return lax.cond(density(left) <= SPARSE, _call(name, "nn"), functools.partial(dense, kind="nn"), left, right)
 
 
 def _weights(name: str, left: Batch, right: Batch) -> Batch:
-    """leftᵀ · right through the non-zeros of either, the sparser one; the kernel reads them from its left operand."""
+    """leftᵀ · right by the non-zeros of the sparser operand, which must be the left one of the kernel."""
     kernel = _call(name, "tn")
     branches = (
         kernel,
@@ -57,14 +57,14 @@ def _weights(name: str, left: Batch, right: Batch) -> Batch:
 
 
 def density(events: Batch) -> Float[Array, ""]:
-    """The share of non-zeros, estimated from rows that lie evenly over all."""
+    """The share of non-zeros, estimated from evenly spaced rows."""
     stride = -(-events.shape[1] // SAMPLE)
     return jnp.mean(events[:, ::stride] != 0, dtype=jnp.float32)
 
 
 def _call(name: str, kind: str) -> Callable[[Batch, Batch], Batch]:
     def call(left: Batch, right: Batch) -> Batch:
-        # The shape, and over which axes of a mesh it varies.
+        # `eval_shape` also returns the axes of a mesh over which the result varies.
         out = jax.eval_shape(functools.partial(dense, kind=kind), left, right)
         return jax.ffi.ffi_call(name, out)(left, right)
 

@@ -1,4 +1,4 @@
-"""Native kernels on demand: compiled by Numba when a product is first lowered, then known to XLA by a name."""
+"""Native kernels, which Numba compiles when a product is first lowered, and which XLA then finds by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 import jax
 
 _handlers: dict[str, Any] = {}
-"""By name, for the machine code lives as long as these objects; None where there is none to be had."""
+"""Handlers by name, kept because their machine code lives as long as they do; None for one that failed to compile."""
 _lock = threading.Lock()
 
 
 def available() -> bool:
-    """Whether event-driven products can be used: whether Numba is installed."""
+    """Whether Numba is installed, which event-driven products need."""
     return importlib.util.find_spec("numba") is not None
 
 
 def require() -> None:
-    """Refuse to go on without Numba.
+    """Raise an error if Numba is not installed.
 
     Raises:
         ImportError: Numba is not installed.
@@ -32,7 +32,7 @@ def require() -> None:
 
 
 def target(kind: str, dtype: str) -> str | None:
-    """The name by which XLA finds the kernel of a kind, `nn` or `tn`, and a type; None, with a warning, if it fails."""
+    """The name of the kernel `nn` or `tn` of a dtype in XLA; None, with a warning, if it cannot be compiled."""
     name = f"surgrad_event_product_{kind}_{dtype}"
     with _lock:
         if name not in _handlers:
@@ -41,14 +41,17 @@ def target(kind: str, dtype: str) -> str | None:
 
 
 def _register(name: str, kind: str, dtype: str) -> Any:
-    # Numba and XLA may each fail in ways of their own (no place for a cache, a retired interface); the dense product
-    # is as right.
+    # Numba and XLA may fail for many reasons, such as no folder for the cache or an interface that is no longer
+    # supported. The dense product gives the same result.
     try:
         from surgrad.nn._events.kernels import handler
 
         compiled = handler(kind, dtype)
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
     except Exception as problem:
-        warnings.warn(f"event_product: no native kernel, the dense product is used: {problem}", stacklevel=2)
+        warnings.warn(
+            f"event_product: the native kernel cannot be compiled, and the dense product is used instead: {problem}",
+            stacklevel=2,
+        )
         return None
     return compiled

@@ -1,7 +1,7 @@
 """The event-driven product, a primitive of JAX that is bilinear and closed under differentiation.
 
-Events are `(batch, rows, features)`, mostly zero: spikes, or gradients of a surrogate with finite support. Weights are
-`(batch, inputs, outputs)`, dense. Three products of them give each other's derivatives, to all orders:
+Events are `(batch, rows, features)` and mostly zero: spikes, or gradients through a surrogate with finite support.
+Weights are `(batch, inputs, outputs)` and dense. There are three products; the derivatives of each are the other two:
 
     nn   events · weights     rows of outputs, events again
     nt   events · weightsᵀ    rows of inputs, events again
@@ -26,26 +26,26 @@ from surgrad.nn._events.native import require
 from surgrad.nn._loops import varying_alike
 
 FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
-"""The axis of either operand that goes over into the result, by kind; from the left into axis 1, the right into 2."""
+"""By kind, the axis of the left operand that is axis 1 of the result, and that of the right operand that is axis 2."""
 
 
 def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
-    """The matrix product `events @ weights`, in a time proportional to the non-zeros of the events.
+    """The matrix product `events @ weights`, `(..., outputs)`, in a time proportional to the number of events.
 
-    The derivatives do as little: by the events through the non-zeros of the cotangent, by the weights through those of
-    events or cotangent, whichever has fewer. All derivatives, orders and transformations are those of the dense
-    product, to rounding. Where the events are not sparse after all, and on other devices than CPUs or in other types
-    than float32 and float64, it *is* the dense product.
+    Derivatives are as fast: that by the events visits the non-zeros of the cotangent, that by the weights those of the
+    events or of the cotangent, of which it takes the sparser one. Derivatives of all orders and all transformations
+    agree with those of the dense product, to rounding. The dense product is used where more than a fifth of the events
+    is not zero, on devices other than CPUs, and for dtypes other than float32 and float64.
 
-    A zero event beside an infinite or NaN weight contributes nothing, or NaN as in IEEE arithmetic, depending on which
-    of the two products runs. NaN and infinite events always count.
+    An event of zero times an infinite or NaN weight is 0 in the event-driven product and NaN in the dense one. NaN and
+    infinite events always count.
 
     Parameters:
-        events: spikes, or anything mostly zero; any number of leading axes.
-        weights: a matrix.
+        events: spikes, or other numbers that are mostly zero, `(..., inputs)`.
+        weights: `(inputs, outputs)`.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not match.
         ImportError: Numba is not installed.
     """
     require()
@@ -58,7 +58,7 @@ def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
         dtype = jnp.result_type(events, weights)
     events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))
     *rows, inputs = events.shape
-    # Not -1: an empty array does not tell how many rows it has.
+    # Not -1, because the number of rows of an empty array is ambiguous.
     flat = _product.bind(events.reshape(1, math.prod(rows), inputs), weights[None], kind="nn")
     return flat.reshape(*rows, weights.shape[1])
 
@@ -89,7 +89,7 @@ def _by_right(cotangent: Any, left: Any, right: Any, *, kind: str) -> Array:
 
 
 def _batch(operands: tuple[Any, Any], axes: tuple[Any, Any], *, kind: str) -> tuple[Array, int]:
-    """Batched in both: more batches. Batched in one: more rows, or columns, of a single product."""
+    """The rule of `vmap`: operands that are both mapped give more batches, one mapped operand more rows or columns."""
     if None not in axes:
         left, right = (_fold(x, axis, 0) for x, axis in zip(operands, axes, strict=True))
         side, size = 0, operands[0].shape[axes[0]]
@@ -105,13 +105,13 @@ def _batch(operands: tuple[Any, Any], axes: tuple[Any, Any], *, kind: str) -> tu
 
 
 def _fold(x: Any, axis: Any, onto: int) -> Any:
-    """An array whose batch axis has become the slower part of another axis."""
+    """The array with its mapped axis merged into another axis, in front of it."""
     x = jnp.moveaxis(x, axis, onto)
     return x.reshape(*x.shape[:onto], x.shape[onto] * x.shape[onto + 1], *x.shape[onto + 2 :])
 
 
 def _compute(left: Any, right: Any, *, kind: str) -> Array:
-    """The product outside `jit`; the dense one where that is switched off, since nothing lowers the other then."""
+    """The product outside `jit`; the dense one if `jit` is disabled, since nothing is lowered then."""
     plain = jax.config.jax_disable_jit  # type: ignore[attr-defined]
     return dense(left, right, kind=kind) if plain else _compiled(left, right, kind=kind)
 

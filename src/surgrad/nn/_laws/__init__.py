@@ -1,4 +1,4 @@
-"""The laws of layers, a family a file; the order of the imports is that of reports."""
+"""The laws of layers, one family in each file; reports list them in the order of the imports."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["LAYER_LAWS", "LayerProbe", "concerning", "derivatives", "half", "pro
 
 
 def concerning(layer: Any) -> list[str]:
-    """The laws that have something to say of a layer: none of states for a connection, none of what is not promised."""
+    """The names of the laws that apply to a layer; connections have no state, and promises must have been made."""
     others = {"no_time"} if is_cell(layer) else {"keeps_state", "causal"}
     others |= {name for name in promised.PROMISES if not promises(layer, name)}
     return [name for name in LAYER_LAWS if name not in others]

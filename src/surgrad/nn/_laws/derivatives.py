@@ -1,4 +1,4 @@
-"""Laws of derivatives: every way to run a layer has those of `lax.scan` of its steps, of first and second order."""
+"""Laws of derivatives: all ways to run a layer have the derivatives of `lax.scan`, of first and second order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Modes = Callable[[Callable[..., Any], Any], Any]
 
 
 def function_of(run: Callable[..., Any], merged: Any, state: PyTree) -> Callable[..., Any]:
-    """The floating outputs and states of a run, as a function of a layer's numbers, a state's, and the inputs."""
+    """The floating outputs and states of a run, as a function of the layer's numbers, the state and the inputs."""
     rest = split(state)[1]
 
     def function(numbers: Any, floats: Any, inputs: Any) -> tuple[list[jax.Array], list[jax.Array]]:
@@ -31,7 +31,7 @@ def function_of(run: Callable[..., Any], merged: Any, state: PyTree) -> Callable
 
 
 def total(outputs: Any, last: Any = ()) -> jax.Array:
-    """A number that hangs on all outputs, on each step in its own way, and on a last state."""
+    """A loss that depends on all outputs, with another weight at each time step, and on the last state."""
     whole = jnp.zeros((), jnp.result_type(float))
     for y in outputs:
         when = jnp.sin(1.0 + jnp.arange(len(y), dtype=y.dtype)).reshape(-1, *[1] * (y.ndim - 1))
@@ -42,7 +42,7 @@ def total(outputs: Any, last: Any = ()) -> jax.Array:
 
 
 def reverse(function: Callable[..., Any], at: Any) -> PyTree:
-    """Derivatives of `total` by numbers, state and inputs, of the outputs alone and with the last state."""
+    """Gradients of `total` by numbers, state and inputs: of the outputs alone, and with the last state."""
     (outputs, last), pull = jax.vjp(function, *at)
     by_outputs, by_all = jax.grad(total)(outputs), jax.grad(total, (0, 1))(outputs, last)
     return {
@@ -52,19 +52,19 @@ def reverse(function: Callable[..., Any], at: Any) -> PyTree:
 
 
 def forward(function: Callable[..., Any], at: Any) -> PyTree:
-    """The derivative of outputs and last state along one direction of numbers, state and inputs."""
+    """The derivative of outputs and last state in one direction of numbers, state and inputs."""
     outputs, last = jax.jvp(function, at, _direction(at))[1]
     return {"outputs": outputs, "last state": last}
 
 
 def forward_over_reverse(function: Callable[..., Any], at: Any) -> PyTree:
-    """The derivative along one direction of the gradient of `total`."""
+    """The derivative of the gradient of `total` in one direction."""
     gradient = jax.grad(lambda at: total(*function(*at)))
     return _named(jax.jvp(gradient, (at,), (_direction(at),))[1])
 
 
 def reverse_over_reverse(function: Callable[..., Any], at: Any) -> PyTree:
-    """The gradient of the square of the gradient of `total`."""
+    """The gradient of the squared norm of the gradient of `total`."""
     gradient = jax.grad(lambda at: total(*function(*at)))
     return _named(jax.grad(lambda at: sum(jnp.sum(g**2) for g in jax.tree.leaves(gradient(at))))(at))
 
@@ -78,14 +78,14 @@ def _direction(at: Any) -> Any:
 
 
 def _by_name(probe: LayerProbe, found: PyTree) -> PyTree:
-    """The same with the names of numbers, wherever there are derivatives by them."""
+    """The derivatives with those by the layer's numbers named."""
     if not isinstance(found, dict):
         return found
     return {key: probe.by_name(value) if key == NUMBERS else _by_name(probe, value) for key, value in found.items()}
 
 
 def derivatives(probe: LayerProbe, mode: Modes, path: str, inputs: np.ndarray | None = None) -> PyTree:
-    """Derivatives of a run along a path from rest; the drawn inputs for None."""
+    """Derivatives of a run from rest; None means the drawn inputs."""
 
     def compute() -> PyTree:
         with probe.precision():
@@ -105,7 +105,7 @@ def derivatives(probe: LayerProbe, mode: Modes, path: str, inputs: np.ndarray | 
 
 
 def _as_scan(probe: LayerProbe, mode: Modes, *paths: str) -> str | None:
-    """The first path whose derivatives are not those of `lax.scan`; where values differ, derivatives would too."""
+    """A message if the derivatives of a run are not those of `lax.scan`; skipped if the values differ already."""
     probe.require("pure")
     probe.require("unroll_is_scan")
     wanted = derivatives(probe, mode, SCAN)
@@ -116,7 +116,7 @@ def _as_scan(probe: LayerProbe, mode: Modes, *paths: str) -> str | None:
             return f"{path} fails where lax.scan does not: {brief(error)}"
         if (at := difference(found, wanted, SCAN)) is not None:
             where = f"{probe.name}.over_time" if is_cell(probe.layer) else probe.name
-            return f"{path}: the derivative {at}; look for stop_gradient and for rules of differentiation in {where}"
+            return f"{path}: the derivative {at}; look for stop_gradient and for custom derivatives in {where}"
     return None
 
 
@@ -132,7 +132,7 @@ def forward_mode(probe: LayerProbe) -> str | None:
     try:
         derivatives(probe, forward, SCAN)
     except TypeError as error:
-        return f"{brief(error)} Give a jax.custom_jvp, of which JAX makes reverse mode too"
+        return f"{brief(error)} Use jax.custom_jvp, from which JAX derives reverse mode too"
     return _as_scan(probe, forward, probe.chunks if runs_over_time(probe.layer) else probe.whole_segments)
 
 

@@ -1,8 +1,8 @@
-"""The law of half precision: over a long sequence a layer does in bfloat16 what it does in float32.
+"""The law of half precision: over a long sequence a layer computes in bfloat16 nearly what it computes in float32.
 
-Spikes of two precisions part after some time, since a voltage that is near the threshold is rounded to either side. So
-means over time are compared, and gradients as a whole; and a layer may differ by more where it does so in float32 too,
-if inputs change by as much as bfloat16 rounds them.
+Spike trains of two precisions differ after some time, since a membrane potential near the threshold is rounded to
+either side. The law therefore compares means over time and whole gradients. A layer may differ by more if it does so in
+float32 too when its inputs change by as much as bfloat16 rounds them.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from surgrad.nn._loops import scan as loop
 from surgrad.nn._loops import summed_wide
 
 _STEPS = 2000
-"""So many that a bfloat16 sum of ones, which stops at 256, and a bfloat16 decay of a long time constant show."""
+"""Long enough to detect sums in bfloat16, which stop at 256, and the decay of a long time constant in bfloat16."""
 _OFF, _CHAOS = 0.15, 4.0
-"""The relative error that is allowed, and how many times that of rounded inputs besides. Products of bfloat16
-are off by some percent after 2000 steps, sums and decays of it by a third and more."""
+"""The relative error that is allowed, and the factor on the error of rounded inputs, which is added to it.
+
+After 2000 time steps, products in bfloat16 are off by some percent, and sums and decays in bfloat16 by a third or more.
+"""
 _ROUNDING = 2.0**-8
 _CHUNK = 500
 
 
-@law("over 2000 steps in bfloat16, means and gradients are near those of float32, in every chunk")
+@law("over 2000 time steps in bfloat16, means and gradients are near those of float32, in every chunk")
 def half_precision(probe: LayerProbe) -> str | None:
     probe.require("pure")
     probe.require_runs()
@@ -58,18 +60,18 @@ def half_precision(probe: LayerProbe) -> str | None:
 
 
 def _narrow_state(probe: LayerProbe) -> str | None:
-    """What is half in the state of a cell that was asked for float32, as `start` asks cells that are not ours."""
+    """A message if the state of a user's cell is in half precision although `init` got float32."""
     if isinstance(probe.layer, Cell):
         return None
     state = start(probe.layer, probe.inputs.shape[1:], jnp.bfloat16)
     halves = {str(leaf.dtype) for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array) and leaf.dtype in HALF}
     if not halves:
         return None
-    return f"init was asked for float32 and made a state of {', '.join(sorted(halves))}: make it in the dtype given"
+    return f"init got float32 and returned a state of {', '.join(sorted(halves))}: make the state in the given dtype"
 
 
 def _chunks_too(probe: LayerProbe) -> bool:
-    """Whether chunks are another way to run the layer, and give the same in float64."""
+    """Whether chunks are another way to run the layer that agrees with its time steps in float64."""
     try:
         probe.require("unroll_is_scan")
     except NotApplicableError:
@@ -80,19 +82,19 @@ def _chunks_too(probe: LayerProbe) -> bool:
 def _far(what: str, found: np.ndarray, wanted: np.ndarray, off: float) -> str:
     sizes = f"{np.abs(found).mean():.4g}, in float32 {np.abs(wanted).mean():.4g}"
     return (
-        f"{what} over {_STEPS} steps of bfloat16 are {sizes} (mean sizes; {off:.0%} off): what is summed over time, "
-        f"states and decays among it, must be float32, which init gets as its dtype for half-precision inputs"
+        f"{what} over {_STEPS} time steps in bfloat16 are {sizes} (mean sizes; {off:.0%} off): states, decays and all "
+        f"sums over time must be float32, the dtype that init gets for half-precision inputs"
     )
 
 
 def _long(inputs: np.ndarray) -> np.ndarray:
-    """The inputs again and again; a few samples of them are enough."""
+    """The inputs of a few samples, repeated over time."""
     few = inputs[:, :4] if inputs.ndim > 2 else inputs
     return np.tile(few, (-(-_STEPS // len(few)), *[1] * (few.ndim - 1)))[:_STEPS].astype(np.float32)
 
 
 def _summary(probe: LayerProbe, run: Run, inputs: jax.Array) -> dict[str, np.ndarray]:
-    """Means over time of outputs and states, and the gradient by the numbers of the mean output, in float32."""
+    """Means over time of outputs and states, and the gradient of the mean output by the layer's numbers, in float32."""
     merged = split(cast(probe.layer, "bfloat16"))[1]
 
     def mean(numbers: Any, inputs: jax.Array) -> tuple[jax.Array, PyTree]:
@@ -114,7 +116,7 @@ def _summary(probe: LayerProbe, run: Run, inputs: jax.Array) -> dict[str, np.nda
 
 
 def _watched(layer: Any, state: PyTree, inputs: jax.Array) -> tuple[PyTree, PyTree]:
-    """All states and all outputs, step by step."""
+    """All states and all outputs, one time step after the other."""
 
     def watched(layer: Any, state: PyTree, x: jax.Array) -> tuple[PyTree, PyTree]:
         state, output = step(layer, state, x)
@@ -124,11 +126,11 @@ def _watched(layer: Any, state: PyTree, inputs: jax.Array) -> tuple[PyTree, PyTr
 
 
 def _chunked(layer: Any, state: PyTree, inputs: jax.Array) -> tuple[PyTree, PyTree]:
-    """All outputs, in chunks; of the states none but the last is at hand."""
+    """All outputs, in chunks; a run in chunks has only the last state, which is left out."""
     return (), unrolled(layer, state, inputs, chunk_size=_CHUNK)[1]
 
 
 def _relative(found: np.ndarray, wanted: np.ndarray) -> float:
-    """The mean difference of numbers by their mean size; what is tiny is no size."""
+    """The mean absolute difference of numbers, relative to their mean size plus 1e-6."""
     with np.errstate(invalid="ignore", over="ignore"):
         return float(np.mean(np.abs(found - wanted)) / (np.mean(np.abs(wanted)) + 1e-6))

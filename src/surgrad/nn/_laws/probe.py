@@ -1,7 +1,7 @@
-"""What the laws read of a layer: its runs over time, by `lax.scan` and by `unroll`, and their derivatives.
+"""Runs of a layer over time, by `lax.scan` and by `unroll`, and their derivatives, which the laws compare.
 
-A law that runs the layer does so in float64, if the layer can, so that no spike hangs on rounding. Compiled functions
-are kept, and serve several laws and several inputs.
+Layers run in float64 if they can, so that no spike depends on rounding. Compiled functions are kept, and serve several
+laws and inputs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from jax.tree_util import keystr
 
 from surgrad._check.law import NotApplicableError
+from surgrad._trees import with_leaves
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, start, step
 from surgrad.nn._laws.table import LAYER_LAWS
@@ -24,20 +25,20 @@ from surgrad.nn._sequential import Sequential
 from surgrad.nn._unroll import unroll
 
 Run = Callable[[Any, PyTree, Any], tuple[PyTree, PyTree]]
-"""A layer over time: `(layer, state, inputs) -> (state, outputs)`."""
+"""A run of a layer over time: `(layer, state, inputs) -> (state, outputs)`."""
 SCAN = "lax.scan"
 _LEAST = 4
 _QUICK = {"xla_backend_optimization_level": 0}
-"""Programs run once or twice here: on a CPU, not optimising them takes a quarter off their time."""
+"""Each program runs once or twice only: without optimising the laws take a quarter less time on a CPU."""
 
 
 def scan(layer: Any, state: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-    """What all runs are compared with: `lax.scan` of single steps."""
+    """The layer by `lax.scan` of its time steps, with which all other runs are compared."""
     return jax.lax.scan(lambda state, x: step(layer, state, x), state, inputs)
 
 
 def unrolled(layer: Any, state: PyTree, inputs: Any, **options: Any) -> tuple[PyTree, PyTree]:
-    """The layer by `unroll`; connections are run as parts of a network."""
+    """The layer by `unroll`; a connection is run as a part of a network."""
     if is_cell(layer):
         return unroll(layer, state, inputs, **options)
     (state,), outputs = unroll(Sequential(layer), (None,), inputs, **options)
@@ -51,39 +52,38 @@ def in_network(layer: Any, state: PyTree, inputs: Any, **options: Any) -> tuple[
 
 
 def at_rest(layer: Any, inputs: Any) -> PyTree:
-    """The state before the first step of inputs, as a constant for derivatives by numbers that it is made of."""
+    """The state before the first time step, as a constant: it may be made of numbers that are differentiated by."""
     return jax.lax.stop_gradient(start(layer, inputs.shape[1:], inputs.dtype))
 
 
 def split(tree: PyTree) -> tuple[list[jax.Array], Callable[[list[Any]], PyTree]]:
-    """The floating numbers of a tree, and the tree with others in their places."""
-    leaves, structure = jax.tree.flatten(tree)
+    """The floating numbers of a tree, and a function that puts other numbers in their places."""
+    leaves = jax.tree.leaves(tree)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
 
     def merged(values: list[Any]) -> PyTree:
-        others = dict(zip(moving, values, strict=True))
-        return structure.unflatten([others.get(i, leaf) for i, leaf in enumerate(leaves)])
+        return with_leaves(tree, dict(zip(moving, values, strict=True)))
 
     return [jnp.asarray(leaves[i]) for i in moving], merged
 
 
 def is_floating(leaf: Any) -> bool:
-    """Whether one can differentiate by a leaf."""
+    """Whether a leaf is a floating number, by which one can differentiate."""
     return isinstance(leaf, float) or (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating))
 
 
 def cast(tree: PyTree, dtype: Any) -> PyTree:
-    """A tree whose floating arrays are of a type; Python's numbers have none, and stay."""
+    """The tree with its floating arrays in a dtype; numbers of Python have none, and stay."""
     return jax.tree.map(
         lambda leaf: jnp.asarray(leaf, dtype) if is_floating(leaf) and not isinstance(leaf, float) else leaf, tree
     )
 
 
 class LayerProbe:
-    """A layer and inputs over time, and what was computed of them, each thing at most once."""
+    """A layer with inputs over time, and everything that was computed of them, at most once."""
 
     def __init__(self, layer: Any, inputs: Any) -> None:
-        # A copy, since tracing notes on an object that compiled code may have taken its numbers.
+        # A copy, because tracing leaves a mark on an object, so that changes of it warn.
         self.layer = jax.tree.map(lambda leaf: leaf, layer)
         self.inputs = _admitted(inputs)
         self._programs: dict[str, Any] = {}
@@ -91,18 +91,18 @@ class LayerProbe:
 
     @property
     def name(self) -> str:
-        """The name of the layer's class, or of a function."""
+        """The name of the layer's class, or of the function."""
         return getattr(self.layer, "__name__", type(self.layer).__name__)
 
     def by_name(self, values: list[Any]) -> dict[str, Any]:
-        """What belongs to the layer's floating numbers, by their names: `"spike.alpha"`."""
+        """Values for the layer's floating numbers by their names, such as `"surrogate.alpha"`."""
         leaves = jax.tree_util.tree_leaves_with_path(self.layer)
         names = [keystr(path, simple=True, separator=".") or "it" for path, leaf in leaves if is_floating(leaf)]
         return dict(zip(names, values, strict=True))
 
     @functools.cached_property
     def drawn(self) -> np.ndarray:
-        """Inputs like those given, but different at each step and in each place."""
+        """Inputs of the size of those given, but different in each place and at each time step."""
         random = np.random.default_rng(0)
         mixed = random.permutation(self.inputs.ravel()).reshape(self.inputs.shape)
         if not jnp.issubdtype(mixed.dtype, jnp.floating):
@@ -111,7 +111,7 @@ class LayerProbe:
 
     @functools.cached_property
     def lengths(self) -> tuple[int, int, int]:
-        """Steps of a chunk that divide the time, of a chunk that do not, and of a segment that do not."""
+        """Two lengths of chunks and one of segments; only the first divides the number of time steps."""
         time = len(self.inputs)
         divisor = next((n for n in range(3, time) if time % n == 0), time)
         ragged = [n for n in range(3, time) if time % n]
@@ -119,7 +119,7 @@ class LayerProbe:
 
     @property
     def paths(self) -> dict[str, Run]:
-        """All ways to run the layer over time, by their names, the first of which is the right one."""
+        """All ways to run the layer over time, by name; the first is the reference."""
         divisor, ragged, segment = self.lengths
         return {
             SCAN: scan,
@@ -132,27 +132,27 @@ class LayerProbe:
 
     @property
     def whole_chunks(self) -> str:
-        """The path in chunks that divide the time."""
+        """The name of the run in chunks that divide the number of time steps."""
         return f"unroll(chunk_size={self.lengths[0]})"
 
     @property
     def chunks(self) -> str:
-        """The path in chunks that do not divide the time."""
+        """The name of the run in chunks that do not divide the number of time steps."""
         return f"unroll(chunk_size={self.lengths[1]})"
 
     @property
     def segments(self) -> str:
-        """The path in segments that do not divide the time."""
+        """The name of the run with checkpoints, in segments that do not divide the number of time steps."""
         return f"unroll(chunk_size={self.lengths[1]}, checkpoint_every={self.lengths[2]})"
 
     @property
     def whole_segments(self) -> str:
-        """The path in segments that divide the time."""
+        """The name of the run with checkpoints, in segments that divide the number of time steps."""
         return f"unroll(chunk_size={self.lengths[0]}, checkpoint_every={self.lengths[0]})"
 
     @functools.cached_property
     def wide(self) -> Any:
-        """float64 if the layer can run in it, else float32: some layers say float32 themselves."""
+        """The dtype of the runs: float64 if the layer can run in it, else float32."""
         with jax.enable_x64(True):
             return np.dtype("float64") if self._runs("float64") else np.dtype("float32")
 
@@ -160,18 +160,18 @@ class LayerProbe:
         try:
             layer, inputs = cast(self.layer, dtype), self._typed(self.inputs, dtype)
             jax.eval_shape(lambda x: scan(layer, start(layer, x.shape[1:], x.dtype), x), inputs)
-        except Exception:  # a defect, which the laws about states will report
+        except Exception:  # the laws of states report this defect
             return False
         return True
 
     def require_runs(self) -> None:
-        """Skip a law where `lax.scan` does not run the layer at all, which other laws report."""
+        """Skip a law if `lax.scan` cannot run the layer at all, which other laws report."""
         if self.wide == "float32" and not self._runs("float32"):
             because = ("init_fits", "keeps_state")
             raise NotApplicableError("lax.scan cannot run it: see init_fits and keeps_state", because)
 
     def require(self, name: str) -> None:
-        """Skip a law where another one fails from which it follows, unless that is waived."""
+        """Skip a law if the law `name`, from which its failure would follow, fails and is not waived."""
         if name not in getattr(type(self.layer), "waivers", {}) and self.cached((name, ""), lambda: self._broken(name)):
             raise NotApplicableError(f"it would follow from {name}, which fails", (name,))
 
@@ -184,36 +184,36 @@ class LayerProbe:
             return True
 
     def require_cell(self) -> None:
-        """Skip a law about states where there is none."""
+        """Skip a law of states if the layer is a connection."""
         if not is_cell(self.layer):
             raise NotApplicableError("a connection has no state")
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
-        """What laws compute in."""
+        """The context in which laws compute: float64 where the layer can run in it."""
         self.require_runs()
         return jax.enable_x64(True) if self.wide == "float64" else contextlib.nullcontext()
 
     def widened(self) -> Any:
-        """The layer in the type that laws compute in."""
+        """The layer in the dtype in which laws compute."""
         return cast(self.layer, self.wide)
 
     def at_rest(self, inputs: np.ndarray | None = None) -> tuple[PyTree, jax.Array]:
-        """The state before the first step, and inputs in the type that laws compute in; the drawn ones for None."""
+        """The state before the first time step, and inputs in the dtype of the laws; None means those drawn."""
         x = self._typed(self.drawn if inputs is None else inputs, self.wide)
         return start(self.widened(), x.shape[1:], x.dtype), x
 
     @staticmethod
     def _typed(inputs: np.ndarray, dtype: Any) -> jax.Array:
-        """Inputs in a floating type; events, booleans and whole numbers, stay what they are."""
+        """Floating inputs in a dtype; booleans and integers stay as they are."""
         return jnp.asarray(inputs, dtype if jnp.issubdtype(inputs.dtype, jnp.floating) else None)
 
     def compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function, compiled once under a name."""
+        """The compiled function; one that was compiled under that name before is used again."""
         quick = _QUICK if jax.default_backend() == "cpu" else None
         return self._programs.setdefault(name, jax.jit(function, compiler_options=quick))
 
     def values(self, path: str, inputs: np.ndarray | None = None, state: PyTree = None) -> dict[str, PyTree]:
-        """The outputs and the last state along a path, from rest or from another state."""
+        """The outputs and the last state of a run, from rest or from a given state."""
         with self.precision():
             rest, x = self.at_rest(inputs)
             numbers, merged = split(self.widened())
@@ -222,7 +222,7 @@ class LayerProbe:
             return jax.tree.map(np.asarray, {"outputs": outputs, "state": last})
 
     def cached(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
-        """A result, computed once."""
+        """The result of `make`, which is called once for each key."""
         if key not in self._results:
             self._results[key] = make()
         return self._results[key]
@@ -232,8 +232,8 @@ def _admitted(inputs: Any) -> np.ndarray:
     """Inputs as an array.
 
     Raises:
-        TypeError: they are no array of real numbers.
-        ValueError: they have no axis of time, or of features; too few steps; are all zero.
+        TypeError: they are not an array of real numbers.
+        ValueError: they have no time axis, no feature axis or too few time steps, or are all zero.
     """
     array = np.asarray(inputs)
     if array.dtype == object or not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
@@ -246,5 +246,5 @@ def _admitted(inputs: Any) -> np.ndarray:
             f"{array.shape}; for example jnp.ones((20, 2, 8))."
         )
     if not array.any():
-        raise ValueError("check: inputs are all zero, under which no layer does anything; give some that move it.")
+        raise ValueError("check: inputs are all zero, so that no neuron spikes; give inputs that drive the layer.")
     return array

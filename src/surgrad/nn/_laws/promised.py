@@ -1,4 +1,4 @@
-"""Laws of promises: what the class of a layer says of it, which makes it faster or is counted, is so."""
+"""Laws of promises: a layer does what its class promises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from surgrad.nn._laws.table import difference, kind, law
 
 _OF_CELLS = ("spiking", "elementwise", "linear_response", "relays", "feeds_back", "over_time", "in_order")
 PROMISES = (*_OF_CELLS, "takes_time", "whole_sequence", "weighted")
-"""All that a class may promise, as the contract lists it."""
+"""The promises that a class may make; the contract of layers explains them."""
 
 
 def _require(probe: LayerProbe, promise: str) -> None:
@@ -26,10 +26,10 @@ def _require(probe: LayerProbe, promise: str) -> None:
 
 
 def _take_back(probe: LayerProbe, promise: str) -> str:
-    return f"mend {probe.name}, or take back what it promises: {promise} = False"
+    return f"correct {probe.name}, or take the promise back: {promise} = False"
 
 
-@law("promises are made by the class itself: inherited ones do not count", advice=True)
+@law("promises are made by the class itself; inherited promises do not count", advice=True)
 def own_promises(probe: LayerProbe) -> str | None:
     cls = type(probe.layer)
     inherited: dict[str, list[str]] = {}
@@ -43,8 +43,8 @@ def own_promises(probe: LayerProbe) -> str | None:
     listed = "; ".join(f"{', '.join(names)} of {owner}" for owner, names in inherited.items())
     first = next(iter(inherited.values()))[0]
     return (
-        f"not inherited, since {cls.__name__} may do something else: {listed}. It works, but more slowly, and its "
-        f"spikes are not counted: repeat in {cls.__name__} what holds of it, as in {first} = True"
+        f"promises are not inherited, since {cls.__name__} may do something else: {listed}. The layer works, but more "
+        f"slowly, and its spikes are not counted: repeat in {cls.__name__} the promises that hold, as in {first} = True"
     )
 
 
@@ -57,22 +57,24 @@ def spiking(probe: LayerProbe) -> str | None:
         others = np.argwhere((outputs != 0) & (outputs != 1))
         if len(others):
             at = tuple(others[0])
-            return f"the output at step {at[0]} is {outputs[at]:.6g}, and no spike; {_take_back(probe, 'spiking')}"
+            return f"the output at step {at[0]} is {outputs[at]:.6g}, which is no spike; {_take_back(probe, 'spiking')}"
     if not outputs.any():
         raise NotApplicableError("no neuron spikes on these inputs; give stronger ones")
     return None
 
 
 def _require_steps(layer: Any) -> None:
-    """Skip where a spike function of the layer puts out more than 0 and 1."""
+    """Skip the law if a surrogate of the layer returns other values than 0 and 1, as smoothed ones do."""
     for part in jax.tree.leaves(layer, is_leaf=lambda part: isinstance(part, Surrogate)):
         if isinstance(part, Surrogate):
             x = Probe(part).spread(np.array([-1.5, -0.1, 0.0, 0.2, 2.0], np.float32))
             if not np.isin(np.asarray(part(jnp.asarray(x))), (0, 1)).all():
-                raise NotApplicableError(f"its spike function, {type(part).__name__}, puts out more than 0 and 1")
+                raise NotApplicableError(
+                    f"its spike function, {type(part).__name__}, returns other values than 0 and 1"
+                )
 
 
-@law("promised: a neuron's outputs and states depend on its own inputs and states alone")
+@law("promised: outputs and states of a neuron depend only on its own inputs and states")
 def elementwise(probe: LayerProbe) -> str | None:
     _require(probe, "elementwise")
     advice = _take_back(probe, "elementwise")
@@ -93,7 +95,7 @@ def elementwise(probe: LayerProbe) -> str | None:
     }.items():
         rest = [jax.tree.map(lambda a: a[..., 1:] if _neurons(a, neurons) else a, tree) for tree in (found, wanted)]
         if (at := difference(rest[0], rest[1], "the run without")) is not None:
-            return f"with {what}, of the neurons from 1 on {at}; {advice}"
+            return f"with {what}, the neurons from 1 on change: {at}; {advice}"
     return None
 
 
@@ -114,7 +116,9 @@ def linear_response(probe: LayerProbe) -> str | None:
         if not any(run["outputs"].any() for run in runs):
             break
     else:
-        raise NotApplicableError("its outputs are not zero even for a millionth of the inputs: never below a threshold")
+        raise NotApplicableError(
+            "its outputs are not zero even for a millionth of the inputs: it is never below a threshold"
+        )
     both, one, other, none = (run["state"].v for run in runs)
     at = difference({"v": both - one - other + 2 * none}, {"v": none}, "a sum")
     size = np.abs(one - none).max()
@@ -124,7 +128,7 @@ def linear_response(probe: LayerProbe) -> str | None:
     return f"the last v under a sum of inputs is not the sum of those under each: {at}; {advice}"
 
 
-@law("promised: outputs are the inputs, at the same or later time steps")
+@law("promised: outputs are inputs of the same or an earlier time step")
 def relays(probe: LayerProbe) -> str | None:
     _require(probe, "relays")
     advice = _take_back(probe, "relays")
@@ -136,11 +140,11 @@ def relays(probe: LayerProbe) -> str | None:
         x, y = inputs[..., neuron], outputs[..., neuron]
         lags = [d for d in range(time) if np.allclose(y[d:], x[: time - d], rtol=1e-6)]
         if not lags and y.any():
-            return f"the outputs of neuron {neuron} are its inputs after no number of steps; {advice}"
+            return f"the outputs of neuron {neuron} are not its inputs, for any delay; {advice}"
     return None
 
 
-@law("promised: the outputs of a step are inputs of the next, and so a part of the state")
+@law("promised: outputs are inputs of the next time step, and so a part of the state")
 def feeds_back(probe: LayerProbe) -> str | None:
     _require(probe, "feeds_back")
     found = probe.values(SCAN)
@@ -151,7 +155,7 @@ def feeds_back(probe: LayerProbe) -> str | None:
     return f"no part of the state after a step is its output; {_take_back(probe, 'feeds_back')}"
 
 
-@law("promised: called with all time steps at once, it gives what it gives one by one")
+@law("promised: called with all time steps at once, it returns what it returns one by one")
 def takes_time(probe: LayerProbe) -> str | None:
     _require(probe, "takes_time")
     wanted = probe.values(SCAN)["outputs"]
@@ -163,7 +167,7 @@ def takes_time(probe: LayerProbe) -> str | None:
     return None if at is None else f"called on (time, *batch, features): {at}; {_take_back(probe, 'takes_time')}"
 
 
-@law("promised: the last axis of weight is that of outputs, and with_weight makes a copy with others")
+@law("promised: the last axis of weight is that of the outputs, and with_weight returns a copy with another weight")
 def weighted(probe: LayerProbe) -> str | None:
     _require(probe, "weighted")
     advice = _take_back(probe, "weighted")

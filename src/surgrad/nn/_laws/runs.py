@@ -1,4 +1,4 @@
-"""Laws of time: every way to run a layer gives what `lax.scan` of its steps gives, and no step looks ahead."""
+"""Laws of time: all ways to run a layer agree with `lax.scan`, and no output depends on later inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surgrad.nn._laws.probe import SCAN, LayerProbe, split, unrolled
 from surgrad.nn._laws.table import difference, law
 
 
-@law("unroll gives what lax.scan of the steps gives, in every chunk and segment, alone and in a network")
+@law("unroll agrees with lax.scan of the time steps, in every chunk and segment, alone and in a network")
 def unroll_is_scan(probe: LayerProbe) -> str | None:
     probe.require("pure")
     others = [] if runs_over_time(probe.layer) else [probe.whole_chunks, probe.chunks]  # the same as in a network
@@ -35,7 +35,7 @@ def unroll_is_scan(probe: LayerProbe) -> str | None:
 
 
 def _last(probe: LayerProbe) -> dict[str, PyTree]:
-    """The last output and state where no others are kept, with an axis of time."""
+    """The last output, with a time axis, and the last state of a run that keeps no others."""
     chunk = probe.lengths[1]
     with probe.precision():
         numbers, merged = split(probe.widened())
@@ -46,18 +46,18 @@ def _last(probe: LayerProbe) -> dict[str, PyTree]:
 
 
 def _culprit(probe: LayerProbe) -> str:
-    """What to look at where a run over time differs from steps."""
+    """What to correct if a run over time differs from single time steps."""
     name = probe.name
     if is_cell(probe.layer):
         if runs_over_time(probe.layer):
-            return f"mend {name}.over_time, or remove it: unroll then runs the steps"
-        return f"a step of {name} must depend on its state and its input alone"
+            return f"correct {name}.over_time, or remove it: unroll then runs the time steps"
+        return f"a time step of {name} must depend only on its state and its input"
     if promises(probe.layer, "takes_time"):
-        return f"mend {name}, or set takes_time = False: it then sees one time step at a time"
-    return f"{name} must depend on its input alone"
+        return f"correct {name}, or set takes_time = False: it then sees one time step at a time"
+    return f"{name} must depend only on its input"
 
 
-@law("the outputs up to a step of a cell do not depend on later inputs")
+@law("outputs of a cell do not depend on later inputs")
 def causal(probe: LayerProbe) -> str | None:
     probe.require_cell()
     path, step = list(probe.paths)[-1], probe.lengths[1] - 1
@@ -67,7 +67,7 @@ def causal(probe: LayerProbe) -> str | None:
     return None if at is None else f"{path}, with other inputs from step {step} on: {at}; {_culprit(probe)}"
 
 
-@law("a connection does not look across time: a step's output depends on that step's input alone")
+@law("a connection does not look across time: an output depends only on the input of its time step")
 def no_time(probe: LayerProbe) -> str | None:
     if is_cell(probe.layer):
         raise NotApplicableError("a cell has a state: see causal")
@@ -84,7 +84,7 @@ def no_time(probe: LayerProbe) -> str | None:
 
 
 def _moved(inputs: np.ndarray, where: Any) -> np.ndarray:
-    """Other inputs like those given in some places."""
+    """The inputs, changed in some places."""
     other = inputs.copy()
     other[where] = ~inputs[where] if inputs.dtype == bool else 2 * inputs[where] + 1
     return other

@@ -1,4 +1,4 @@
-"""Laws of single steps: what `init` makes, and what a step makes of it."""
+"""Laws of a single time step: its state, its outputs, and that it has no side effects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from surgrad.nn._laws.table import difference, kinds, law
 Shape = tuple[int, ...]
 
 
-@law("a step takes what init makes, for any batch, and puts out one array, with that batch")
+@law("a time step takes the state of init, for any batch, and returns one array, with that batch")
 def init_fits(probe: LayerProbe) -> str | None:
     given = probe.inputs.shape[1:]
     wanted = None
@@ -27,7 +27,7 @@ def init_fits(probe: LayerProbe) -> str | None:
         except Exception as error:
             return _refused(probe, what, shape, error)
         if not hasattr(output, "shape"):
-            return f"a step puts out {type(output).__name__}, where a layer puts out one array, (*batch, outputs)"
+            return f"a time step returns {type(output).__name__}; a layer returns one array, (*batch, outputs)"
         batch = shape[: len(shape) - len(given) + 1] if len(given) > 1 else shape[:-1]
         if output.shape[: len(batch)] != batch:
             return f"{what}: inputs of shape {shape} give outputs of {output.shape}, without the batch {batch} in front"
@@ -39,7 +39,10 @@ def init_fits(probe: LayerProbe) -> str | None:
 
 
 def _batches(given: Shape) -> dict[str, Shape]:
-    """Shapes of a step's input: the one given, and with other batches, which is the first axis if there are two."""
+    """Shapes of the input of a time step: as given, and with other batch axes.
+
+    The first of two or more axes is the batch.
+    """
     features = given[1:] if len(given) > 1 else given
     other = given[0] + 1 if len(given) > 1 else 3
     return {
@@ -53,12 +56,14 @@ def _batches(given: Shape) -> dict[str, Shape]:
 def _refused(probe: LayerProbe, what: str, shape: Shape, error: Exception) -> str:
     if not is_cell(probe.layer):
         return f"{what}: an input of shape {shape} is refused: {brief(error)}"
-    advice = "init must make the state from the shape that it is given, and a step work on shapes alone, as jit does"
+    advice = (
+        "init must make the state from the shape that it is given, and a time step must not need values, as under jit"
+    )
     return f"{what}: init({shape}, dtype) and a step of that shape fail: {brief(error)}; {advice}"
 
 
 def _step(probe: LayerProbe, shape: Shape, dtype: Any = None, layer: Any = None) -> tuple[PyTree, PyTree, PyTree]:
-    """The state before a step, the output, and the state after it, as shapes and types."""
+    """The state before a time step, the output, and the state after it, as shapes and dtypes."""
     layer = probe.layer if layer is None else layer
     dtype = jax.dtypes.canonicalize_dtype(probe.inputs.dtype) if dtype is None else dtype
 
@@ -70,7 +75,7 @@ def _step(probe: LayerProbe, shape: Shape, dtype: Any = None, layer: Any = None)
     return jax.eval_shape(run, jax.ShapeDtypeStruct(shape, dtype))
 
 
-@law("the state keeps its structure, shapes and types over a step, in half precision too")
+@law("the state keeps its structure, shapes and dtypes over a time step, also in half precision")
 def keeps_state(probe: LayerProbe) -> str | None:
     probe.require_cell()
     halves = [] if not jnp.issubdtype(probe.inputs.dtype, jnp.floating) else ["bfloat16", "float16"]
@@ -87,7 +92,9 @@ def keeps_state(probe: LayerProbe) -> str | None:
             changed = _outputs_changed(probe, output, after)
         if changed is not None:
             where = "" if dtype is None else f"inputs and numbers of {dtype}: "
-            return f"{where}{changed}; lax.scan needs it as it was: make it so in init, or cast it at the end of a step"
+            return (
+                f"{where}{changed}; lax.scan needs the same before and after: change init, or cast it in the time step"
+            )
     return None
 
 
@@ -106,7 +113,7 @@ def _part(name: str) -> str:
 
 
 def _outputs_changed(probe: LayerProbe, output: PyTree, state: PyTree) -> str | None:
-    """How the second output differs from the first one in shape or type."""
+    """A message if the second output differs from the first one in shape or dtype."""
     x = jax.ShapeDtypeStruct(probe.inputs.shape[1:], jax.dtypes.canonicalize_dtype(probe.inputs.dtype))
     second = jax.eval_shape(lambda state, x: step(probe.layer, state, x)[1], state, x)
     if kinds(output) != kinds(second):
@@ -114,29 +121,31 @@ def _outputs_changed(probe: LayerProbe, output: PyTree, state: PyTree) -> str | 
     return None
 
 
-@law("the same input gives the same output, and the object stays as it is")
+@law("the same input gives the same output, and a call does not change the object")
 def pure(probe: LayerProbe) -> str | None:
     probe.require_runs()
     before = _attributes(probe.layer)
     first, second = (eagerly(probe.layer, probe.drawn) for _ in range(2))
     if (at := difference(second, first, "the first call")) is not None:
-        advice = "a step must depend on its state and its input alone: put what it counts, or a key, in the state"
+        advice = "a time step must depend only on its state and its input: put counters and random keys into the state"
         return f"called twice, {at}; {advice}"
     if changed := [name for name, value in _attributes(probe.layer).items() if before.get(name) != value]:
         names = ", ".join(changed)
-        return f"a call changes {names} of the object, which under jit happens once, in tracing: put it in the state"
+        return (
+            f"a call changes {names} of the object; under jit this happens only once, in tracing: put it into the state"
+        )
     return None
 
 
 def _attributes(layer: Any) -> dict[str, Any]:
-    """What the attributes of an object are, by identity and size; what the library notes on its objects is left out."""
+    """The attributes of an object by identity and size, without the marks of this library."""
     sized = (list, dict, set)
     found = {name: value for name, value in getattr(layer, "__dict__", {}).items() if not name.startswith("_pytree")}
     return {name: (id(value), len(value) if isinstance(value, sized) else 0) for name, value in found.items()}
 
 
 def eagerly(layer: Any, inputs: np.ndarray, count: int = 2) -> dict[str, PyTree]:
-    """The outputs and the state of some steps outside `jit`."""
+    """The outputs and the last state of some time steps outside `jit`."""
     state, outputs = start(layer, inputs.shape[1:], jax.dtypes.canonicalize_dtype(inputs.dtype)), []
     for x in jnp.asarray(inputs[:count]):
         state, output = step(layer, state, x)

@@ -1,4 +1,4 @@
-"""The table of the laws of layers, and how trees of numbers are compared in them."""
+"""The table of the laws of layers, and the comparison of trees of numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ LAYER_LAWS = Table()
 law = LAYER_LAWS.law
 
 _RELATIVE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3}
-"""Far above rounding that a loop over time amplifies, and far below what a mistake makes."""
+"""Relative tolerances: far above rounding that a loop over time amplifies, and far below the effect of a mistake."""
 
 
 def difference(found: PyTree, wanted: PyTree, than: str) -> str | None:
-    """The first place at which two trees differ, with both numbers and what gives the second; None if they agree.
+    """A message with the first place at which two trees differ, and both numbers; None if they agree.
 
-    Of what is called `outputs`, the first index is the time step.
+    Parameters:
+        found: a tree of arrays; in one that is named `outputs`, the first axis is time.
+        wanted: the expected tree.
+        than: where the expected tree comes from, for the message.
     """
     if jax.tree.structure(found) != jax.tree.structure(wanted):
         return f"the structure is {jax.tree.structure(found)}, where {than} gives {jax.tree.structure(wanted)}"
@@ -38,7 +41,7 @@ def difference(found: PyTree, wanted: PyTree, than: str) -> str | None:
 
 
 def _apart(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where numbers differ beyond rounding; NaN agrees with NaN, and an infinity with itself."""
+    """A mask of the numbers that differ beyond rounding; NaN agrees with NaN, and an infinity with itself."""
     relative = _RELATIVE.get(str(wanted.dtype), 0.0)
     found, wanted = (a.astype(float) if a.dtype != complex else a for a in (found, wanted))
     largest = np.max(np.abs(wanted), initial=0, where=np.isfinite(wanted))
@@ -59,11 +62,11 @@ def _place(name: str, at: tuple[int, ...]) -> str:
 
 
 def kind(array: Any) -> str:
-    """The type and shape of an array, `float32[2,8]`."""
+    """The dtype and shape of an array: `float32[2,8]`."""
     return f"{jnp.result_type(array)}[{','.join(map(str, jnp.shape(array)))}]"
 
 
 def kinds(tree: PyTree) -> dict[str, str]:
-    """The types and shapes of all arrays of a tree, by their places."""
+    """The dtypes and shapes of all arrays of a tree, by path."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator=".") or "it": kind(leaf) for path, leaf in leaves}

@@ -21,7 +21,7 @@ from surgrad.nn._laws.table import difference, law
 _SAFE = "a where() computes and differentiates both branches: make the argument safe, as in log(maximum(x, 1))"
 
 
-@law("jit, vmap, grad and checkpoint give the same")
+@law("jit, vmap, grad and checkpoint agree")
 def transforms(probe: LayerProbe) -> str | None:
     probe.require("pure")
     probe.require("init_fits")
@@ -29,22 +29,24 @@ def transforms(probe: LayerProbe) -> str | None:
     with probe.precision():
         eager = eagerly(probe.widened(), np.asarray(probe.at_rest()[1]))["outputs"]
     if (at := difference({"outputs": eager}, {"outputs": wanted[:2]}, "jit")) is not None:
-        return f"outside jit: {at}; a step must not depend on what Python knows of a value"
+        return f"outside jit: {at}; a time step must not depend on values that Python can read outside jit only"
     outputs, gradients = _mapped(probe)
     if (at := difference({"outputs": outputs}, {"outputs": wanted}, "the whole batch")) is not None:
-        return f"vmap over the batch: {at}; neither batch nor the number of axes may matter to a step, nor to init"
+        return (
+            f"vmap over the batch: {at}; a time step and init must not depend on the batch, nor on the number of axes"
+        )
     at = difference(gradients, _of_outputs(probe), "the whole batch")
     return None if at is None else f"vmap of grad with checkpoints: the derivative {at}"
 
 
 def _of_outputs(probe: LayerProbe, path: str = SCAN) -> PyTree:
-    """The gradients of the outputs' `total` along a path, by numbers and inputs."""
+    """The gradients of the outputs' `total` by numbers and inputs, for one way to run the layer."""
     found = derivatives(probe, reverse, path)["of the outputs"]
     return {name: found[name] for name in (NUMBERS, INPUTS)}
 
 
 def _mapped(probe: LayerProbe) -> tuple[np.ndarray, PyTree]:
-    """The outputs and gradients of the samples of a batch, one by one under `vmap`, summed by numbers."""
+    """The outputs and gradients of each sample under `vmap`; gradients by the layer's numbers are summed."""
     with probe.precision():
         numbers, merged = split(probe.widened())
         x = probe.at_rest()[1]
@@ -73,7 +75,7 @@ def _mapped(probe: LayerProbe) -> tuple[np.ndarray, PyTree]:
     return outputs, {NUMBERS: probe.by_name(by_numbers), INPUTS: by_inputs}
 
 
-@law("a sample does not see the others of its batch")
+@law("a sample does not depend on the others of its batch")
 def samples(probe: LayerProbe) -> str | None:
     if probe.inputs.ndim < 3 or probe.inputs.shape[1] < 2:
         raise NotApplicableError("the inputs have no batch of two or more: (time, batch, ...)")
@@ -84,7 +86,8 @@ def samples(probe: LayerProbe) -> str | None:
     if at is None:
         return None
     return (
-        f"with other inputs of the other samples, sample 0: {at}; reduce over the axes of features alone, from the end"
+        f"with other inputs for the other samples, sample 0 changes: {at}; reduce over feature axes only, counted from "
+        f"the end"
     )
 
 
@@ -111,20 +114,18 @@ def shard_map(probe: LayerProbe) -> str | None:
         try:
             found, outputs = jax.jit(jax.grad(whole, by, has_aux=True))(numbers, x)
         except Exception as error:
-            advice = (
-                "make what a loop carries from the inputs, as in 0 * x: zeros of a shape are the same on all devices"
-            )
-            return f"over {len(devices)} devices: {brief(error)}; if that is the carry of a loop, {advice}"
+            advice = "make the carry of the loop from the inputs, as in 0 * x: jnp.zeros is the same on all devices"
+            return f"over {len(devices)} devices: {brief(error)}; if it is about the carry of a loop, {advice}"
         found, outputs = jax.tree.map(np.asarray, (found, outputs))
     if (at := difference({"outputs": outputs}, {"outputs": wanted}, "one device")) is not None:
-        return f"over {len(devices)} devices: {at}; a sample must not see the others of its batch"
+        return f"over {len(devices)} devices: {at}; a sample must not depend on the others of its batch"
     named = dict(zip((NUMBERS, INPUTS), (probe.by_name(found[0]), *found[1:]), strict=False))
     at = difference(named, {name: gradients[name] for name in named}, "one device")
     return None if at is None else f"over {len(devices)} devices: the derivative {at}"
 
 
 def _devices(probe: LayerProbe) -> list[Any]:
-    """As many devices as divide the batch."""
+    """The largest number of devices that divides the batch."""
     devices, batch = jax.local_devices(), probe.inputs.shape[1] if probe.inputs.ndim > 2 else 1
     count = next(n for n in range(len(devices), 0, -1) if batch % n == 0)
     if count > 1:
@@ -136,12 +137,12 @@ def _devices(probe: LayerProbe) -> list[Any]:
     raise NotApplicableError(f"a batch of {batch} cannot be split over {len(devices)} devices")
 
 
-@law("it runs under strict dtype promotion, and with rank promotion an error")
+@law("it runs under strict dtype promotion, and with rank promotion as an error")
 def strict(probe: LayerProbe) -> str | None:
     probe.require_runs()
     for setting, how, advice in (
         (jax.numpy_dtype_promotion, "strict", "cast one to the other's dtype"),
-        (jax.numpy_rank_promotion, "raise", "give one the axes that it lacks, as in tau[None]"),
+        (jax.numpy_rank_promotion, "raise", "add the missing axes, as in tau[None]"),
     ):
         for path in (SCAN, probe.chunks):
             with setting(how):
@@ -153,7 +154,7 @@ def strict(probe: LayerProbe) -> str | None:
 
 
 def _there_and_back(probe: LayerProbe, path: str, x: jax.Array) -> Any:
-    """A run and its derivatives by the numbers, by shapes alone."""
+    """A run, and its gradient by the layer's numbers and the state."""
     state = start(probe.layer, x.shape[1:], x.dtype)
     numbers, merged = split(probe.layer)
     function = function_of(probe.paths[path], merged, state)
@@ -161,7 +162,7 @@ def _there_and_back(probe: LayerProbe, path: str, x: jax.Array) -> Any:
     return pull(outputs)
 
 
-@law("values and gradients are finite, also for inputs of zero, and debugging for NaN and infinities finds none")
+@law("values and gradients are finite, also for zero inputs, and jax.debug_nans and jax.debug_infs find nothing")
 def finite(probe: LayerProbe) -> str | None:
     zeros = np.zeros_like(probe.inputs)
     for what, inputs in (("", probe.drawn), ("inputs of zero: ", zeros)):
