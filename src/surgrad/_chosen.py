@@ -18,7 +18,7 @@ class Chosen(Surrogate):
     One program holds all parts and runs the selected one; under `jax.vmap` over the index it runs all of them.
 
         >>> import surgrad
-        >>> float(Chosen((surgrad.Sigmoid(4.0), surgrad.ReluGrad(0.5)), 1).surrogate_grad(0.0))
+        >>> float(surgrad.Chosen((surgrad.Sigmoid(4.0), surgrad.ReluGrad(0.5)), 1).surrogate_grad(0.0))
         0.5
 
     Parameters:

@@ -27,8 +27,8 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
     A tree consists of surrogates, cells, connections and networks, numbers, arrays of all dtypes (bfloat16 and typed
     PRNG keys too), strings and `None`, in lists, tuples, named tuples (states of optimisers) and dictionaries.
-    Functions and classes are written by name, `module:qualname`. The file is a zip archive of `structure.json` and of arrays in
-    NumPy's format; nothing is pickled. An interrupted call leaves an older file as it was.
+    Functions and classes are written by name, `module:qualname`. The file is a zip archive of `structure.json` and of
+    arrays in NumPy's format; nothing is pickled. An interrupted call leaves an older file as it was.
 
         >>> import surgrad, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "spike.surgrad"

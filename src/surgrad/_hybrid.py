@@ -27,6 +27,10 @@ class HybridSpike(Surrogate):
     and on the bits of x, so that it changes where x is computed in another order; and there the spikes of a layer are
     multiplied by its threshold.
 
+        >>> import jax, surgrad
+        >>> float(surgrad.HybridSpike(surgrad.Sigmoid(4.0), probability=1.0, key=jax.random.key(0))(0.0))
+        0.5
+
     Parameters:
         surrogate: curve and slope.
         probability: probability of the curve at a neuron, 0 to 1; with 0 all neurons spike.

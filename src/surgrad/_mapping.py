@@ -1,4 +1,4 @@
-"""Evaluation of many runs by a function of one: sequentially, or vectorised."""
+"""Evaluation of many runs by a function of one: one after the other, or all at once."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Pytree:
 
     Floats, arrays and trees of those are leaves; `bool`, `str`, `None`, functions and `static()` fields are
     structure; an attribute given as `4` means `4.0`, unless it is declared `static()` or annotated `int`. In an
-    object that JAX rebuilt the same attributes are leaves, whatever their values. The constructor is generated from
+    object that JAX rebuilt the same attributes are leaves, of any value. The constructor is generated from
     the declared fields, unless the class defines `__init__`.
 
     Objects are equal by value (class, structure and numbers; arrays by shape, dtype and bytes, so that a float is not
