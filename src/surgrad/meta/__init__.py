@@ -1,4 +1,4 @@
-"""Learning and choosing surrogates: gradients through training, search beside it, and a look inside of networks.
+"""Learning and choosing surrogates: gradients through training, search beside it, and a look inside networks.
 
 Three wings: gradients (`inner_loop`, `hypergradient` and its methods, `horizon`, `schedule`), search (`tune` and its
 methods, spaces), and inspection (`calibrate`, `diagnose`, `record`, surrogates that follow the membranes).

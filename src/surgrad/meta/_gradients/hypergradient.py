@@ -76,7 +76,7 @@ def hypergradient(
             `HypergradientDiagnosis`.
 
     Warns:
-        ExplodingHypergradientWarning: the derivative has grown more than the limit. Inside of `jax.jit` the program
+        ExplodingHypergradientWarning: the derivative has grown more than the limit. Inside `jax.jit` the program
             itself warns while it runs, through a callback, also if a result is not finite; `diagnosis.exploding` tells.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Published methods that adapt surrogates during training: pure functions, for use inside of a training step.
+"""Published methods that adapt surrogates during training: pure functions, for use inside a training step.
 
 They do not undo the damage that a bad scale has done before; calibrate first.
 """

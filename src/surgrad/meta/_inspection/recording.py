@@ -1,4 +1,4 @@
-"""The surrogates inside of a model, and the membrane potentials that they see."""
+"""The surrogates inside a model, and the membrane potentials that they see."""
 
 from __future__ import annotations
 
