@@ -102,7 +102,7 @@ def test_all_runs_share_one_compiled_program():
 
     plain = Training(lambda hyper: jnp.zeros(()), update, 400)
     tune(plain, {"scale": LogRange(0.01, 1000)}, method=Halving(12), mapping="map")
-    assert len(traced) <= 2  # once for shapes, once to compile, for any the number of rungs
+    assert len(traced) <= 2  # once for shapes, once to compile, for any number of rungs
 
 
 def test_candidates_fill_their_ranges():

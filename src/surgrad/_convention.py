@@ -23,8 +23,8 @@ def exact() -> Iterator[None]:
     Only with these two options does the derivative of a training run by a hyperparameter agree with finite differences
     of the run: a spike does not depend on its surrogate, and the derivative of a gradient differentiates the slopes
     alone. `hypergradient`, `horizon` and `inner_loop` use the context by themselves. It applies to every surrogate that
-    is called inside, as an argument, in a model or in a closure, no matter what its own options are and whatever was compiled
-    before. Differentiate inside the context:
+    is called inside, as an argument, in a model or in a closure, no matter what its own options are and what was
+    compiled before. Differentiate inside the context:
 
         >>> import jax, surgrad
         >>> with exact():
