@@ -206,10 +206,10 @@ def test_what_is_of_another_type_is_refused_in_words(mistake, message):
 @pytest.mark.parametrize(
     ("draw", "name"),
     [
-        (lambda size: Linear(size, 4, key=None), "Linear: in_features"),
-        (lambda size: Linear(4, size, key=None), "Linear: out_features"),
-        (lambda size: Conv2d(1, 2, (3, size), key=None), "Conv2d: kernel_size"),
-        (lambda size: Recurrent(LeakyIntegrator(), size, key=None), "Recurrent: features"),
+        (lambda size: Linear(size, 4, key=jax.random.key(0)), "Linear: in_features"),
+        (lambda size: Linear(4, size, key=jax.random.key(0)), "Linear: out_features"),
+        (lambda size: Conv2d(1, 2, (3, size), key=jax.random.key(0)), "Conv2d: kernel_size"),
+        (lambda size: Recurrent(LeakyIntegrator(), size, key=jax.random.key(0)), "Recurrent: features"),
     ],
 )
 @pytest.mark.unchecked("wrong types on purpose")

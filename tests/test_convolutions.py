@@ -220,12 +220,18 @@ def conv(kernel=(3, 3), inputs=2, **options):
         (lambda: conv(padding=((1, 2),)), r"padding must have a pair for each of 2 axes of space, got \(\(1, 2\),\)"),
         (lambda: conv(padding=(1, (1, 2))), r"padding must have a pair for each of 2 axes of space, got \(1, \(1, 2\)"),
         (lambda: conv(padding=((1, 2), (1,))), r"padding must have a pair for each of 2 axes of space, got \(\(1, 2\)"),
-        (lambda: nn.Conv2d(1, 2, 0, key=None), r"Conv2d: kernel_size must be an integer >= 1, got 0"),
-        (lambda: nn.Conv2d(1, 2, (3,), key=None), r"kernel_size must be an integer, or one for each of 2 axes"),
-        (lambda: nn.Conv2d(0, 2, 3, key=None), r"Conv2d: in_channels must be an integer >= 1, got 0"),
-        (lambda: nn.Conv2d(1, 2.0, 3, key=None), r"Conv2d: out_channels must be an integer >= 1, got 2\.0"),
+        (lambda: nn.Conv2d(1, 2, 0, key=jax.random.key(0)), r"Conv2d: kernel_size must be an integer >= 1, got 0"),
         (
-            lambda: nn.Conv2d(4, 6, 3, groups=4, key=None),
+            lambda: nn.Conv2d(1, 2, (3,), key=jax.random.key(0)),
+            r"kernel_size must be an integer, or one for each of 2 axes",
+        ),
+        (lambda: nn.Conv2d(0, 2, 3, key=jax.random.key(0)), r"Conv2d: in_channels must be an integer >= 1, got 0"),
+        (
+            lambda: nn.Conv2d(1, 2.0, 3, key=jax.random.key(0)),
+            r"Conv2d: out_channels must be an integer >= 1, got 2\.0",
+        ),
+        (
+            lambda: nn.Conv2d(4, 6, 3, groups=4, key=jax.random.key(0)),
             r"Conv2d: groups must divide in_channels and out_channels, got 4, 4, 6",
         ),
         (

@@ -77,7 +77,7 @@ class TestTrees:
             Sequential(LastStep(), MeanOverTime()),
         )
         assert repr(net) == (
-            "Sequential(Linear(weight=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0, dt=1.0), "
+            "Sequential(Linear(weight=float32[3,4], bias=float32[4]), LeakyIntegrator(tau=4.0), "
             "Lambda(function=tanh), Sequential(LastStep(), MeanOverTime()))"
         )
 

@@ -80,7 +80,7 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
         >>> cell = surgrad.nn.LIF(surgrad.Sigmoid(4000.0))
         >>> print(calibrate(cell, jnp.linspace(0, 2, 80).reshape(20, 4)))
         surrogate    shape  times steeper  root slope before  after  target
-        spike      Sigmoid        0.00398           0.000123  0.169   0.167
+        surrogate  Sigmoid        0.00398           0.000123  0.169   0.167
 
     Parameters:
         model: a cell, usually a `Sequential`.
