@@ -145,7 +145,11 @@ def test_a_built_in_layer_keeps_all_laws_without_a_waiver(layer, given):
     assert skipped <= allowed | ({"spiking", "linear_response"} if "smoothed=True" in repr(layer) else set()), report
 
 
-@pytest.mark.parametrize("name", sorted(LONG))
+# One class each of those that share their code; the others are slow tests.
+ALIKE = {name for name in LONG if name.endswith(("1d", "3d"))} | {"SumPool2d", "AvgPool2d"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in ALIKE)) for n in sorted(LONG)])
 def test_every_other_layer_keeps_the_laws_that_compile_quickly(name):
     check(*ROWS[name], laws=set(LAYER_LAWS) - SLOW_LAWS).raise_if_failed()
 

@@ -89,6 +89,14 @@ OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
 EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
 every_network = pytest.mark.parametrize("name", NETWORKS)
+# Automatic sharding is the compiler's: some networks suffice outside the slow tests.
+some_networks = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("LIF", "Linear", "layers", "images")))
+        for name in NETWORKS
+    ],
+)
 
 
 def inputs(name):
@@ -145,7 +153,7 @@ def test_with_explicit_sharding(name):
         assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
 
 
-@every_network
+@some_networks
 def test_with_automatic_sharding(name):
     x = jax.device_put(inputs(name), NamedSharding(MESH, P(None, "device")))
     assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))

@@ -91,9 +91,10 @@ def test_the_slope_is_at_least_half_of_its_peak_within_the_width(cls, x64):
 
 @pytest.mark.parametrize(
     "make",
-    [Sigmoid, Arctan, lambda a: GaussianGrad(a, 0.3), lambda a: ReluGrad(0.3, a), lambda a: Shift(Sigmoid(a), 0.4),
-     lambda a: Temperature(Arctan(), a), lambda a: Mixture([Sigmoid(a), Arctan(2.0)]), surgrad.QPseudoSpike,
-     lambda a: surgrad.MultiGaussianGrad(sigma=a), lambda a: Asymmetric(Sigmoid(a), Sigmoid(3.0))],
+    [Sigmoid, lambda a: GaussianGrad(a, 0.3), lambda a: Mixture([Sigmoid(a), Arctan(2.0)]), surgrad.QPseudoSpike,
+     *[pytest.param(one, marks=pytest.mark.slow) for one in (
+         Arctan, lambda a: ReluGrad(0.3, a), lambda a: Shift(Sigmoid(a), 0.4), lambda a: Temperature(Arctan(), a),
+         lambda a: surgrad.MultiGaussianGrad(sigma=a), lambda a: Asymmetric(Sigmoid(a), Sigmoid(3.0)))]],
 )  # fmt: skip
 def test_its_derivative_is_that_of_finite_differences(make, x64):
     width = lambda a: surgrad.width(make(a))
