@@ -89,13 +89,11 @@ OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
 EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
 every_network = pytest.mark.parametrize("name", NETWORKS)
-# Automatic sharding is the compiler's: some networks suffice outside the slow tests.
+# `shard_map` is tested with all networks; the other two ways with some, and with all in the slow tests.
+SOME = {"LIF", "Linear", "MaxOverTime", "Recurrent", "layers", "images"}
 some_networks = pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("LIF", "Linear", "layers", "images")))
-        for name in NETWORKS
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in SOME)) for name in NETWORKS],
 )
 
 
@@ -144,7 +142,7 @@ def test_inside_of_shard_map(name):
 PRODUCTS = {"Linear", "Linear without a bias", "Linear, events", "Recurrent", "Recurrent, events", "layers", "images"}
 
 
-@every_network
+@some_networks
 def test_with_explicit_sharding(name):
     if name in PRODUCTS and jax.__version_info__ < (0, 10):
         pytest.skip("JAX 0.8 cannot differentiate a product of sharded arrays inside a loop on such a mesh")
