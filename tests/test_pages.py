@@ -1,6 +1,7 @@
 """Lists in the pages that are written by hand are complete."""
 
 import re
+import runpy
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import run
 
 from surgrad.cli._entry import COMMANDS, parser
 
@@ -35,7 +35,8 @@ def test_every_method_is_in_the_table_of_its_page(page, base):
 
 
 def test_every_command_of_the_project_is_in_the_table():
-    assert {f"make {name}" for name in run.COMMANDS} == first_cells("development.md")
+    commands = runpy.run_path(str(PAGES.parent / "run.py"))["COMMANDS"]
+    assert {f"make {name}" for name in commands} == first_cells("development.md")
 
 
 def test_every_command_of_surgrad_is_in_the_table():
