@@ -151,6 +151,10 @@ _NAMES: dict[str, str] = {
     "split ispartition filterparameters trainablevariables parameters params": "{partition}(net)",
     "merge": "{combine}(trained, rest)",
     "filtergrad filterjit filtervalueandgrad filtervmap": _PYTREES,
+    # learning the surrogate
+    "training": "{Training}.of_network(build, data, loss, steps=steps)",
+    "steeper": "the method surrogate.steeper(factor)",
+    "innertrain trainloop unrolledtraining": "{inner_loop}(loss, weights, hyper, batches, optimizer)",
     # data, files, pictures
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
     "poissonencoder rateencoder poissonencode rateencode poisson": _ENCODE,

@@ -4,6 +4,16 @@ Three wings: gradients (`inner_loop`, `hypergradient` and its methods, `horizon`
 methods, spaces), and inspection (`calibrate`, `diagnose`, `record`, surrogates that follow the membranes).
 """
 
+from typing import NoReturn as _NoReturn
+
+from surgrad._answers import attribute_error as _attribute_error
+from surgrad._extras import missing as _missing
+
+try:
+    import optax as _optax
+except ModuleNotFoundError as _error:
+    raise ImportError(_missing("surgrad.meta", "optax")) from _error
+
 from surgrad._bijectors import Bijector, free, interval, positive, unconstrained
 from surgrad._chosen import Chosen
 from surgrad._convention import exact
@@ -97,3 +107,7 @@ __all__ = [
     "unconstrained",
     "with_surrogates",
 ]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _attribute_error(__name__, name, __all__)
