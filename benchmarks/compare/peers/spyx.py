@@ -70,7 +70,7 @@ def recurrent(problem: Problem) -> Program:
     p = problem.parameters
     dense = {k: nnx.Linear(*p[k].shape, use_bias=False, rngs=nnx.Rngs(0)) for k in ("input", "readout")}
     neurons = cells(problem, len(p["recurrent"]), kind=RLIF)
-    integrator = spyx.nn.LeakyIntegrator(p["readout"].shape[1:], beta=DECAY, rngs=nnx.Rngs(0))
+    integrator = spyx.nn.LI(p["readout"].shape[1:], beta=DECAY, rngs=nnx.Rngs(0))
 
     def network(p, xs):
         currents = filled(dense["input"], kernel=p["input"])(xs)
