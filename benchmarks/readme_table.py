@@ -29,8 +29,9 @@ def table(results: dict[str, Any]) -> str:
     """The table, a row for each competitor and a column for each case, and a line that says where it was measured."""
     runs = results["runs"]
     names = [n for n in COMPETITORS if COMPETITORS[n].role in SHOWN and any(_cell(run, n) != "–" for run in runs)]
+    heads = [" neurons, ".join(run["name"].split(", ")[:: len(run["name"].split(", ")) - 1]) for run in runs]
     lines = [
-        "| CPU time of a training step | " + " | ".join(run["name"] for run in runs) + " |",
+        "| CPU time of a training step | " + " | ".join(heads) + " |",
         "|-" * (len(runs) + 1) + "|",
     ]
     for name in names:

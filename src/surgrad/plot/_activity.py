@@ -25,7 +25,7 @@ def raster(spikes: Numbers | Mapping[str, Numbers], *, sample: int = 0, ax: Axes
     """A raster plot: a mark for each spike, neurons over time steps; with several layers one panel for each.
 
     Parameters:
-        spikes: 0 or 1, `(time, neurons)` or `(time, batch, neurons)`; or such arrays by the names of layers.
+        spikes: 0 or 1, `(time,)`, `(time, neurons)` or `(time, batch, neurons)`; or such arrays by the names of layers.
         sample: the sample of a batch that is drawn.
         ax: axes to draw into, for one layer; by default a new figure is made.
 
@@ -96,7 +96,7 @@ def membrane(
     """Plot the membrane potentials of some neurons over time, with threshold and spikes, in a panel for each neuron.
 
     Parameters:
-        v: membrane potentials, `(time, neurons)` or `(time, batch, neurons)`.
+        v: membrane potentials, `(time,)`, `(time, neurons)` or `(time, batch, neurons)`.
         spikes: 0 or 1, of the shape of v; drawn as marks above the trace.
         threshold: in the unit of v, a number or one for each neuron; None for readouts, which have none.
         sample: the sample of a batch that is drawn.
@@ -148,6 +148,7 @@ def _figure_of(ax: Axes) -> Figure:
 
 def _of_sample(where: str, array: Numbers, sample: int) -> Float[np.ndarray, "time neurons"]:
     found = np.asarray(array).astype(np.float32)
+    found = found[:, None] if found.ndim == 1 else found
     if found.ndim not in (2, 3) or 0 in found.shape:
         raise ValueError(
             f"{where}: an array must be (time, neurons) or (time, batch, neurons), and not empty, got {found.shape}; "
