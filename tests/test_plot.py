@@ -354,7 +354,7 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
     ("draw", "said"),
     [
         (lambda: plot.raster(0.5 * SPIKES), r"raster: spikes must be 0 or 1, got 0 to 0\.5; other signals are drawn"),
-        (lambda: plot.raster(SPIKES[0, 0]), r"must be \(time, neurons\) or \(time, batch, neurons\).*got \(12,\)"),
+        (lambda: plot.raster(SPIKES[..., None]), r"must be \(time, neurons\) or \(time, batch, neurons\).*, 12, 1\)"),
         (lambda: plot.raster(SPIKES[..., None]), r"one by x.reshape\(\*x.shape\[:2\], -1\)"),
         (lambda: plot.raster(SPIKES, sample=4), "raster: sample must be an integer from 0 to 3, got 4"),
         (lambda: plot.raster({}), "the same number of time steps, one layer at least, got"),
