@@ -386,3 +386,21 @@ def test_segments_of_a_symbolic_time_are_refused_in_words():
         match="checkpoint_every, memory_bytes, chunk_size need a length of time that is a number, got the symbolic t",
     ):
         export.export(run)(jax.ShapeDtypeStruct((t, 3), jnp.float32))
+
+
+def test_beta_means_tau_unless_a_layer_has_a_field_of_that_name():
+    @jax.tree_util.register_dataclass
+    @dataclasses.dataclass
+    class Own:
+        beta: float = 0.5
+        tau: float = 3.0
+
+        def init(self, shape, dtype=None):
+            return jnp.zeros(shape, dtype)
+
+        def __call__(self, v, x):
+            v = self.beta * v + x / self.tau
+            return v, v
+
+    ours, theirs = (nn.partition(Sequential(cell), also="beta")[0][0] for cell in (LIF(SPIKE), Own()))
+    assert (ours.tau is None, theirs.beta is None, theirs.tau is None) == (False, False, True)

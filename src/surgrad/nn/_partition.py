@@ -49,7 +49,7 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     Parameters:
         layer: a connection, a cell or a network, or any pytree of those.
         also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
-            `"tau"`, since cells store the time constant.
+            `"tau"` if no layer has a field of that name, since the cells here store the time constant.
 
     Returns:
         `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
@@ -61,9 +61,12 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     Warns:
         TiedWeightsWarning: the same array is at two places.
     """
-    also = tuple("tau" if name == "beta" else name for name in ([also] if isinstance(also, str) else also))
     warn_of_ties(layer)
     leaves, structure = _leaves(layer)
+    stored = {leaf.name for leaf in leaves}
+    also = tuple(
+        "tau" if name == "beta" and name not in stored else name for name in ([also] if isinstance(also, str) else also)
+    )
     _check_names(layer, leaves, also)
     chosen = [_is_trained(leaf, also) for leaf in leaves]
     trained = [_inverse(layer, leaf, also) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
