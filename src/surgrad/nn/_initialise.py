@@ -99,7 +99,7 @@ def fluctuation_driven(
             ahead = index + 1 + len(between)
             if ahead < len(parts) and _neurons(parts[ahead], place) is not None:
                 part = _connected(own, part, between, parts[ahead], inputs, aim, place)
-                driven |= {ahead} if isinstance(parts[ahead], Recurrent) else set()
+                driven |= {ahead} if _recurs(parts[ahead]) else set()
         parts[index], inputs = part, _run(part, inputs)
     return _rebuilt(network, iter(parts))
 
@@ -127,6 +127,11 @@ def _admitted(network: Any, inputs: Any) -> Array:
     return x
 
 
+def _recurs(part: Any) -> bool:
+    """Whether a part promises recurrent weights of its own around a cell, as `Recurrent` does."""
+    return promises(part, "feeds_back") and promises(part, "weighted")
+
+
 def _passes(part: Any) -> bool:
     """Whether a part may stand between a connection and its neurons."""
     return promises(part, "relays") if is_cell(part) else not promises(part, "weighted")
@@ -145,7 +150,7 @@ def _run(part: Any, inputs: Array) -> Array:
 
 def _neurons(part: Any, place: str) -> Any:
     """The cell with a linear response that a part is, or has recurrent weights around; None for a readout."""
-    while isinstance(part, Recurrent):
+    while _recurs(part):
         inside = [part.cell]
         if promises(part.cell, "in_order"):
             inside = [p for _, p in flat(part.cell) if not promises(p, "relays")]
@@ -179,7 +184,7 @@ def _rate(x: Array, place: str) -> Array:
 
 def _connected(key: Array, part: Any, between: list[Any], after: Any, inputs: Array, aim: _Aim, place: str) -> Any:
     """A connection with weights under which its share of what drives the cell after it is as it should be."""
-    rate, share = _rate(inputs, place), aim.feedforward if isinstance(after, Recurrent) else 1.0
+    rate, share = _rate(inputs, place), aim.feedforward if _recurs(after) else 1.0
     shape = jax.eval_shape(lambda x: _passed(between, _run(part, x)), inputs).shape
     target = _target(_neurons(after, place), shape, aim)
     if shape[-1] != part.weight.shape[-1]:
