@@ -22,11 +22,13 @@ COMMANDS = {
     "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku, on the newest Python too",
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
     "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
+    "docs": "build the site into docs/_build/html, strictly: each page's code runs, links and words are checked",
     "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
     "lint": "run ruff, pyright (types of the public surface too), import-linter, codespell and the spell-checker",
     "setup": "only create the environment",
 }
 SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
+SITE = os.path.join("docs", "_build", "html")
 PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
 SPARX = ("tests/peers/test_surrogates_in_peers.py",)
@@ -139,6 +141,15 @@ def package():
     call(environment(".venv", ["-e", ".[dev]"]), "-m", "pytest", "-m", "slow", "tests/test_wheel.py")
 
 
+def docs(options):
+    """Build the site; warnings are errors, and executed pages are kept by their content in docs/_build/cache."""
+    python = environment(".venv-docs", ["-e", ".[docs]"])
+    call(python, "tools/spelling.py", "docs")
+    call(python, "-m", "sphinx", "-W", "--keep-going", "-j", "2", "-b", "html", *options + ["docs", SITE])
+    call(python, "tools/links.py", SITE)
+    say("the site is in %s: open index.html" % os.path.join(HERE, SITE))
+
+
 def main(arguments):
     if sys.version_info < OLDEST:
         have, need = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
@@ -156,6 +167,8 @@ def main(arguments):
         return test_adapters(rest)
     if command == "test-peers":
         return test_peers(rest)
+    if command == "docs":
+        return docs(rest)
     if command == "package":
         return package()
     if command == "bench":

@@ -1,4 +1,4 @@
-"""The table of docs/braintools.md: values of braintools and of surgrad that are further off than rounding explains.
+"""The table of docs/how-to/coming-from/braintools.md: values of braintools and of surgrad that are further off than rounding explains.
 
     python benchmarks/beside_braintools.py
 
@@ -31,7 +31,7 @@ import surgrad  # noqa: E402
 from benchmarks.tested_versions import write  # noqa: E402
 from golden_rows import FOLDER, HUGE, METHODS, RESOLUTION, Rows, rows, terms  # noqa: E402
 
-PAGE = ROOT / "docs" / "braintools.md"
+PAGE = ROOT / "docs" / "how-to" / "coming-from" / "braintools.md"
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 UNITS = {"float32": 64, "float64": 64, "bfloat16": 2, "float16": 2}
 """Few where single precision can be computed in, and the result rounded once."""

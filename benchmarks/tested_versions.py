@@ -1,4 +1,4 @@
-"""The table of tested versions in docs/development.md, written from a run of the tests that need other frameworks.
+"""The table of tested versions in docs/reference/development.md, written from a run of the tests that need other frameworks.
 
     python benchmarks/tested_versions.py [--into FOLDER] [ENVIRONMENT ...]
 
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     given = [run.binary(str(folder.absolute()), "python") for folder in options.environments]
     rows = [tested(python) for python in given or made(options.into.absolute())]
-    write(table(rows), ROOT / "docs" / "development.md")
+    write(table(rows), ROOT / "docs" / "reference" / "development.md")
     print(table(rows))
     return int(any(row.failed for row in rows))
 

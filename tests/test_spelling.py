@@ -63,5 +63,5 @@ def test_pages_are_read_without_their_code(tmp_path):
     code, lines = check(tmp_path / "x.md")
     said = [line.partition("x.md:")[2] for line in lines]
     assert code == 1
-    assert said[0].startswith("1: unknown word 'hedding'; correct it, or add it to docs/glossary.md")
+    assert said[0].startswith("1: unknown word 'hedding'; correct it, or add it to docs/reference/glossary.md")
     assert said[1:] == ["3: 'inside of'; write inside"]

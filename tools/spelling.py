@@ -4,7 +4,7 @@
     python tools/spelling.py docs/x.md  # some files
 
 A word is known if pyspellchecker has it, if a name of the code or the bibliography has it, or if the list of words at
-the end of docs/glossary.md has it. Text in backticks and blocks of code are not read. Words of the table "Words that
+the end of docs/reference/glossary.md has it. Text in backticks and blocks of code are not read. Words of the table "Words that
 are not used" of the glossary are reported with what to write instead. The exit code is 1 if something is reported.
 """
 
@@ -22,17 +22,20 @@ from markdown_it import MarkdownIt
 from spellchecker import SpellChecker
 
 ROOT = Path(__file__).resolve().parent.parent
-GLOSSARY = ROOT / "docs" / "glossary.md"
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 CHECKED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "run.py")
 WORD = re.compile(r"(?<![\w.@/\\-])[A-Za-z][a-z]+(?:'[a-z]+)?(?![\w@/\\]|\.\w|\()")
 DIRECTIVE = re.compile(r"#!|# (pyright|type|fmt|isort|noqa)\b|.*noqa:")
 SENTENCE = re.compile(r"[a-z][,;:.] .* |( \S+){3}.*[,;:.]", re.DOTALL)
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+HEAD = re.compile(r"\A---\n.*?^---\n", re.DOTALL | re.MULTILINE)
+NO_ENGLISH = re.compile(r"\{[\w-]+\}`[^`]*`|`[^`]*`|\$[^$]+\$|https?://\S+|\[[\w,]+\]")
 Line = tuple[int, str]
 
 
 def page_lines(text: str) -> Iterator[Line]:
-    """Lines of a Markdown page, without code and the targets of links."""
+    """Lines of a Markdown page, without its head, code, and the targets of links."""
+    text = HEAD.sub(lambda head: "\n" * head.group().count("\n"), text)
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         for child in token.children or ():
             if child.type == "text":
@@ -63,7 +66,7 @@ def prose(path: Path) -> Iterator[Line]:
     text = path.read_text(encoding="utf-8")
     lines = page_lines(text) if path.suffix == ".md" else code_lines(text, messages="tests" not in path.parts)
     for number, line in lines:
-        yield number, re.sub(r"`[^`]*`|https?://\S+|\[[\w,]+\]", " ", line)
+        yield number, NO_ENGLISH.sub(" ", line)
 
 
 def names(files: list[Path]) -> set[str]:
@@ -107,7 +110,7 @@ def main(arguments: list[str]) -> int:
     """Report on files, or on the whole project."""
     given = [Path(argument).resolve() for argument in arguments] or [ROOT / name for name in CHECKED]
     folders = [file for path in given for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    files = [file for file in folders if file.suffix in (".py", ".md")]
+    files = [file for file in folders if file.suffix in (".py", ".md") and "_build" not in file.parts]
     accepted, table, english = known(), forbidden(), SpellChecker(distance=1)
     lines = [line for file in files for line in report(file, accepted, table, english)]
     print("\n".join(lines) or f"spelling: nothing to say about {len(files)} files")

@@ -1,4 +1,4 @@
-"""braintools.surrogate beside surgrad: what docs/braintools.md says of both, by the version that is installed."""
+"""braintools.surrogate beside surgrad: what docs/how-to/coming-from/braintools.md says of both, by the version that is installed."""
 
 import importlib.metadata
 import inspect

@@ -1,0 +1,67 @@
+"""Configuration of the site. `make docs` builds it; pages and what their folders mean: reference/development.md."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import surgrad
+
+HERE = Path(__file__).parent
+SOURCE = Path(surgrad.__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project, author, copyright = "surgrad", "the surgrad authors", "the surgrad authors"
+version = release = surgrad.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "offline_mathjax",
+    "claims",
+    "notebooks",
+]
+exclude_patterns = ["_build", "_ext"]
+source_suffix = {".md": "myst-nb"}
+default_role = "py:obj"
+python_use_unqualified_type_names = True
+nitpicky = False  # backticks in docstrings hold expressions as well as names
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_heading_anchors = 3
+
+# Pages run when their code or the library has changed. An error, and an output that a page does not name, fail the build.
+library = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(SOURCE.rglob("*.py")))).hexdigest()[:12]
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE / "_build" / "cache" / library)
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"surgrad {version}"
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["surgrad.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "github_url": "https://github.com/surgrad/surgrad",
+    "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    "switcher": {"json_url": "https://surgrad.github.io/surgrad/versions.json", "version_match": version},
+    "check_switcher": False,
+    "show_prev_next": True,
+    "navigation_with_keys": True,
+    "secondary_sidebar_items": ["page-toc", "download-notebook"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
