@@ -33,7 +33,8 @@ nitpicky = False  # backticks in docstrings hold expressions as well as names
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
 
-# Pages run when their code or the library has changed. An error, and an output that a page does not name, fail the build.
+# Pages run when their code or the library has changed. An error, and an output other
+# than a page claims, fail the build.
 library = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(SOURCE.rglob("*.py")))).hexdigest()[:12]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "cache" / library)
