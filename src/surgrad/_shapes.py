@@ -23,28 +23,37 @@ class _Axis(NamedTuple):
     least: int
 
 
+class _Pattern(NamedTuple):
+    """The axes of a pattern before those of which there may be any number, these, and the axes after them."""
+
+    front: tuple[_Axis, ...]
+    many: _Axis | None
+    back: tuple[_Axis, ...]
+
+
 @functools.lru_cache(maxsize=1024)
-def _axes(pattern: str) -> tuple[_Axis, ...]:
-    found = []
+def _parsed(pattern: str) -> _Pattern:
+    axes: list[_Axis] = []
     for axis in pattern.split(", "):
         length, name, least = re.fullmatch(r"(\d+(?= ))? ?(.*?)(?: >= (\d+))?", axis).groups()  # type: ignore[union-attr]
-        found.append(_Axis(name, None if length is None else int(length), int(least or 0)))
-    return tuple(found)
+        axes.append(_Axis(name, None if length is None else int(length), int(least or 0)))
+    place = next((i for i, axis in enumerate(axes) if axis.name.startswith((".", "*"))), None)
+    if place is None:
+        return _Pattern(tuple(axes), None, ())
+    return _Pattern(tuple(axes[:place]), axes[place], tuple(axes[place + 1 :]))
 
 
 def _fits(shape: Dims, pattern: str, lengths: dict[str, Any]) -> bool:
     """Whether a shape is one of a pattern; the lengths of its axes are entered by name."""
-    axes = _axes(pattern)
-    for index, axis in enumerate(axes):
-        if axis.name.startswith((".", "*")):
-            # The same axis as often as there are axes, without the name, since they need not be equally long.
-            many = (axis._replace(name=f"{index}.{i}") for i in range(len(shape) - len(axes) + 1))
-            axes = (*axes[:index], *many, *axes[index + 1 :])
-            break
-    return len(shape) == len(axes) and all(
-        axis.length in (None, n) and (not axis.least or n >= axis.least) and lengths.setdefault(axis.name, n) == n
-        for n, axis in zip(shape, axes, strict=True)
-    )
+    front, many, back = _parsed(pattern)
+    end = len(shape) - len(back)
+    middle = shape[len(front) : end]
+    if end < len(front) or (middle and many is None) or (many and many.least and any(n < many.least for n in middle)):
+        return False
+    for n, (name, length, least) in zip(shape[: len(front)] + shape[end:], front + back, strict=True):
+        if (length is not None and n != length) or (least and n < least) or lengths.setdefault(name, n) != n:
+            return False
+    return True
 
 
 def require_shapes(where: str, given: Mapping[str, tuple[Dims | None, str]], advice: str = "") -> None:
