@@ -6,11 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from surgrad._numbers import require_whole
+from surgrad._numbers import require_entries, require_whole
 from surgrad._types import Numbers
 
 FULL = {jnp.uint8.dtype: 255, jnp.uint16.dtype: 65535}
@@ -35,7 +33,7 @@ def checked(code: str, intensity: Numbers, num_steps: int) -> Float[Array, ...]:
         return jnp.asarray(intensity, float)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{code}: intensities must be floating numbers from 0 to 1, got {dtype}{_advice(dtype)}.")
-    _require_range(code, intensity)
+    require_entries(code, "intensities", intensity, 1, "0 to 1")
     return jnp.asarray(intensity, dtype)
 
 
@@ -46,11 +44,3 @@ def single(p: Float[Array, ...]) -> Float[Array, ...]:
 
 def _advice(dtype: Any) -> str:
     return f"; divide by {FULL[dtype]}.0" if dtype in FULL else ""
-
-
-def _require_range(code: str, intensity: Any) -> None:
-    if isinstance(intensity, Tracer):
-        return
-    found = np.asarray(intensity)
-    if not np.all((found >= 0) & (found <= 1)):
-        raise ValueError(f"{code}: intensities must be 0 to 1, got {np.min(found)} to {np.max(found)}.")
