@@ -29,7 +29,6 @@ FORMULAS = {
     ("deterministicpass", "SpikingJelly"): lambda: np.ones_like(X),
     ("erf", "SpikingJelly"): lambda alpha: alpha / np.sqrt(np.pi) * np.exp(-(alpha**2) * X**2),
     ("fakenumericalgradient", "SpikingJelly"): lambda alpha: np.minimum(1 / np.maximum(U, 1e-9), alpha),
-    ("fastsigmoid", "snnTorch"): lambda slope: 1 / (slope * U + 1) ** 2,
     ("gaussian", "sparx"): lambda sigma: np.exp(-0.5 * (X / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)),
     ("heaviside", "snnTorch"): lambda: 1.0 * (X >= 0),
     ("heavierfc", "Norse"): lambda k: 2 * np.exp(-(k**2) * X**2) / np.sqrt(np.pi),
@@ -146,13 +145,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     ("module", "name", "answer"),
     [
         ("surgrad", "LIF", "it is surgrad.nn.LIF"),
-        (
-            "surgrad",
-            "fast_sigmoid",
-            r"fast_sigmoid\(slope=25\) of snnTorch, jaxpike and sparx is InvSquareGrad\(slope\)",
-        ),
-        ("surgrad", "FastSigmoid", r"InvSquareGrad\(slope\)"),
-        ("surgrad", "superspike", r"superspike\(alpha=100\) of Norse is InvSquareGrad\(alpha\)"),
+        ("surgrad", "sfs", r"sfs\(slope=25, B=1\) of snnTorch .* is Sparse\(FastSigmoid\(slope\), window=B\)"),
+        ("surgrad", "fastsigmoid", "it is surgrad.FastSigmoid or surgrad.fast_sigmoid"),
+        ("surgrad", "superspike", r"superspike\(k=25\) of Spyx is SuperSpike\(k\) here; .* of SpikingJelly is Mixture"),
+        ("surgrad", "superspike", "it is surgrad.SuperSpike or surgrad.super_spike"),
         ("surgrad", "ATan", r"ATan\(alpha=2\) of .* is Arctan\(alpha\)"),
         ("surgrad", "spikegen", r"rate\(intensity, num_steps, key=key\)"),
         ("surgrad", "functions", "surgrad.sigmoid"),
@@ -178,13 +174,13 @@ def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
 
 
 def test_no_neighbour_s_surrogate_is_answered_by_the_nearest_name():
-    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "fast_sigmoid", "SigmoidGrad"]:
+    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "straight_through", "SigmoidGrad"]:
         assert "nearest" not in str(_answers.attribute_error("surgrad", name, surgrad.__all__))
         assert "nearest" not in _answers.surrogate_answer(name)
 
 
 def test_python_adds_no_guess_of_its_own():
-    for code in ("import surgrad; surgrad.fast_sigmoid", "import surgrad; surgrad.Sigmoid().surrogate_gard"):
+    for code in ("import surgrad; surgrad.lso", "import surgrad; surgrad.Sigmoid().surrogate_gard"):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert "AttributeError" in done.stderr
         assert "Did you mean" not in done.stderr
@@ -275,6 +271,8 @@ class TestKeywords:
                 r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch is Sigmoid\(slope\)",
             ),
             (lambda: surgrad.InvSquareGrad(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.FastSigmoid(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.SuperSpike(k=25.0), r"SuperSpike\(k=25\) of Spyx is SuperSpike\(k\)"),
             (lambda: surgrad.Arctan(k=2.0), r"Arctan\(k=2\) of Spyx is Mixture"),
             (lambda: surgrad.sigmoid(0.0, slope=25.0), "snnTorch"),
             (lambda: surgrad.Sigmoid(spiking=False), "'spiking' is 'smoothed' here: smoothed=True"),
@@ -316,10 +314,10 @@ def test_names_of_surrogates_are_answered_wherever_they_are_looked_up(capsys):
     from surgrad._catalogue import lookup
     from surgrad.cli import main
 
-    with pytest.raises(KeyError, match=r"no surrogate 'fast_sigmoid'; .* is InvSquareGrad\(slope\) here"):
-        lookup("fast_sigmoid")
-    with pytest.raises(KeyError, match=r"InvSquareGrad\(slope\)"):
-        surgrad.Surrogate.from_config({"class": "FastSigmoid", "slope": 25.0})
+    with pytest.raises(KeyError, match=r"no surrogate 'lso'; .* is LeakyRelu\(alpha=slope, beta=1.0\) here"):
+        lookup("lso")
+    with pytest.raises(KeyError, match=r"Arctan\(alpha\)"):
+        surgrad.Surrogate.from_config({"class": "ATan", "alpha": 2.0})
     with pytest.raises(SystemExit):
         main(["check", "atan:alpha=2"])
     assert "Arctan(alpha) here" in capsys.readouterr().err

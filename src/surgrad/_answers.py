@@ -142,8 +142,9 @@ def _module_answer(name: str, known: Iterable[str]) -> str:
     places = [place for place in _places() if place.rpartition(".")[2] == name]
     meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
     if not places:
-        meant = surrogate_answer(name) or meant
+        # A surrogate of this name here has its row in the table only where others of the name differ from it.
         places = [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
+        meant = surrogate_answer(name) or meant
     ours = f"it is {' or '.join(places)}" if places else ""
     public = (one for one in known if not one.startswith("_"))
     return "; ".join(part for part in (meant, ours) if part) or _spelled(name, public)

@@ -49,7 +49,6 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "fakenumericalgradient": (
         Counterpart("SpikingJelly", {"alpha": 0.3}, _CLIPPED),
     ),
-    "fastsigmoid": (Counterpart("snnTorch, jaxpike and sparx", {"slope": 25.0}, "InvSquareGrad(slope)"),),
     "gaussian": (Counterpart("sparx", {"sigma": 0.5}, "GaussianGrad(sigma, alpha=1.0)"),),
     "heaviside": (Counterpart("snnTorch", {}, "LeakyRelu(alpha=0.0, beta=1.0)"),),
     "heavierfc": (Counterpart("Norse", {"k": 100.0}, "Mixture([ERF(k)], weights=[2 / k])"),),
@@ -61,7 +60,7 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "rect": (Counterpart("SpikingJelly", {"alpha": 1.0}, "PiecewiseLeakyRelu(c=0.0, w=1 / (2 * alpha))"),),
     "rectangle": (Counterpart("sparx", {"width": 1.0}, _BOX),),
     "sfs": (
-        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(InvSquareGrad(slope), window=B)"),
+        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(FastSigmoid(slope), window=B)"),
     ),
     "sigmoid": (Counterpart("snnTorch", {"slope": 25.0}, "Sigmoid(slope)"),),
     "softsign": (Counterpart("SpikingJelly", {"alpha": 2.0}, "SoftSign(alpha)"),),
@@ -74,9 +73,9 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "straightthrough": (Counterpart("sparx", {}, _STRAIGHT_THROUGH),),
     "straightthroughestimator": (Counterpart("snnTorch", {}, _STRAIGHT_THROUGH),),
     "superspike": (
-        Counterpart("Norse", {"alpha": 100.0}, "InvSquareGrad(alpha)"),
-        Counterpart("Spyx", {"k": 25.0}, "InvSquareGrad(k)"),
-        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([InvSquareGrad(1.0)], weights=[alpha])"),
+        Counterpart("Norse", {"alpha": 100.0}, "SuperSpike(alpha)"),
+        Counterpart("Spyx", {"k": 25.0}, "SuperSpike(k)"),
+        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([SuperSpike(1.0)], weights=[alpha])"),
     ),
     "tanh": (Counterpart("Norse and Spyx", {"k": 1.0}, "Normalized(Sigmoid(2 * k), to='peak')"),),
     "tent": (Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),),
@@ -87,7 +86,7 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
         Counterpart(_NO_TRIANGLE, {"threshold": 1.0}, _SIGNED),
     ),
 }  # fmt: skip
-"""By the name of the surrogate there. Where a name exists here too, its hyperparameters are the ones that differ."""
+"""By the name of the surrogate there. Where a name exists here too, its hyperparameters or its scale differ."""
 
 SAME_SURROGATE = {
     "super": "superspike",
