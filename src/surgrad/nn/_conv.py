@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._numbers import require_multiples, require_whole
 from surgrad._pytree import static
@@ -87,6 +88,7 @@ class Conv(Connection):
         require_multiples(kind, "groups", groups, in_channels=in_channels, out_channels=out_channels)
         kernel = per_axis(kind, "kernel_size", kernel_size, self.spatial)
         self.weight = initial_weight(kind, key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
+        check_field(kind, "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_channels) if use_bias else None
         self._set_options(stride, padding, dilation, groups)
 

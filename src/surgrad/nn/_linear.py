@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._kinds import require_callable
 from surgrad._numbers import require_whole
@@ -77,6 +78,7 @@ class Linear(Connection):
     ) -> None:
         require_whole("Linear", in_features=in_features, out_features=out_features)
         self.weight = initial_weight("Linear", key, (in_features, out_features), gain, weight_init)
+        check_field("Linear", "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_features) if use_bias else None
         self.event_driven = event_driven
         self.__post_init__()
