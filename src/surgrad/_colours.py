@@ -52,10 +52,10 @@ def _rank(kind: Kind) -> int:
 def on_dark(colour: str) -> str:
     """Return a colour in the same hue, mixed with white until it stands out from a dark background.
 
-    Its relative luminance is 0.18 at least, a contrast of 4 to 1 with #12161c.
+    Its relative luminance is 0.24 at least, a contrast of 5 to 1 with #12161c.
     """
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    white = next(share for share in (i / 50 for i in range(51)) if _luminance(channels, share) >= 0.18)
+    white = next(share for share in (i / 50 for i in range(51)) if _luminance(channels, share) >= 0.24)
     return "#" + "".join(f"{round(255 * (c + (1 - c) * white)):02x}" for c in channels)
 
 

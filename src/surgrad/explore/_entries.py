@@ -53,7 +53,8 @@ def entries(surrogates: Sequence[Surrogate]) -> list[dict[str, Any]]:
         number = next(n for n in range(1, len(plain) + 1) if (name if n == 1 else f"{name} {n}") not in taken)
         name = name if number == 1 else f"{name} {number}"
         look = {"colour": colour, "dark": on_dark(colour), "dash": dash(dashes)}
-        about = (inspect.getdoc(type(one)) or "").partition("\n")[0]
+        described = one.function if isinstance(one, (FromGrad, FromFun)) else type(one)
+        about = (inspect.getdoc(described) or "").partition("\n")[0]
         found.append({"id": _identifier(name), "title": name, "about": about} | look | _described(one))
     return found
 
@@ -173,6 +174,6 @@ def _classes(cls: type) -> list[type]:
 
 
 def _parts(surrogate: Surrogate) -> list[Any]:
-    """Return a surrogate and all surrogates inside of it."""
+    """Return a surrogate and all surrogates inside it."""
     inside = jax.tree.leaves(vars(surrogate), is_leaf=lambda part: isinstance(part, Surrogate))
     return [surrogate, *(deep for part in inside if isinstance(part, Surrogate) for deep in _parts(part))]

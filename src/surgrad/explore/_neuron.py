@@ -19,7 +19,7 @@ SEEDS, STEPS = 8, 200
 
 
 class _Given(Surrogate):
-    """A surrogate whose slope is a given number, whatever x is: the page fills in that of the chosen surrogate."""
+    """A surrogate with one slope for every x, a number: the page fills in that of the chosen surrogate."""
 
     value: Parameter = parameter(default=1.0, at_least=-float("inf"))
 

@@ -85,11 +85,8 @@ def _selected(parameters: Any, dtypes: Any) -> Write:
 
 
 def _rounded(parameters: Any, dtypes: Any) -> Write:
-    return (
-        "even({})".format
-        if int(parameters["rounding_method"]) == 1
-        else "Math.sign({0})*Math.round(Math.abs({0}))".format
-    )
+    away_from_zero = "Math.sign({0})*Math.round(Math.abs({0}))"
+    return ("even({})" if int(parameters["rounding_method"]) == 1 else away_from_zero).format
 
 
 def _shortened(parameters: Any, dtypes: Any) -> Write:
@@ -184,6 +181,7 @@ STRUCTURAL: dict[str, Callable[..., np.ndarray]] = {
     "transpose": lambda statements, parameters, value: value.transpose(parameters["permutation"]),
     "rev": lambda statements, parameters, value: np.flip(value, parameters["dimensions"]),
     "concatenate": lambda statements, parameters, *values: np.concatenate(values, parameters["dimension"]),
+    "stack": lambda statements, parameters, *values: np.stack(values, parameters["axis"]),
     "slice": _sliced,
     "reduce_sum": _reduction("{}+{}"),
     "reduce_prod": _reduction("{}*{}"),

@@ -1,4 +1,4 @@
-"""Translation of traced programs (jaxprs) into JavaScript functions of numbers.
+"""Translation of traced programs into JavaScript functions of numbers.
 
 Every value of the program is an array of scalars, each of which is a number or the name of a JavaScript variable. What
 depends on numbers alone is computed by JAX while translating; what is left becomes one statement for each scalar, and
@@ -27,9 +27,8 @@ def javascript(function: Callable[..., Any], *shapes: Any) -> str:
     The arguments of the translation are those of the function in order; a tree of scalars becomes an array. If the
     function returns one scalar, so does the translation; else it returns an array of all scalars.
 
-        >>> import jax, jax.numpy as jnp
-        >>> javascript(lambda x, p: x * jnp.exp(p["k"]), 1.0, {"k": 2.0})
-        '(a,[b])=>{const c=Math.exp(b),d=a*c;return d}'
+        >>> javascript(lambda x, p: x * p["k"] + 1.0, 1.0, {"k": 2.0})  # doctest: +ELLIPSIS
+        '(a,[b])=>{...=a*b,d=c+1;return d}'
 
     Parameters:
         function: the function; all arguments and results are trees of floating scalars.
@@ -92,6 +91,8 @@ def _apply(equation: Any, inputs: list[np.ndarray], statements: Statements) -> l
         inner = parameters[CALLS[name]]
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
         return _evaluate(closed, inputs, statements)
+    if name == "scan" and parameters["length"] <= _LONGEST:
+        return _unrolled(parameters, inputs, statements)
     if not any(isinstance(one, Name) for value in inputs for one in value.flat):
         return _folded(equation, inputs)
     if name in STRUCTURAL:
@@ -105,6 +106,20 @@ def _apply(equation: Any, inputs: list[np.ndarray], statements: Statements) -> l
     for place in np.ndindex(shape):
         result[place] = statements.add(write, [value[place] for value in spread])
     return [result]
+
+
+def _unrolled(parameters: Any, inputs: list[np.ndarray], statements: Statements) -> list[np.ndarray]:
+    """Return the results of a loop of known length, all of whose rounds are written out."""
+    consts, carries = parameters["num_consts"], parameters["num_carry"]
+    fixed, carry, rows = inputs[:consts], inputs[consts : consts + carries], inputs[consts + carries :]
+    rounds = range(parameters["length"])
+    stacked: list[list[np.ndarray]] = []
+    for i in reversed(rounds) if parameters["reverse"] else rounds:
+        results = _evaluate(parameters["jaxpr"], [*fixed, *carry, *(row[i : i + 1].reshape(row.shape[1:]) for row in rows)], statements)
+        carry = results[:carries]
+        stacked.append(results[carries:])
+    stacked = stacked[::-1] if parameters["reverse"] else stacked
+    return [*carry, *(np.stack(column) for column in zip(*stacked, strict=True))]
 
 
 def _folded(equation: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -13,8 +13,9 @@ function element(kind, attributes = {}, ...children) {
 function brief(value, digits = 4) {
   if (value === null || Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const text = String(Number(value.toPrecision(digits)));
-  return text.replace('-', '−').replace(/e\+?(−?)-?(\d+)/, (all, sign, power) => ` × 10^${all.includes('-') ? '−' : sign}${power}`);
+  const [mantissa, exponent] = String(Number(value.toPrecision(digits))).split('e');
+  const raised = exponent ? ` × 10${[...exponent.replace('+', '')].map(c => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]).join('')}` : '';
+  return mantissa.replace('-', '−') + raised;
 }
 
 // Round numbers from low to high, about as many as wanted.

@@ -20,7 +20,8 @@ function code(view) {
   const own = [...new Set(view.shown.flatMap(one => entryOf(one.id).own))];
   const imports = ['import jax', 'import jax.numpy as jnp', ...(view.current === 'noise' ? ['import numpy as np'] : []), 'import surgrad', 'from surgrad import nn'];
   const of = view.of === 'spikes' ? 'nn.unroll(cell, current).outputs.sum()' : 'nn.unroll(cell, current).state.v.sum()';
-  const cell = `nn.LIF(surrogate, tau=${python(view.tau)}, threshold=${python(view.threshold)}, reset="${view.reset}", detach_reset=${view.detach === 'true' ? 'True' : 'False'})`;
+  const detached = view.detach === 'true' ? ', detach_reset=True' : '';
+  const cell = `nn.LIF(surrogate, tau=${python(view.tau)}, threshold=${python(view.threshold)}, reset="${view.reset}"${detached})`;
   return [
     ...imports,
     ...(own.length ? [`# Names of your own: ${own.join(', ')}`] : []),
@@ -36,8 +37,8 @@ function code(view) {
     '    second = jax.jvp(surrogate.surrogate_grad, (x,), (jnp.ones_like(x),))[1]',
     `    cell = ${cell}`,
     `    gradient = jax.grad(lambda current: ${of})(current)[:, 0]`,
-    `    at = ${python(view.at)}`,
-    '    print(name, float(surrogate.surrogate_grad(at)), float(surgrad.width(surrogate)), float(surrogate.peak()))',
+    `    numbers = surrogate.surrogate_grad(${python(view.at)}), surrogate.fwhm(), surrogate.peak()`,
+    '    print(name, *map(float, numbers))',
     '    print("gradient by the current:", gradient.tolist())',
     '',
   ].join('\n');

@@ -9,7 +9,7 @@ function choice(entry, checked, onChange) {
   const box = element('input', { type: 'checkbox', id: `choose-${entry.id}` });
   box.checked = checked;
   box.addEventListener('change', () => onChange(box.checked));
-  return element('label', { class: 'chip', title: entry.about }, box, swatch(entry), entry.title);
+  return element('label', { class: 'chip', title: entry.about }, box, swatch(entry), element('span', {}, entry.title));
 }
 
 // Positions of a slider are whole numbers from 0 to 1000.
@@ -39,7 +39,7 @@ function slider(q, onValue) {
     if (q.allowed(value)) { show(value); onValue(value); } else field.setAttribute('aria-invalid', 'true');
   });
   show(q.value);
-  const made = element('div', { class: 'slider' }, element('label', { for: q.id }, q.label), range, field);
+  const made = element('div', { class: 'slider' }, element('label', { for: q.id }, q.label), field, range);
   made.show = show;
   return made;
 }

@@ -3,7 +3,7 @@
 const $ = id => document.getElementById(id);
 const SIZES = { reach: 'log', at: '', size: '', steps: '', seed: '', tau: 'log', threshold: 'log', time: '' };
 const ENDS = { reach: [0.1, 20], at: [-2, 2], size: [-0.5, 1.5], steps: [2, 200], seed: [0, NOISE.length - 1], tau: [1, 100], threshold: [0.1, 3], time: [0, 59] };
-const NAMES = { reach: 'x from 0 to ±', at: 'cursor x', size: 'size', steps: 'time steps', seed: 'seed of the noise', tau: 'tau (time steps)', threshold: 'threshold', time: 'cursor time step' };
+const NAMES = { reach: 'range of x, ±', at: 'cursor x', size: 'size', steps: 'time steps', seed: 'seed of the noise', tau: 'tau (time steps)', threshold: 'threshold', time: 'cursor time step' };
 let view = fromFragment(location.hash), sliders = {}, pending = false, told = 0;
 
 function build() {
@@ -28,6 +28,7 @@ function build() {
 
 function panels() {
   $('panels').replaceChildren(...view.shown.map(one => panel(entryOf(one.id), one, changed)));
+  $('shown').replaceChildren(...view.shown.map(one => element('li', {}, swatch(entryOf(one.id)), entryOf(one.id).title)));
 }
 
 function studyControls() {
@@ -112,6 +113,7 @@ function overTime() {
   draw($('potential'), { ...common, title: 'Membrane potential', height: 190, y: 'v after the reset', series: [threshold, ...spikes, { name: 'membrane potential', kind: 'plain', points: times.map(t => [t, potentials[t]]), at: at(potentials) }], include: [0, 1.3 * view.threshold] });
   const of = view.of === 'spikes' ? 'number of spikes' : 'last membrane potential';
   const gradients = view.shown.map(one => ({ one, values: gradient(view, current, steps, x => entryOf(one.id).slope(x, one.p)) }));
+  $('of-what').textContent = `Gradient of the ${of} by the current at each time step`;
   draw($('gradient'), { ...common, title: `Gradient of the ${of} by the current`, y: 'gradient', series: gradients.map(({ one, values }) => ({ name: entryOf(one.id).title, look: entryOf(one.id), points: times.map(t => [t, values[t]]), at: at(values) })), include: [0] });
   $('at-time').textContent = view.time;
   const step = steps[view.time], fields = [['current', current[view.time]], ['membrane potential', step.v], ['x', step.x], ['spike', step.spike], ...gradients.map(({ one, values }) => [`gradient, ${entryOf(one.id).title}`, values[view.time]])];
@@ -187,6 +189,12 @@ addEventListener('resize', changed);
 // A page that embeds this one says which theme it has.
 addEventListener('message', event => { if (event.data && ['auto', 'light', 'dark'].includes(event.data.theme)) theme(event.data.theme); });
 
+// On a phone the hyperparameters stand below the charts, which stay in sight while a slider moves.
+const narrow = matchMedia('(max-width: 52rem)');
+const arrange = () => { if (narrow.matches) $('charts').after($('panels')); else $('side').append($('panels')); };
+narrow.addEventListener('change', arrange);
+
+arrange();
 build();
 refresh();
 globalThis.explorer = { SURROGATES, measures, currentOf, forwards, gradient, toFragment, code: () => code(view), view: () => view };
