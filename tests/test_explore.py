@@ -7,9 +7,9 @@ import re
 import jax
 import jax.numpy as jnp
 import pytest
-from explored import OWN, boxcar
 
 import surgrad
+from explored import OWN, boxcar
 from surgrad import _colours, explore
 from surgrad.explore._entries import entries, title
 from surgrad.explore._operations import ELEMENTWISE, TranslationError
@@ -19,7 +19,9 @@ CATALOGUE = surgrad.catalogue()
 
 
 def test_a_function_of_numbers_becomes_one_of_javascript():
-    assert javascript(lambda x, p: x * jnp.exp(p["k"]), 1.0, {"k": 2.0}) == "(a,[b])=>{const c=Math.exp(b),d=a*c;return d}"
+    assert (
+        javascript(lambda x, p: x * jnp.exp(p["k"]), 1.0, {"k": 2.0}) == "(a,[b])=>{const c=Math.exp(b),d=a*c;return d}"
+    )
 
 
 @pytest.mark.parametrize(

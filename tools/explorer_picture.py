@@ -19,7 +19,8 @@ PICTURE = Path(__file__).parent.parent / "docs" / "images" / "explorer.png"
 VIEW = "#show=sigmoid(8)~arctan(2)~piecewise_quadratic(1.5)&at=0.25&current=noise&size=0.22"
 FLAGS = (
     "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-    "disable-component-update", "disable-sync", "hide-scrollbars", "window-size=1280,1080", "force-device-scale-factor=1",
+    "disable-component-update", "disable-sync", "hide-scrollbars", "window-size=1280,1080",
+    "force-device-scale-factor=1",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Write the explorer into the site, and show it in a page: the directive `explorer` is a frame with a link to all of it.
+"""Write the explorer into the site; the directive `explorer` shows it in a frame, with a link to the full page.
 
 The frame follows the theme of the site.
 """

@@ -28,7 +28,7 @@ def write(path: str | Path, surrogates: Iterable[Surrogate] | None = None, *, st
     The page draws curves, slopes and second derivatives, measures them, and follows the gradient of a LIF neuron
     through time. Its formulas are those of the library, translated; surrogates of your own are translated as well.
 
-        >>> import tempfile
+        >>> import surgrad, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = write(f"{folder}/explorer.html", [surgrad.Sigmoid(4.0), surgrad.Arctan()])
         ...     "Arctan" in path.read_text(encoding="utf-8")
@@ -55,6 +55,7 @@ def write(path: str | Path, surrogates: Iterable[Surrogate] | None = None, *, st
 def page(surrogates: Iterable[Surrogate] | None = None, *, study: str | Path | None = None) -> str:
     """Return the text of the page that `write` writes; arguments and errors are those of `write`.
 
+    >>> import surgrad
     >>> "<script" in page([surgrad.Sigmoid()])
     True
     """

@@ -115,7 +115,8 @@ def _unrolled(parameters: Any, inputs: list[np.ndarray], statements: Statements)
     rounds = range(parameters["length"])
     stacked: list[list[np.ndarray]] = []
     for i in reversed(rounds) if parameters["reverse"] else rounds:
-        results = _evaluate(parameters["jaxpr"], [*fixed, *carry, *(row[i : i + 1].reshape(row.shape[1:]) for row in rows)], statements)
+        row = [one[i : i + 1].reshape(one.shape[1:]) for one in rows]
+        results = _evaluate(parameters["jaxpr"], [*fixed, *carry, *row], statements)
         carry = results[:carries]
         stacked.append(results[carries:])
     stacked = stacked[::-1] if parameters["reverse"] else stacked

@@ -4,7 +4,16 @@ const SIDE = Array.from({ length: 1201 }, (_, k) => 10 ** (-6 + k / 100));
 const SOMEWHERE = [0, ...SIDE.flatMap(x => [x, -x])];
 const DISTANCES = Array.from({ length: 2401 }, (_, k) => 10 ** (-12 + k / 100));
 
+// The search takes a millisecond or two; what has not changed is not searched again.
+const KNOWN = new Map();
+
 function measures(entry, p) {
+  const key = p.join(), known = KNOWN.get(entry);
+  if (!known || known.key !== key) KNOWN.set(entry, { key, found: searched(entry, p) });
+  return KNOWN.get(entry).found;
+}
+
+function searched(entry, p) {
   const slope = x => entry.slope(x, p);
   const at = peak(slope, entry.peaks), height = slope(at);
   const width = distance(slope, at, -1) + distance(slope, at, 1);

@@ -27,6 +27,7 @@ function build() {
 }
 
 function panels() {
+  $('count').textContent = `(${view.shown.length} of ${SURROGATES.length} shown)`;
   $('panels').replaceChildren(...view.shown.map(one => panel(entryOf(one.id), one, changed)));
   $('shown').replaceChildren(...view.shown.map(one => element('li', {}, swatch(entryOf(one.id)), entryOf(one.id).title)));
 }
@@ -141,7 +142,7 @@ function study() {
 
 // The value of the study's parameter at which a surrogate of the page stands.
 function place(entry, p) {
-  if (view.parameter === 'scale') return measures(entry, entry.parameters.map(q => q.value)).width / measures(entry, p).width;
+  if (view.parameter === 'scale') return searched(entry, entry.parameters.map(q => q.value)).width / measures(entry, p).width;
   const index = entry.parameters.findIndex(q => q.name === view.parameter);
   return index < 0 ? NaN : p[index];
 }
@@ -189,9 +190,12 @@ addEventListener('resize', changed);
 // A page that embeds this one says which theme it has.
 addEventListener('message', event => { if (event.data && ['auto', 'light', 'dark'].includes(event.data.theme)) theme(event.data.theme); });
 
-// On a phone the hyperparameters stand below the charts, which stay in sight while a slider moves.
+// On a phone the list is folded, and hyperparameters stand below the charts, which stay in sight while a slider moves.
 const narrow = matchMedia('(max-width: 52rem)');
-const arrange = () => { if (narrow.matches) $('charts').after($('panels')); else $('side').append($('panels')); };
+const arrange = () => {
+  if (narrow.matches) $('charts').after($('panels')); else $('side').append($('panels'));
+  $('choose').open = !narrow.matches;
+};
 narrow.addEventListener('change', arrange);
 
 arrange();
