@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy import special
 
 pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By
@@ -26,6 +27,7 @@ from marks import parameters
 from surgrad import explore, nn
 from surgrad._catalogue import snake_case
 from surgrad._trees import with_leaves
+from surgrad.explore._translate import javascript
 
 if browser.MISSING:
     pytest.skip(browser.MISSING, allow_module_level=True)
@@ -133,6 +135,40 @@ def test_every_function_is_the_library_s(driver, page, which, x64):
             off = np.abs(found[finite] - expected[finite]) / np.maximum(1, np.abs(expected[finite]))
             worst[name] = max(worst.get(name, 0), off.max())
     print(which, "largest error", max(worst.values()), max(worst, key=worst.get))
+
+
+OPERATIONS = {
+    name: getattr(jnp, name)
+    for name in (
+        "abs", "arctan", "arctanh", "cbrt", "ceil", "cos", "cosh", "exp", "exp2", "expm1", "floor", "isfinite", "log", "log1p",
+        "negative", "reciprocal", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+    )
+} | {
+    "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "logistic": jax.nn.sigmoid, "rsqrt": jax.lax.rsqrt,
+    "softplus": jax.nn.softplus, "rem": lambda x: jax.lax.rem(x, jnp.full_like(x, 0.7)), "power": lambda x: jnp.abs(x) ** 1.7,
+    "cube": lambda x: x**3, "fifth": lambda x: x**5, "inverse": lambda x: x**-2, "clip": lambda x: jnp.clip(x, -0.5, 0.3),
+    "logic": lambda x: jnp.where((x > 0) & ~(x > 0.5) | (x < -1) ^ (x < -2), x, -x), "atan2": lambda x: jnp.arctan2(x, x + 1),
+    "float32": lambda x: x.astype(jnp.float32).astype(jnp.float64), "largest": lambda x: jnp.max(jnp.stack([x, -x, x**2])),
+    "loop": lambda x: jax.lax.fori_loop(0, 5, lambda _, y: y * x + 1.0, x), "branch": lambda x: jnp.select([x < 0, x < 1], [x, 2 * x], 3 * x),
+    "argmin": lambda x: jnp.argmin(jnp.stack([x, x**2, 1 - x])) * 1.0,
+    "gradient": jax.grad(lambda x: jnp.sin(x) * jax.nn.softplus(x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.promotes("functions as users write them")
+def test_an_operation_of_javascript_is_that_of_jax(driver, page, name, x64):
+    if not driver.current_url.startswith(page):
+        reopened(driver, page, "")
+    x = np.concatenate(
+        [np.linspace(-3, 3, 61), np.linspace(-0.99, 0.99, 21), [1e-9, 5.5, -5.5, 12.25, np.inf, -np.inf, np.nan]]
+    )
+    expected = np.asarray(jax.vmap(OPERATIONS[name])(jnp.asarray(x)), np.float64)
+    text = javascript(OPERATIONS[name], 0.0)
+    found = asked(
+        driver, "const f = eval(arguments[0]); return arguments[1].map(x => Number(f(Number(x))))", text, texts(x)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
 
 
 def quadrature(surrogate):

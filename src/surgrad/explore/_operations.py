@@ -117,7 +117,6 @@ _TEXTS = {
     "erf": "erf({})",
     "erfc": "erfc({})",
     "erf_inv": "erfInverse({})",
-    "lgamma": "logGamma({})",
     "atan2": "Math.atan2({},{})",
 } | {
     name: f"Math.{name}({{}})"
@@ -173,6 +172,28 @@ def _reduction(text: str) -> Callable[..., np.ndarray]:
     return write
 
 
+def _place_of_best(sign: str) -> Callable[..., np.ndarray]:
+    """The first place of the largest or smallest element along an axis; NaN counts as the best, as in JAX."""
+
+    def better(one: str, best: str) -> str:
+        return f"{one}{sign}{best}||({one}!=={one}&&{best}==={best})"
+
+    def write(statements: Any, parameters: Any, value: np.ndarray) -> np.ndarray:
+        moved = np.moveaxis(value, parameters["axes"][0], 0)
+        result = np.empty(moved.shape[1:], object)
+        for place in np.ndindex(result.shape):
+            best, at = moved[(0, *place)], 0
+            for i in range(1, len(moved)):
+                one = moved[(i, *place)]
+                wins = statements.add(better, (one, best))
+                at = statements.add("{}?{}:{}".format, (wins, i, at))
+                best = statements.add("{}?{}:{}".format, (wins, one, best))
+            result[place] = at
+        return result
+
+    return write
+
+
 STRUCTURAL: dict[str, Callable[..., np.ndarray]] = {
     "broadcast_in_dim": _broadcast,
     "reshape": lambda statements, parameters, value: value.reshape(parameters["new_sizes"]),
@@ -187,6 +208,8 @@ STRUCTURAL: dict[str, Callable[..., np.ndarray]] = {
     "reduce_prod": _reduction("{}*{}"),
     "reduce_max": _reduction("Math.max({},{})"),
     "reduce_min": _reduction("Math.min({},{})"),
+    "argmax": _place_of_best(">"),
+    "argmin": _place_of_best("<"),
     "reduce_and": _reduction("{}&&{}"),
     "reduce_or": _reduction("{}||{}"),
 }

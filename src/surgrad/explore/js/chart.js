@@ -27,22 +27,17 @@ function ticks(low, high, wanted) {
   return found;
 }
 
-function logTicks(low, high) {
-  const found = [];
-  for (let k = Math.ceil(Math.log10(low) - 1e-9); 10 ** k <= high * (1 + 1e-9); k++) found.push(10 ** k);
-  return found.length > 1 ? found : [low, high];
-}
-
 // The plotted range of y: that of the data, with a margin; a flat line is put in the middle.
 function extent(series, include) {
-  const values = series.flatMap(s => s.points.map(q => q[1])).filter(Number.isFinite).concat(include);
+  const values = series.flatMap(s => s.points.flatMap(([, y, spread]) => spread ? [y - spread, y + spread] : [y])).filter(Number.isFinite).concat(include);
   let low = Math.min(...values), high = Math.max(...values);
   if (!(high > low)) [low, high] = [low - 1, high + 1];
   const margin = 0.06 * (high - low);
   return [low - margin, high + margin];
 }
 
-// Draw into a <figure>: {title, x, y, log, series, include, cursor, marks, steps}. A series: {name, look, points, dots}.
+// Draw into a <figure>: {title, x, y, log, ticks, range, series, include, cursor, onCursor}. A series:
+// {name, look, kind, points, at, dots, rings}; a point is [x, y], or [x, y, half the length of its bar].
 function draw(figure, plot) {
   const holder = figure.querySelector('.plot'), width = Math.max(240, holder.clientWidth), height = plot.height || 230;
   const box = { left: 54, right: 10, top: 10, bottom: 40 };
@@ -58,7 +53,7 @@ function draw(figure, plot) {
     svg.append(element('svg:line', { class: 'grid', x1: box.left, x2: width - box.right, y1: up(v), y2: up(v) }));
     svg.append(element('svg:text', { class: 'tick', x: box.left - 6, y: up(v) + 4, 'text-anchor': 'end' }, brief(v, 3)));
   }
-  for (const v of plot.log ? logTicks(x0, x1) : ticks(x0, x1, width > 420 ? 8 : 4)) {
+  for (const v of plot.ticks || ticks(x0, x1, width > 420 ? 8 : 4)) {
     svg.append(element('svg:line', { class: 'grid', x1: across(v), x2: across(v), y1: box.top, y2: height - box.bottom }));
     svg.append(element('svg:text', { class: 'tick', x: across(v), y: height - box.bottom + 16, 'text-anchor': 'middle' }, brief(v, 3)));
   }

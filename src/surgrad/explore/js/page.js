@@ -134,7 +134,7 @@ function study() {
   });
   const values = lines.map(line => line.value), low = Math.min(...values), high = Math.max(...values);
   const range = low < high ? (log ? [low / 1.3, high * 1.3] : [low - 0.05 * (high - low), high + 0.05 * (high - low)]) : [low / 2, high * 2];
-  draw($('accuracy'), { title: `Study of ${STUDY.task}`, x: view.parameter === 'scale' ? 'scale (steepness relative to the default)' : view.parameter, y: 'test accuracy, %', log, range, series, height: 260 });
+  draw($('accuracy'), { title: `Study of ${STUDY.task}`, x: view.parameter === 'scale' ? 'scale (steepness relative to the default)' : view.parameter, y: 'test accuracy, %', log, range, ticks: [...new Set(values)], series, height: 260 });
   $('legend').replaceChildren(...names.map(name => element('li', {}, swatch(STUDY.looks[name]), name)));
   const rings = series.flatMap(one => one.rings.map(([x, y]) => `${one.name} at ${brief(x, 3)}: ${brief(y, 3)} %`));
   $('here').textContent = rings.length ? `On the screen, between the runs: ${rings.join('; ')}.` : 'No surrogate on the screen lies within the runs of its kind.';
