@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.plot import _colours
+from surgrad import _colours
 
 matplotlib = pytest.importorskip("matplotlib")
 plot = pytest.importorskip("surgrad.plot")

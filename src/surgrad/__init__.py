@@ -128,7 +128,7 @@ __all__ = [
     "width",
 ]
 
-_PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
+_PACKAGES = ("adapters", "encode", "explore", "meta", "nn", "plot", "study", "tasks", "train")
 
 
 def __getattr__(name: str) -> _Any:

@@ -15,8 +15,8 @@ try:
 except ImportError as _error:
     raise ImportError(missing("surgrad.plot", "matplotlib")) from _error
 
+from surgrad._colours import PALETTE, colour_of
 from surgrad.plot._activity import membrane, network, raster
-from surgrad.plot._colours import PALETTE, colour_of
 from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
 

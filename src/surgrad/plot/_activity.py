@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from surgrad._answers import answers_keywords
+from surgrad._colours import PALETTE
 from surgrad._numbers import require_whole
 from surgrad._types import Numbers
-from surgrad.plot._colours import PALETTE
 from surgrad.plot._style import GREY, INK, strip
 
 TIME, FEW = "time step", 4

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surgrad.plot._colours import PALETTE, styles
+from surgrad._colours import PALETTE, styles
 from surgrad.plot._style import INK, number, strip
 
 SCALE = "scale  (steepness relative to the default, at unit peak)"

@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from surgrad._catalogue import catalogue
+from surgrad._colours import colour_of, styles
 from surgrad._numbers import require_whole
 from surgrad._surrogate import Surrogate
 from surgrad.plot import _samples
-from surgrad.plot._colours import colour_of, styles
 from surgrad.plot._style import GREY, INK, number, strip
 
 Shown = Surrogate | type[Surrogate]
