@@ -380,6 +380,11 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+def test_a_picture_is_shown_by_a_notebook(figures):
+    for figure in [*figures.values(), plot.raster(np.eye(3)), plot.membrane(np.ones(3))]:
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_pictures_leave_pyplot_unimported_and_settings_unchanged():
     done = run(
         "import sys, surgrad\n"
