@@ -21,13 +21,15 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "offline_mathjax",
+    "api",
     "claims",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]
-source_suffix = {".md": "myst-nb"}
+source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 default_role = "py:obj"
 python_use_unqualified_type_names = True
+maximum_signature_line_length = 80
 nitpicky = False  # backticks in docstrings hold expressions as well as names
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
@@ -61,7 +63,9 @@ html_theme_options = {
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "none"  # signatures are written by _ext/signatures.py
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_attr_annotations = False

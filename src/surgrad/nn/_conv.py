@@ -55,6 +55,7 @@ class Conv(Connection):
     """
 
     spatial: ClassVar[int]
+    """Number of axes of space."""
 
     weight: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array()
     bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array(optional=True)

@@ -120,7 +120,12 @@ def _require_range(name: str, numbers: Any, most: int, demand: str) -> None:
 
 
 class Split(NamedTuple):
-    """Training samples and test samples."""
+    """The samples of a task.
+
+    Parameters:
+        train: samples to train on.
+        test: samples to judge by.
+    """
 
     train: Dataset
     test: Dataset
