@@ -23,10 +23,13 @@ extensions = [
     "offline_mathjax",
     "api",
     "claims",
+    "ledger_page",
+    "measurements",
+    "versions",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]
-source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
+source_suffix = {".md": "myst-nb", ".rst": "restructuredtext", ".markdown": "myst-nb"}
 default_role = "py:obj"
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 80
@@ -49,8 +52,10 @@ html_title = f"surgrad {version}"
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["surgrad.css"]
+html_favicon = "_static/logo.svg"
 html_show_sourcelink = False
 html_theme_options = {
+    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": html_title, "alt_text": "surgrad"},
     "github_url": "https://github.com/surgrad/surgrad",
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "switcher": {"json_url": "https://surgrad.github.io/surgrad/versions.json", "version_match": version},
@@ -67,5 +72,5 @@ autodoc_typehints = "none"  # signatures are written by _ext/signatures.py
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "returns_style")]
 napoleon_attr_annotations = False

@@ -119,3 +119,29 @@ def test_text_of_docstrings_is_no_markup():
 def test_examples_of_a_section_stay_in_it():
     text = inspect.cleandoc(nn.LIF.__doc__)
     assert "    >>> lif = nn.LIF(beta=0.9)" in docstrings.prepared(text.splitlines())
+
+
+def test_the_menu_of_versions_lists_the_releases_of_the_changelog():
+    pytest.importorskip("sphinx")
+    import versions
+
+    listed = versions.entries("## [Unreleased]\n## [0.10.0] - x\n## [0.9.0]\n", "0.10.0", "https://here")
+    assert [entry["version"] for entry in listed] == ["0.10.0", "0.9.0"]
+    assert listed[0] == {"version": "0.10.0", "url": "https://here/0.10.0/", "preferred": True}
+    assert "preferred" not in listed[1]
+
+
+def test_links_of_committed_pages_stay_in_the_site_where_they_can(tmp_path):
+    pytest.importorskip("sphinx")
+    import measurements
+
+    pages = {file: page for page, file in measurements.sources().items()}
+    source = measurements.ROOT / "benchmarks" / "README.md"
+    text = "[a](half_precision.md) [b](eager_call.py) [c](https://x.y) [d](../docs/reference/glossary.md) [e](no.md)"
+    assert measurements.rewritten(text, source, "measurements/benchmarks", pages, tmp_path).split() == [
+        "[a](../measurements/half_precision.markdown)",
+        f"[b]({measurements.REPOSITORY}/benchmarks/eager_call.py)",
+        "[c](https://x.y)",
+        "[d](../../reference/glossary.md)",
+        "e",
+    ]

@@ -150,7 +150,7 @@ def undocumented_fields(cls: type) -> list[str]:
 
 
 class Member(NamedTuple):
-    """A method, property or class attribute of a class, its kind for autodoc, and its documentation."""
+    """A method, property or class attribute of a class, its kind for Sphinx, and its documentation."""
 
     name: str
     kind: str

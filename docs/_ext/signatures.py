@@ -21,7 +21,7 @@ Signature = tuple[str | None, str | None] | None
 
 
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, sig: str | None, ret: str | None) -> Signature:
-    """The signature that autodoc shows for an object; None leaves it as it is."""
+    """The signature that Sphinx shows for an object; None leaves it as it is."""
     if what not in ("class", "function", "method"):
         return None
     try:

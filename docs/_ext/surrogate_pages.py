@@ -70,16 +70,17 @@ def draw(one: surgrad.Surrogate) -> Figure:
     curve = samples.curve(one, x)
     rows = [("curve σ(x)", curve), ("slope σ′(x)", samples.slope(one, x)), ("second\nderivative σ″(x)", second)]
     rows = [(label, values) for label, values in rows if values is not None]
-    figure = Figure(figsize=(6.4, 1.75 * len(rows) + 0.4), layout="constrained")
+    figure = Figure(figsize=(5.4, 1.6 * len(rows) + 0.6), layout="constrained")
     colour = plot.colour_of(one)
     for axes, (label, values) in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
         if values is curve:
             axes.plot([x[0], 0, 0, x[-1]], [0, 0, 1, 1], color=GREY, lw=1.2, label="spike H(x)")
-            axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
         axes.plot(x, values, color=colour, lw=2)
         strip(axes)
         axes.set_ylabel(label, fontsize=10)
     axes.set_xlabel("x = (membrane potential − threshold)/scale  (dimensionless)", fontsize=10)
+    if curve is not None:
+        figure.legend(loc="outside upper right", frameon=False, fontsize=10)
     return figure
 
 
