@@ -21,14 +21,19 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "offline_mathjax",
+    "api",
     "claims",
     "explorer",
+    "ledger_page",
+    "measurements",
+    "versions",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]
-source_suffix = {".md": "myst-nb"}
+source_suffix = {".md": "myst-nb", ".rst": "restructuredtext", ".markdown": "myst-nb"}
 default_role = "py:obj"
 python_use_unqualified_type_names = True
+maximum_signature_line_length = 80
 nitpicky = False  # backticks in docstrings hold expressions as well as names
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
@@ -49,8 +54,15 @@ html_title = f"surgrad {version}"
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["surgrad.css"]
+html_favicon = "_static/logo.svg"
 html_show_sourcelink = False
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "text": html_title,
+        "alt_text": "surgrad",
+    },
     "github_url": "https://github.com/surgrad/surgrad",
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "switcher": {"json_url": "https://surgrad.github.io/surgrad/versions.json", "version_match": version},
@@ -63,7 +75,9 @@ html_theme_options = {
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "none"  # signatures are written by _ext/signatures.py
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Attributes", "returns_style")]
+napoleon_attr_annotations = False

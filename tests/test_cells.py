@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import surgrad
+from ledger import CLOSED_FORM, agrees
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 
 pytestmark = pytest.mark.versions
@@ -68,7 +69,7 @@ class TestMembranes:
         states, voltages = run(LeakyIntegrator(tau), constant(shape=(4, 3)))
         beta, n = np.exp(-1 / tau), np.arange(1, STEPS + 1)[:, None, None]
         expected = np.broadcast_to(CURRENT * (1 - beta**n) / (1 - beta), (STEPS, 4, 3))
-        np.testing.assert_allclose(voltages, expected, rtol=FULL_PRECISION)
+        agrees(voltages, expected, of=LeakyIntegrator, reference=CLOSED_FORM, rtol=FULL_PRECISION)
         np.testing.assert_array_equal(states.v, voltages)
 
     @pytest.mark.parametrize("refractory", [0, 1, 4])
@@ -78,7 +79,7 @@ class TestMembranes:
         times, expected = closed_form_spikes(reset, refractory)
         assert len(times) > 5
         np.testing.assert_array_equal(np.flatnonzero(spikes), times)
-        np.testing.assert_allclose(states.v[:, 0], expected, rtol=FULL_PRECISION, atol=FULL_PRECISION)
+        agrees(states.v[:, 0], expected, of=LIF, reference=CLOSED_FORM, rtol=FULL_PRECISION, atol=FULL_PRECISION)
 
     def test_a_current_whose_limit_is_below_the_threshold_never_spikes(self):
         assert run(LIF(SPIKE, TAU, LIMIT * 1.001), constant(steps=300))[1].sum() == 0
@@ -87,7 +88,8 @@ class TestMembranes:
         currents = np.random.default_rng(0).uniform(size=(200, 5))
         states, spikes = run(LIF(SPIKE, math.inf, THRESHOLD), currents)
         assert spikes.sum() > 500
-        np.testing.assert_allclose(states.v[-1] + THRESHOLD * spikes.sum(0), currents.sum(0), rtol=1e-13)
+        charge = states.v[-1] + THRESHOLD * spikes.sum(0)
+        agrees(charge, currents.sum(0), of=LIF, reference="conservation of charge", rtol=1e-13)
 
     def test_a_synapse_turns_a_pulse_into_a_difference_of_exponentials(self):
         tau_syn = np.array([2.0, 5.0, 50.0])
@@ -95,12 +97,14 @@ class TestMembranes:
         alpha, n = np.exp(-1 / tau_syn), np.arange(STEPS)[:, None]
         np.testing.assert_allclose(states.current, CURRENT * alpha**n, rtol=FULL_PRECISION)
         expected = CURRENT * (alpha ** (n + 1) - BETA ** (n + 1)) / (alpha - BETA)
-        np.testing.assert_allclose(states.v, expected, rtol=1e2 * FULL_PRECISION)  # the difference cancels
+        agrees(
+            states.v, expected, of=CuBaLIF, reference=CLOSED_FORM, rtol=1e2 * FULL_PRECISION
+        )  # the difference cancels
 
     def test_a_synapse_as_slow_as_the_membrane_gives_an_alpha_function(self):
         states, _ = run(CuBaLIF(SPIKE, TAU, 100.0, TAU), constant(1.0).at[1:].set(0))
         n = np.arange(STEPS)
-        np.testing.assert_allclose(states.v[:, 0], (n + 1) * BETA**n, rtol=FULL_PRECISION)
+        agrees(states.v[:, 0], (n + 1) * BETA**n, of=CuBaLIF, reference=CLOSED_FORM, rtol=FULL_PRECISION)
 
     def test_a_constant_input_through_a_synapse_is_a_sum_of_two_geometric_series(self):
         alpha, n = math.exp(-1 / 5), np.arange(STEPS)
@@ -135,7 +139,7 @@ class TestMembranes:
         intervals = np.diff(times)
         assert intervals[-1] > intervals[0]
         np.testing.assert_array_equal(np.flatnonzero(spikes), [t for t in times if t < steps])
-        np.testing.assert_allclose(states.v[:, 0], voltages[:steps], rtol=1e-12, atol=1e-12)
+        agrees(states.v[:, 0], voltages[:steps], of=ALIF, reference=CLOSED_FORM, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(states.adaptation[:, 0], adaptations[:steps], rtol=1e-12)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from ledger import agrees
 from surgrad.nn import (
     AvgPool1d,
     Conv1d,
@@ -47,14 +48,14 @@ class TestSums:
     def test_dense_sums_along_the_last_axis(self, leading):
         layer, x = dense(), RNG.normal(size=(*leading, 3))
         expected = np.einsum("...i,ij->...j", x, layer.weight) + layer.bias
-        np.testing.assert_allclose(apply(layer, x), expected, rtol=1e-12)
+        agrees(apply(layer, x), expected, of=layer, reference="NumPy", rtol=1e-12)
 
     @pytest.mark.parametrize("axes", [1, 2, 3])
     @pytest.mark.parametrize("time", [3, 0])
     def test_flattening_keeps_the_order_of_the_last_axes(self, axes, time):
         x = RNG.normal(size=(time, 2, 4, 5))
         expected = x.reshape(*x.shape[:-axes], math.prod(x.shape[-axes:]))
-        np.testing.assert_array_equal(apply(Flatten(axes), x), expected)
+        agrees(apply(Flatten(axes), x), expected, of=Flatten, reference="NumPy")
 
 
 @pytest.mark.usefixtures("x64")

@@ -9,6 +9,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy.signal import correlate
 
+from ledger import agrees, package
 from surgrad import nn
 
 RNG = np.random.default_rng(0)
@@ -106,13 +107,15 @@ class TestValues:
     @pytest.mark.parametrize("axes", KINDS)
     def test_of_a_convolution_are_those_of_scipy(self, axes, name):
         layer, x = layer_of(KINDS[axes], **options_of(name, axes)), images(axes)
-        np.testing.assert_allclose(apply(layer, x), over_samples(correlated, x, layer), rtol=1e-12, atol=1e-13)
+        exact = over_samples(correlated, x, layer)
+        agrees(apply(layer, x), exact, of=layer, reference=package("scipy"), rtol=1e-12, atol=1e-13)
 
     @pytest.mark.parametrize("name", [name for name in OPTIONS if "same" not in name.lower()])
     @pytest.mark.parametrize("axes", KINDS)
     def test_of_a_transposed_convolution_are_scattered_kernels(self, axes, name):
         layer, x = layer_of(TRANSPOSED[axes], **options_of(name, axes)), images(axes)[..., :4, :]
-        np.testing.assert_allclose(apply(layer, x), over_samples(scattered, x, layer), rtol=1e-12, atol=1e-13)
+        exact = over_samples(scattered, x, layer)
+        agrees(apply(layer, x), exact, of=layer, reference="kernels added up in NumPy", rtol=1e-12, atol=1e-13)
 
     @pytest.mark.parametrize("dilation", [1, 2])
     @pytest.mark.parametrize("stride", [1, 2, 5])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import surgrad
+from ledger import agrees
 from surgrad.nn import Delay, FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime, Sequential, unroll
 
 STEPS, BATCH, NEURONS = 9, 2, 3
@@ -73,7 +74,7 @@ class TestDelays:
     def test_outputs_are_the_inputs_of_some_steps_before(self, steps, chunk):
         cell = Delay(steps)
         _, outputs = run(cell, rest(cell, VALUES), VALUES, (("chunk_size", chunk),))
-        np.testing.assert_array_equal(outputs, shifted(VALUES, steps))
+        agrees(outputs, shifted(VALUES, steps), of=cell, reference="NumPy")
 
     @every_delay
     @pytest.mark.parametrize("first", [0, 1, 5, STEPS])
@@ -119,7 +120,7 @@ class TestDelays:
 class TestReadouts:
     def test_every_output_sums_up_what_came_in_so_far(self, name):
         cell, x, expected = READOUTS[name]
-        np.testing.assert_allclose(run(cell, rest(cell, x), x)[1], expected(x), rtol=1e-15)
+        agrees(run(cell, rest(cell, x), x)[1], expected(x), of=cell, reference="NumPy", rtol=1e-15)
 
     def test_step_by_step_is_as_at_once(self, name):
         cell, x, expected = READOUTS[name]

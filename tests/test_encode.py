@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ledger import CLOSED_FORM, agrees, record
 from surgrad import encode, tasks
 from surgrad._keys import is_key, takes_key
 
@@ -19,7 +20,8 @@ ROWS = [(1.0, 0), (0.75, 5), (0.5, 10), (0.05, 19), (0.01, 20), (0.0, 21)]
 @pytest.mark.parametrize(("intensity", "step"), ROWS, ids=str)
 def test_brighter_spikes_earlier_and_dark_never(intensity, step):
     assert encode.latency_steps(jnp.array([intensity]), 21) == step
-    np.testing.assert_array_equal(encode.latency(np.array([intensity]), 21)[:, 0], np.arange(21) == step)
+    spikes = encode.latency(np.array([intensity]), 21)[:, 0]
+    agrees(spikes, np.arange(21) == step, of=encode.latency, reference=CLOSED_FORM)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 25, 255, 256, 5000])
@@ -27,7 +29,7 @@ def test_latencies_are_those_of_exact_arithmetic_in_the_smallest_dtype(num_steps
     parts = np.arange(257)  # p = k/256 and everything below is exact in float64
     steps = encode.latency_steps(jnp.asarray(parts / 256, jnp.float32), num_steps)
     expected = np.where(parts == 0, num_steps, np.rint((256 - parts) * (num_steps - 1) / 256))
-    np.testing.assert_array_equal(steps, expected)
+    agrees(steps, expected, of=encode.latency_steps, reference="exact arithmetic")
     assert steps.dtype == np.min_scalar_type(num_steps)
 
 
@@ -38,7 +40,10 @@ def test_spikes_of_the_rate_code_are_independent_with_the_intensity_as_probabili
     counts = spikes.sum(axis=0)
     # Of 400 binomial counts, mean and variance have standard errors of sd/sqrt(400) and about variance sqrt(2/400).
     mean, variance = 50 * intensity[0], 50 * intensity[0] * (1 - intensity[0])
-    assert (np.abs(counts.mean(axis=0) - mean) <= 4 * np.sqrt(variance / 400)).all()
+    off = np.abs(counts.mean(axis=0) - mean)
+    assert (off[variance == 0] == 0).all()
+    errors = off[variance > 0] / np.sqrt(variance[variance > 0] / 400)
+    record(encode.rate, "binomial distribution", errors.max(), 4, "standard errors of the mean count")
     assert (np.abs(counts.var(axis=0) - variance) <= 4 * variance * np.sqrt(2 / 400)).all()
     # Of 399 products of neighbouring steps, with probability p².
     pairs = (spikes[:-1] * spikes[1:]).mean(axis=(0, 1))

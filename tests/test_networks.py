@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import surgrad
+from ledger import CLOSED_FORM, agrees
 from marks import parameters
 from networks import (
     BACK,
@@ -75,7 +76,7 @@ class TestEvaluation:
         np.testing.assert_array_equal(first[:, 0, 0], [2, 2, 2])
         np.testing.assert_array_equal(sums[:, 0, 0], [2, 4, 6])
         np.testing.assert_array_equal(second[:, 0, 0], [4, 8, 12])
-        np.testing.assert_array_equal(again[:, 0, 0], [4, 12, 24])
+        agrees(again[:, 0, 0], [4, 12, 24], of=Sequential, reference=CLOSED_FORM)
 
     def test_a_network_is_a_cell(self):
         net = network()
@@ -101,7 +102,7 @@ class TestEvaluation:
             state, fired = cell(state, current + np.float32(expected[-2] @ BACK))
             expected.append(np.asarray(fired))
         assert np.sum(expected) > 3
-        np.testing.assert_array_equal(spikes, expected[1:-1])
+        agrees(spikes, expected[1:-1], of=Recurrent, reference="products in NumPy, step by step")
 
     def test_no_parts_pass_everything_on(self):
         state, y = run(Sequential(), X)
@@ -121,7 +122,7 @@ class TestEvaluation:
         )
         assert isinstance(net.parts[0], Lambda)
         squashed, sums, spikes, same, rates = outputs(net, X)
-        np.testing.assert_allclose(squashed, np.tanh(X), rtol=1e-5)
+        agrees(squashed, np.tanh(X), of=Lambda, reference="NumPy", rtol=1e-5)
         np.testing.assert_array_equal(spikes, np.asarray(sums) >= 0)
         np.testing.assert_array_equal(same, np.ones_like(same))  # 0 and 1 are both at or above zero
         np.testing.assert_allclose(rates[-1], np.ones_like(rates[-1]))

@@ -9,8 +9,8 @@ from typing import Any
 from surgrad._catalogue import built_in, kind_name, snake_case
 from surgrad._surrogate import Surrogate
 
-# Paul Tol's muted scheme, olive and sand darkened: nine colours that stay apart for the colour-blind and on white.
 PALETTE = ("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#44AA99", "#7F7F1A", "#AA4499", "#C8AE4A")
+"""Nine colours that stay apart for the colour-blind and on white: Paul Tol's muted scheme, olive and sand darkened."""
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (8, 2)))
 
 

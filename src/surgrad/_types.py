@@ -34,7 +34,9 @@ Shape = int | Sequence[Any]
 """Lengths of axes, symbolic in exported programs; a single number is the length of one axis."""
 
 Spikes = Float[Array, "*shape"]
+"""0 or 1, in the shape and dtype of the membrane potential."""
 Curve = Float[Array, "..."]
+"""Shape: that of the membrane potential, or one that broadcasts to it."""
 Slope = Float[Array, "..."]
 """Shape: that of the membrane potential, or one that broadcasts to it."""
 
@@ -45,3 +47,4 @@ else:
 """A number, or an array that broadcasts to the shape of the membrane potential, such as one value per neuron."""
 
 PyTree = Any
+"""A tree of JAX: arrays and numbers in objects, tuples, lists and dictionaries."""

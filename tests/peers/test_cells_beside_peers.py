@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import surgrad
+from ledger import agrees, package
 from surgrad.nn._biophysical import AdEx, Izhikevich, IzhikevichState
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF
 
@@ -51,10 +52,10 @@ def stepped(step, state, currents):
     return [np.array(parts) for parts in zip(*states, strict=True)], np.array(spikes)
 
 
-def assert_same(found, expected, spikes, expected_spikes):
+def assert_same(cell, peer, found, expected, spikes, expected_spikes):
     assert 0.02 < expected_spikes.mean() < 0.5
     np.testing.assert_array_equal(spikes, expected_spikes)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+    agrees(found, expected, of=cell, reference=package(peer), rtol=1e-9, atol=1e-10)
 
 
 class TestSnnTorch:
@@ -64,7 +65,7 @@ class TestSnnTorch:
         peer, currents = snn.Leaky(beta=DECAY, reset_mechanism="subtract", reset_delay=False).double(), inputs(0.6)
         states, spikes = ours(LIF(SPIKE, TAU), currents)
         (voltages,), expected = stepped(lambda x, s: _tail(peer(x, *s)), _zeros(1), currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(LIF, "snntorch", states.v, voltages, spikes, expected)
 
     def test_leaky_with_a_hard_reset(self):
         """beta = e^(-1/τ); the reset comes a step later, before the leak: `mem` is our voltage before the reset."""
@@ -72,7 +73,7 @@ class TestSnnTorch:
         peer, currents = snn.Leaky(beta=DECAY, reset_mechanism="zero").double(), inputs(0.6)
         states, spikes = ours(LIF(SPIKE, TAU, reset="zero"), currents)
         (voltages,), expected = stepped(lambda x, s: _tail(peer(x, *s)), _zeros(1), currents)
-        assert_same(states.v, np.where(expected, 0, voltages), spikes, expected)
+        assert_same(LIF, "snntorch", states.v, np.where(expected, 0, voltages), spikes, expected)
 
     def test_synaptic(self):
         """alpha = e^(-1/τ_syn), beta = e^(-1/τ); `reset_delay=False` as above."""
@@ -80,7 +81,7 @@ class TestSnnTorch:
         peer = snn.Synaptic(SYNAPTIC_DECAY, DECAY, reset_mechanism="subtract", reset_delay=False).double()
         states, spikes = ours(CuBaLIF(SPIKE, TAU, tau_syn=TAU_SYN), currents := inputs(0.2))
         (currents, voltages), expected = stepped(lambda x, s: _tail(peer(x, *s)), _zeros(2), currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(CuBaLIF, "snntorch", states.v, voltages, spikes, expected)
         np.testing.assert_allclose(states.current, currents, rtol=1e-9, atol=1e-10)
 
 
@@ -98,7 +99,7 @@ class TestSpikingJelly:
         peer.surrogate_function = pytest.importorskip("spikingjelly.activation_based.surrogate").ATan(2.0)
         given = torch.tensor(currents, requires_grad=True)
         outputs, voltages = zip(*((peer(now), peer.v.detach().numpy()) for now in given), strict=True)
-        assert_same(states.v, np.array(voltages), spikes, torch.stack(outputs).detach().numpy())
+        assert_same(LIF, "spikingjelly", states.v, np.array(voltages), spikes, torch.stack(outputs).detach().numpy())
         torch.stack(outputs).sum().backward()
         gradient = jax.grad(lambda currents: ours(cell, currents / tau)[1].sum())(currents)
         np.testing.assert_allclose(gradient, given.grad.numpy(), rtol=1e-9, atol=1e-10)
@@ -117,7 +118,7 @@ class TestSpikingJelly:
         states, spikes = ours(cell, currents := inputs(60.0), start)
         step = lambda x, s: (peer(x), (peer.v, peer.w))
         (voltages, recoveries), expected = stepped(step, None, currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(Izhikevich, "spikingjelly", states.v, voltages, spikes, expected)
         np.testing.assert_allclose(states.recovery, recoveries, rtol=1e-9)
 
 
@@ -131,7 +132,7 @@ class TestNorse:
         states, spikes = ours(cell, (currents := inputs(2.0)) * (1 - DECAY))
         step = lambda x, s: norse.lif_feed_forward_step(x, norse.LIFFeedForwardState(*s), p, dt)
         (voltages, _), expected = stepped(step, _zeros(2), currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(CuBaLIF, "norse", states.v, voltages, spikes, expected)
 
     def test_lif_adex(self):
         """tau_mem = C/g_L, its current in units of g_L, v_th both V_T and v_peak; tau_syn = dt passes the input on."""
@@ -142,7 +143,7 @@ class TestNorse:
         states, spikes = ours(cell, currents := inputs(20.0))
         step = lambda x, s: norse.lif_adex_feed_forward_step(x, norse.LIFAdExFeedForwardState(*s), p, dt)
         (voltages, _, recoveries), expected = stepped(step, _zeros(3), currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(AdEx, "norse", states.v, voltages, spikes, expected)
         np.testing.assert_allclose(states.recovery, recoveries, rtol=1e-9, atol=1e-10)
 
     def test_izhikevich(self):
@@ -154,7 +155,7 @@ class TestNorse:
         start = map(_tensor, cell.init((BATCH, NEURONS)))
         step = lambda x, s: norse.izhikevich_feed_forward_step(x, norse.IzhikevichState(*s), p, cell.dt)
         (voltages, recoveries), expected = stepped(step, start, currents)
-        assert_same(states.v, voltages, spikes, expected)
+        assert_same(Izhikevich, "norse", states.v, voltages, spikes, expected)
         np.testing.assert_allclose(states.recovery, recoveries, rtol=1e-9)
 
 
@@ -172,20 +173,20 @@ class TestBrainpyState:
         voltages, expected = _brainpy(kind, currents := inputs(4.0), SOFT_OR_HARD[reset], **more)
         states, spikes = ours(LIF(SPIKE, TAU, reset=reset, refractory=refractory), currents * (1 - DECAY))
         left = np.where(expected, voltages - 1 if reset == "subtract" else 0, voltages)
-        assert_same(states.v, left, spikes, expected)
+        assert_same(LIF, "brainpy", states.v, left, spikes, expected)
 
     def test_cuba_lif(self):
         """tau_syn = τ_syn ms; the input of the synapse, too, times 1 - e^(-1/τ)."""
         voltages, expected = _brainpy("CubaLIF", currents := inputs(1.5), "soft", tau_syn=TAU_SYN)
         states, spikes = ours(CuBaLIF(SPIKE, TAU, tau_syn=TAU_SYN), currents * (1 - DECAY))
-        assert_same(states.v, voltages - expected, spikes, expected)
+        assert_same(CuBaLIF, "brainpy", states.v, voltages - expected, spikes, expected)
 
     def test_alif(self):
         """tau_a = τ_a ms; a spike decays already in the step after it: our β is its beta times e^(-1/τ_a)."""
         voltages, expected = _brainpy("ALIF", currents := inputs(4.0), "soft", tau_a=20.0, beta=0.25)
         cell = ALIF(SPIKE, TAU, tau_adaptation=20.0, adaptation_strength=0.25 * math.exp(-1 / 20))
         states, spikes = ours(cell, currents * (1 - DECAY))
-        assert_same(states.v, voltages - expected, spikes, expected)
+        assert_same(ALIF, "brainpy", states.v, voltages - expected, spikes, expected)
 
 
 UNITS = {"tau": "ms", "tau_ref": "ms", "tau_syn": "ms", "tau_a": "ms", "beta": "mV"}
@@ -226,7 +227,7 @@ class TestSpyx:
             expected.append(np.asarray(late))
             voltages.append(np.asarray(voltage))
         left = np.array(voltages) - np.asarray(spikes)
-        assert_same(states.v[:-1], left[:-1], spikes[:-1], np.array(expected)[1:])
+        assert_same(LIF, "spyx", states.v[:-1], left[:-1], spikes[:-1], np.array(expected)[1:])
 
 
 def _zeros(count):

@@ -41,7 +41,9 @@ class AdEx(Cell):
     Defaults are those of the source, except for `v_peak`, which may be anywhere high on the upstroke, and `scale`, by
     which the resting potential is at x = -1, as in LIF.
 
-    Parameters (one number, or one for each neuron):
+    Each parameter is one number, or one for each neuron.
+
+    Parameters:
         surrogate: the spike function: a surrogate, or any function of x that spikes.
         capacitance: C, pF, > 0.
         g_leak: leak conductance g_L, nS, > 0.
@@ -137,7 +139,9 @@ class Izhikevich(Cell):
     at x = -1. Both v and u advance from the state before the time step; the program that the source prints advances v
     in two half steps, and u from the new v.
 
-    Parameters (one number, or one for each neuron):
+    Each parameter is one number, or one for each neuron.
+
+    Parameters:
         surrogate: the spike function: a surrogate, or any function of x that spikes.
         a: rate of the recovery, 1/ms.
         b: sensitivity of the recovery to the voltage.

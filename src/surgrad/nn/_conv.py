@@ -57,6 +57,7 @@ class Conv(Connection):
     """
 
     spatial: ClassVar[int]
+    """Number of axes of space."""
 
     weight: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array(
         "*kernel_size, in_channels / groups, out_channels"

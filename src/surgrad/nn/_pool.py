@@ -31,6 +31,7 @@ class Pool(Connection):
     """
 
     spatial: ClassVar[int]
+    """Number of axes of space."""
 
     kernel_size: Any = static()
     stride: Any = static(default=None)

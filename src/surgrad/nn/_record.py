@@ -12,7 +12,12 @@ from surgrad.nn._unroll import _UNSET, arranged
 
 
 class Recording(NamedTuple):
-    """States after each time step, and outputs, time first; of a network, tuples with one item for each layer."""
+    """States and outputs of all time steps; of a network, tuples with one item for each layer.
+
+    Parameters:
+        states: the states after each time step, time first; None for a layer that has none.
+        outputs: the outputs, `(time, *batch, features)`.
+    """
 
     states: Any
     outputs: Any

@@ -22,7 +22,12 @@ from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
 
 
 class Unrolled(NamedTuple):
-    """The result of `unroll`: the state after the last time step, and the outputs, `(time, *batch, features)`."""
+    """The result of `unroll`.
+
+    Parameters:
+        state: the state after the last time step.
+        outputs: the outputs, `(time, *batch, features)`, or what `keep` leaves of them.
+    """
 
     state: Any
     outputs: Any

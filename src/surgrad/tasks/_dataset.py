@@ -109,7 +109,12 @@ def _require_fit(events: Any, labels: Any, steps: int) -> None:
 
 
 class Split(NamedTuple):
-    """Training samples and test samples."""
+    """The samples of a task.
+
+    Parameters:
+        train: samples to train on.
+        test: samples to judge by.
+    """
 
     train: Dataset
     test: Dataset
