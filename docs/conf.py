@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "offline_mathjax",
     "claims",
+    "neighbours",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]
