@@ -35,7 +35,6 @@ class Page(NamedTuple):
     """Surrogates whose spikes are drawn, bases, and other things that are none."""
 
 
-FLAX = ("Activation", "Callable", "custom")
 KINDS = {
     "snntorch": Page("snnTorch", "snntorch", "snntorch.surrogate", ("SSO", "custom_surrogate")),
     "spikingjelly": Page(
@@ -48,6 +47,11 @@ KINDS = {
     "spyx": Page("Spyx", "spyx", "spyx.axn", ("custom", "heaviside")),
     "jaxpike": Page("jaxpike", "jaxpike", "jaxpike.surrogate", ("Surrogate",)),
 }
+DEFECTS = {
+    ("snntorch", "LSO"): "snnTorch 1.0 applies another class, which wants a variance",
+    ("snntorch", "SFS"): "snnTorch 1.0 keeps the slope on the other side, where x > B",
+}
+"""Surrogates that do something else in the library than it documents; the pages say so."""
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, some of which warn where they are imported
 
 
@@ -64,7 +68,7 @@ def run(code, names):
         exec(compile(code, "<page>", "exec"), names)
     claimed = [line.partition(MARK)[2].strip() for line in code.splitlines() if MARK in line]
     lines = [line.strip() for line in printed.getvalue().splitlines() if line.strip()]
-    assert not claimed or claimed == lines, code
+    assert lines == (claimed or lines)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -130,10 +134,12 @@ def rows():
             entries = [row for row in _neighbours.SURROGATES.get(key(surrogate), ()) if page.library in row.whose]
             same = [f"{ours}()" for ours in surgrad.catalogue() if key(ours) == key(surrogate)]
             hyper, here = (entries[0].parameters, entries[0].here) if entries else ({}, same[0])
-            yield pytest.param(name, surrogate, hyper, here, id=f"{name}-{surrogate}")
+            why = DEFECTS.get((name, surrogate))
+            marks = pytest.mark.xfail(reason=why, strict=True) if why else ()
+            yield pytest.param(name, surrogate, hyper, here, id=f"{name}-{surrogate}", marks=marks)
 
 
-@pytest.mark.parametrize(("name", "surrogate", "hyper", "here"), rows())
+@pytest.mark.parametrize(("name", "surrogate", "hyper", "here"), list(rows()))
 def test_the_counterpart_of_a_surrogate_has_the_slope_that_theirs_has(name, surrogate, hyper, here):
     pytest.importorskip(KINDS[name].module)
     ours = eval(here, {**vars(surgrad), "jnp": jnp, **hyper})
