@@ -22,7 +22,9 @@ def require_whole(where: str, least: int = 1, most: float = math.inf, **given: A
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not whole or not least <= value <= most:
             demand = f">= {least}" if math.isinf(most) else f"from {least} to {most}"
-            raise ValueError(f"{where}: {name} must be an integer {demand}, got {value!r}.")
+            shape = getattr(value, "shape", ())
+            got = f"an array of shape {shape}" if shape else repr(value)
+            raise ValueError(f"{where}: {name} must be an integer {demand}, got {got}.")
 
 
 def require_share(where: str, **given: Any) -> None:

@@ -27,8 +27,13 @@ def checked(code: str, intensity: Numbers, num_steps: int) -> Float[Array, ...]:
 
     Raises:
         TypeError: the intensities are integers or complex numbers.
-        ValueError: one is outside 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: one is outside 0 to 1, `num_steps` is no integer >= 1, or the two are swapped.
     """
+    if np.ndim(intensity) == 0 and np.ndim(num_steps):
+        raise ValueError(
+            f"{code}: the arguments are {code}(intensity, num_steps), in this order; got a number as intensity and an "
+            f"array of shape {np.shape(num_steps)} as num_steps."
+        )
     require_whole(code, num_steps=num_steps)
     dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(intensity))
     if jnp.issubdtype(dtype, bool):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_whole
+from surgrad._fields import check_field, check_whole
 from surgrad._keys import takes_key
 from surgrad._pytree import static
 from surgrad._types import Numbers
@@ -88,6 +88,7 @@ class Conv(Connection):
             )
         kernel = per_axis(kind, "kernel_size", kernel_size, self.spatial)
         self.weight = initial_weight(kind, key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
+        check_field(kind, "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_channels) if use_bias else None
         self._set_options(stride, padding, dilation, groups)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_callable, check_whole
+from surgrad._fields import check_callable, check_field, check_whole
 from surgrad._keys import takes_key
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
@@ -76,6 +76,7 @@ class Linear(Connection):
         check_whole("Linear", "in_features", in_features, 1)
         check_whole("Linear", "out_features", out_features, 1)
         self.weight = initial_weight("Linear", key, (in_features, out_features), gain, weight_init)
+        check_field("Linear", "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_features) if use_bias else None
         self.event_driven = event_driven
         self.__post_init__()

@@ -114,6 +114,7 @@ def takes_beta(cls: type[C]) -> type[C]:
             _warn_of_a_decay(type(self).__name__, given[before])
         init(self, *given, **named)
 
+    wrapped.further_keywords = ("beta",)  # type: ignore[attr-defined]
     cls.__init__ = wrapped  # type: ignore[misc]
     return cls
 

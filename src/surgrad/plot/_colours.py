@@ -42,7 +42,10 @@ def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
 
 
 def _rank(kind: Kind) -> int:
-    name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in built_in()]
+    kinds = built_in()
+    # Surrogates that derive from another come last, so that none of them moves the colour of a family.
+    ours = [k.__name__ for k in sorted(kinds, key=lambda k: any(base in kinds for base in k.__mro__[1:]))]
+    name = kind if isinstance(kind, str) else kind_name(kind)
     places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}
     # Users' classes come after the library's. Only their names count, so that none changes the colour of another.
     own = len(ours) + zlib.crc32(name.rpartition(".")[2].encode()) % len(PALETTE)
