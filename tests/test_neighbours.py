@@ -322,7 +322,7 @@ def layer_of(threshold=None, stride=None, use_bias=None, dilation=None, groups=N
 
 class TestSynonyms:
     def test_the_page_for_users_of_other_libraries_lists_them(self):
-        page = (Path(__file__).parent.parent / "docs" / "migration.md").read_text()
+        page = (Path(__file__).parent.parent / "docs/how-to/coming-from/names.md").read_text()
         _, _, section = page.partition("## Synonyms that are accepted\n")
         rows = [
             re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE)

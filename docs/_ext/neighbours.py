@@ -28,18 +28,24 @@ import surgrad
 from surgrad._neighbours import SAME_SURROGATE, SURROGATES
 
 NAMES = Path(__file__).parent.parent.parent / "proposals" / "names.md"
-NOTHING = ("–", "")
+TABLE, NOTHING = "<!-- table -->", "–"
 logger = logging.getLogger(__name__)
 
 Row = tuple[str, ...]
 
 
 def table_of_names(library: str) -> list[Row]:
-    """What it is, its name in the library, its name here."""
-    lines = NAMES.read_text(encoding="utf-8").splitlines()
+    """What it is, its name in the library, its name here.
+
+    Raises:
+        LookupError: the table has no column of the library.
+    """
+    lines = NAMES.read_text(encoding="utf-8").partition(TABLE)[2].splitlines()
     head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    if library not in head:
+        raise LookupError(f"{NAMES.name} has no column {library}")
     what, here, there = (head.index(column) for column in ("what", "here", library))
-    return [(row[what], row[there], row[here]) for row in rows if row[there] not in NOTHING]
+    return [(row[what], row[there], row[here]) for row in rows if row[there] != NOTHING]
 
 
 def key(name: str) -> str:
