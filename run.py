@@ -31,7 +31,7 @@ SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHA
 SITE = os.path.join("docs", "_build", "html")
 PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
-SPARX = ("tests/peers/test_surrogates_in_peers.py",)
+SPARX = ("tests/peers/test_surrogates_in_peers.py", "tests/peers/test_other_libraries_page.py")
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat", "tests/test_half_precision_training.py")
 
 

@@ -27,6 +27,7 @@ extensions = [
     "ledger_page",
     "measurements",
     "versions",
+    "neighbours",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]

@@ -49,11 +49,11 @@ FORMULAS = {
     ),
     ("straightthrough", "sparx"): lambda: np.ones_like(X),
     ("straightthroughestimator", "snnTorch"): lambda: np.ones_like(X),
-    ("superspike", "Norse"): lambda alpha: 1 / (alpha * U + 1) ** 2,
+    ("superspike", "Norse"): lambda alpha: 1 / (U + 1) ** 2,
     ("superspike", "Spyx"): lambda k: 1 / (1 + k * U) ** 2,
     ("superspike", "SpikingJelly"): lambda alpha: alpha / (1 + U) ** 2,
     ("tanh", "Norse"): lambda k: 1 - np.tanh(k * X) ** 2,
-    ("tent", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
+    ("triangle", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
     ("triangle", "sparx"): lambda width, scale: scale * np.maximum(0, 1 - U / width),
     ("triangular", "Spyx"): lambda k: np.maximum(0, 1 - k * U),
     ("triangular", "jaxpike"): lambda width: np.maximum(0, 1 - U / width) / width,
@@ -322,7 +322,7 @@ def layer_of(threshold=None, stride=None, use_bias=None, dilation=None, groups=N
 
 class TestSynonyms:
     def test_the_page_for_users_of_other_libraries_lists_them(self):
-        page = (Path(__file__).parent.parent / "docs" / "how-to" / "coming-from" / "names.md").read_text()
+        page = (Path(__file__).parent.parent / "docs/how-to/coming-from/names.md").read_text()
         _, _, section = page.partition("## Synonyms that are accepted\n")
         rows = [
             re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE)

@@ -73,13 +73,15 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "straightthrough": (Counterpart("sparx", {}, _STRAIGHT_THROUGH),),
     "straightthroughestimator": (Counterpart("snnTorch", {}, _STRAIGHT_THROUGH),),
     "superspike": (
-        Counterpart("Norse", {"alpha": 100.0}, "SuperSpike(alpha)"),
+        Counterpart("Norse (1.1, where alpha changes nothing)", {"alpha": 100.0}, "SuperSpike(1.0)"),
         Counterpart("Spyx", {"k": 25.0}, "SuperSpike(k)"),
         Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([SuperSpike(1.0)], weights=[alpha])"),
     ),
     "tanh": (Counterpart("Norse and Spyx", {"k": 1.0}, "Normalized(Sigmoid(2 * k), to='peak')"),),
-    "tent": (Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),),
-    "triangle": (Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),),
+    "triangle": (
+        Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),
+        Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),
+    ),
     "triangular": (
         Counterpart("Spyx", {"k": 2.0}, "ReluGrad(k, width=1 / k)"),
         Counterpart("jaxpike", {"width": 1.0}, "PiecewiseQuadratic(1 / width)"),
@@ -94,7 +96,8 @@ SAME_SURROGATE = {
     "ste": "straightthroughestimator",
     "heavicirc": "circ",
     "heavitanh": "tanh",
-    "heavitent": "tent",
+    "heavitent": "triangle",
+    "tent": "triangle",
     "hardtanh": "rectangle",
     "gaussianspike": "gaussian",
     "leakyspikeoperator": "lso",
