@@ -31,7 +31,7 @@ SPELLED = ("src", "tests", "docs", "tools", "README.md", "CONTRIBUTING.md", "CHA
 SITE = os.path.join("docs", "_build", "html")
 PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
-SPARX = ("tests/peers/test_surrogates_in_peers.py",)
+SPARX = ("tests/peers/test_surrogates_in_peers.py", "tests/peers/test_other_libraries_page.py")
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat", "tests/test_half_precision_training.py")
 
 
@@ -145,7 +145,7 @@ def docs(options):
     """Build the site; warnings are errors, and executed pages are kept by their content in docs/_build/cache."""
     python = environment(".venv-docs", ["-e", ".[docs]"])
     call(python, "tools/spelling.py", "docs")
-    call(python, "-m", "sphinx", "-W", "--keep-going", "-j", "2", "-b", "html", *options + ["docs", SITE])
+    call(python, "-m", "sphinx", "-W", "--keep-going", "-j", "2", "-b", "html", *options, "docs", SITE)
     call(python, "tools/links.py", SITE)
     say("the site is in %s: open index.html" % os.path.join(HERE, SITE))
 

@@ -1,4 +1,4 @@
-"""The table of docs/how-to/coming-from/braintools.md: values of braintools and of surgrad that are further off than rounding explains.
+"""The table of the page beside braintools: values of both that are further off than rounding explains.
 
     python benchmarks/beside_braintools.py
 

@@ -1,4 +1,4 @@
-"""The table of tested versions in docs/reference/development.md, written from a run of the tests that need other frameworks.
+"""The table of tested versions on the page of development, from a run of the tests that need other frameworks.
 
     python benchmarks/tested_versions.py [--into FOLDER] [ENVIRONMENT ...]
 

@@ -23,9 +23,11 @@ extensions = [
     "offline_mathjax",
     "api",
     "claims",
+    "explorer",
     "ledger_page",
     "measurements",
     "versions",
+    "neighbours",
     "notebooks",
 ]
 exclude_patterns = ["_build", "_ext"]
@@ -38,7 +40,8 @@ nitpicky = False  # backticks in docstrings hold expressions as well as names
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
 
-# Pages run when their code or the library has changed. An error, and an output that a page does not name, fail the build.
+# Pages run when their code or the library has changed. An error, and an output other
+# than a page claims, fail the build.
 library = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(SOURCE.rglob("*.py")))).hexdigest()[:12]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "cache" / library)
@@ -55,7 +58,12 @@ html_css_files = ["surgrad.css"]
 html_favicon = "_static/logo.svg"
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": html_title, "alt_text": "surgrad"},
+    "logo": {
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "text": html_title,
+        "alt_text": "surgrad",
+    },
     "github_url": "https://github.com/surgrad/surgrad",
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "switcher": {"json_url": "https://surgrad.github.io/surgrad/versions.json", "version_match": version},

@@ -47,10 +47,15 @@ class Rows(NamedTuple):
         return {t: self.columns[f"d{f}_d_{t}"] for t in self.inputs()}
 
 
+def family(name: str) -> str:
+    """The name of the class that has the formulas of a surrogate: its own, or the one that it derives from."""
+    return next(cls.__name__ for cls in surgrad.catalogue()[name].__mro__ if "surrogate_grad" in vars(cls))
+
+
 @functools.cache
 def rows(name: str, folder: Path = FOLDER) -> list[Rows]:
-    """The golden rows of a surrogate, with hyperparameters stacked row by row."""
-    with (folder / f"{name}.csv").open() as file:
+    """The golden rows of a surrogate's family, with hyperparameters stacked row by row."""
+    with (folder / f"{family(name)}.csv").open() as file:
         lines = list(csv.DictReader(file))
     surrogates = [surgrad.catalogue()[name](**json.loads(line["params"])) for line in lines]
     structures = [jax.tree.structure(s) for s in surrogates]

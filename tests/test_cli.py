@@ -86,6 +86,10 @@ MISTAKES = {
     "check softsine": ["no surrogate 'softsine'", "soft_sign"],
     "show sigmoid:alpha=0": ["Sigmoid: alpha must be > 0, got 0"],
     "show sigmoid --out {folder}/picture.xyz": ["xyz", "png"],
+    "explore --surrogates sigmoyd": ["no surrogate 'sigmoyd'"],
+    "explore --study {folder}/none": ["there is no study at", "none"],
+    "explore --study {file}": ["is not what `surgrad compare` writes"],
+    "explore --surrogates sigmoid --output {file}/page.html": ["cannot write to", "not a folder"],
     "show sigmoid --out {file}/picture.png": ["cannot write to", "not a folder"],
 }
 
@@ -123,7 +127,9 @@ def test_without_a_command_the_usage_is_printed(capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("usage: surgrad [-h] [--version] COMMAND ...\n")
-    assert all(f"\n    {command}" in printed.err for command in ("compare", "calibrate", "tune", "check", "show"))
+    assert all(
+        f"\n    {command}" in printed.err for command in ("compare", "calibrate", "tune", "check", "show", "explore")
+    )
 
 
 def test_a_negative_value_is_a_value_in_a_list_of_surrogates():

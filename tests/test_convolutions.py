@@ -207,10 +207,13 @@ def conv(kernel=(3, 3), inputs=2, **options):
     [
         (
             lambda: nn.Conv2d.from_arrays(np.ones((3, 3)), np.ones(3)),
-            r"Conv2d: weight must be .* with 2 axes of space, .* got shapes \(3, 3\) and \(3,\) for 1 groups",
+            r"Conv2d: weight must be \(kernel height, kernel width, in_channels / groups, out_channels\), got shape \(3, 3\)",
         ),
         (lambda: nn.Conv1d.from_arrays(np.ones((3, 2, 4)), np.ones(3)), r"got shapes \(3, 2, 4\) and \(3,\)"),
-        (lambda: nn.Conv1d.from_arrays(np.ones((3, 2, 5)), groups=2), r"got shapes \(3, 2, 5\) and None for 2 groups"),
+        (
+            lambda: nn.Conv1d.from_arrays(np.ones((3, 2, 5)), groups=2),
+            r"Conv1d: groups must divide out_channels, got 2, 5",
+        ),
         (lambda: conv(stride=0), r"Conv2d: stride must be an integer >= 1, got 0"),
         (lambda: conv(stride=1.5), r"Conv2d: stride must be an integer >= 1, got 1\.5"),
         (
@@ -256,3 +259,21 @@ def conv(kernel=(3, 3), inputs=2, **options):
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_the_length_of_the_kernel_chooses_the_axes_of_space(axes):
+    key, lengths = jax.random.key(0), (3, 2, 2)[:axes]
+    conv = nn.Conv(1, 2, lengths, padding="SAME", key=key)
+    assert conv == getattr(nn, f"Conv{axes}d")(1, 2, lengths, padding="SAME", key=key)
+    for kind in ("MaxPool", "AvgPool"):
+        assert getattr(nn, kind)(lengths, 1) == getattr(nn, f"{kind}{axes}d")(lengths, 1)
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+@pytest.mark.parametrize("lengths", [3, (), (1, 1, 1, 1)])
+def test_a_kernel_that_does_not_tell_the_axes_of_space_is_refused(lengths):
+    message = r"kernel_size must have a length for each of 1 to 3 axes of space, such as \(3, 3\) .*; \w+2d takes one"
+    for make in (lambda: nn.Conv(1, 2, lengths, key=jax.random.key(0)), lambda: nn.MaxPool(lengths)):
+        with pytest.raises(ValueError, match=message):
+            make()

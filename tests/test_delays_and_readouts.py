@@ -224,8 +224,11 @@ def test_any_batch_and_no_steps_at_all_will_do(cell, batch):
             (lambda steps=steps: Delay(steps), r"Delay: steps \(one number, or one a neuron\) must .*, got ")
             for steps in (-1, 1.0, True, (1, -2), (1.5, 2), (), [[1], [2, 3]], np.ones((2, 2), int), None, "2")
         ],
-        (lambda: Delay((1, 2)).init((4, 3)), r"Delay: 2 delays do not fit the input of shape \(4, 3\)"),
-        (lambda: Delay((1, 2)).init(()), r"Delay: 2 delays do not fit the input of shape \(\)"),
+        (
+            lambda: Delay((1, 2)).init((4, 3)),
+            r"Delay: the input must be \(\*batch, 2 neurons\), got shape \(4, 3\); each neuron",
+        ),
+        (lambda: Delay((1, 2)).init(()), r"Delay: the input must be \(\*batch, 2 neurons\), got shape \(\)"),
         *[
             (
                 lambda cell=cell: cell(cell.init((2, 3)), np.ones((2, 4))),

@@ -187,3 +187,13 @@ def test_examples(name):
     found = doctest.testmod(importlib.import_module(f"surgrad.encode.{name}"))
     assert found.attempted
     assert not found.failed
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_swapped_arguments_are_told_without_their_numbers():
+    with pytest.raises(ValueError, match=r"rate\(intensity, num_steps\), in this order; .* shape \(8, 64\) as num_st"):
+        encode.rate(KEY, 5, jnp.zeros((8, 64)))
+    with pytest.raises(ValueError, match=r"num_steps must be an integer >= 1, got an array of shape \(8, 64\)\."):
+        encode.rate(jnp.zeros(3), jnp.zeros((8, 64)), key=KEY)
+    with pytest.raises(TypeError, match=r"no parameter 'max_rate'; .*; multiply the intensities by it"):
+        encode.rate(jnp.zeros(3), 5, max_rate=0.5, key=KEY)

@@ -185,11 +185,11 @@ def test_events_of_any_type_will_do(dtype):
         ),
         (
             lambda key: fluctuation_driven(deep(1), spikes()[:0], key=key),
-            r"\(time, \*batch, inputs\), not empty, got shape",
+            r"inputs must be \(time >= 1, \*batch >= 1, inputs >= 1\), got shape \(0,",
         ),
         (
             lambda key: fluctuation_driven(deep(1), spikes()[..., 1:], key=key),
-            "part 0 of Sequential, Linear: .* 200 long",
+            r"part 0 of Sequential, Linear: .* 200 features\)",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_what_is_no_network_is_refused_in_words():
     [
         ({"xi": 0.0}, r"xi must be > 0, got 0\.0"),
         ({"mean": 1.0}, r"mean must be < 1, got 1\.0"),
-        ({"feedforward": 0.0}, r"feedforward must be above 0 to 1, got 0\.0"),
+        ({"feedforward": 0.0}, r"feedforward must be > 0 and <= 1, got 0\.0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options, message):

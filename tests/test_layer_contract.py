@@ -256,11 +256,11 @@ class TestPartition:
         [
             (
                 lambda: nn.partition(LeakyIntegrator(), also=["tua"]),
-                r"no field of LeakyIntegrator is called 'tua'; there are \['tau'\]",
+                r"each of also, names of fields of LeakyIntegrator, must be one of 'tau', got 'tua'",
             ),
             (
                 lambda: nn.partition(LeakyIntegrator(np.inf), also="tau"),
-                r"tau of LeakyIntegrator must be > 0 and finite to be trained, got inf",
+                r"tau of LeakyIntegrator, to be trained, must be > 0 and finite, got inf; give a number inside",
             ),
             (
                 lambda: nn.combine(nn.partition(LeakyIntegrator())[0], nn.partition(MaxOverTime())[1]),
@@ -316,9 +316,9 @@ class TestWordsForOtherWaysToCall:
     @pytest.mark.unchecked("wrong types on purpose")
     def test_arguments_in_another_order_are_told(self, cell):
         state = cell.init((2, 4), jnp.float32)
-        with pytest.raises(TypeError, match="in this order; state and inputs are swapped"):
+        with pytest.raises(TypeError, match=r"in this order, got .*; state and inputs are swapped"):
             unroll(cell, X, state)
-        with pytest.raises(TypeError, match=r"in this order; the first is an array of shape \(9, 2, 4\)"):
+        with pytest.raises(TypeError, match=r"in this order, got \(an array of shape \(9, 2, 4\), "):
             unroll(X, cell, state)
 
     @pytest.mark.unchecked("wrong types on purpose")

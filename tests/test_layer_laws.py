@@ -239,15 +239,19 @@ def test_a_waiver_that_is_not_needed_is_listed():
         (
             (nn.LeakyIntegrator(), np.ones(9)),
             ValueError,
-            r"inputs must be \(time, batch, \.\.\.\) or .* got shape \(9,\)",
+            r"inputs must be \(time >= 4, \*batch >= 1, features >= 1\), got shape \(9,\); for example",
         ),
-        ((nn.LeakyIntegrator(), np.ones((3, 2, 3))), ValueError, r"with 4 steps or more, got shape \(3, 2, 3\)"),
+        ((nn.LeakyIntegrator(), np.ones((3, 2, 3))), ValueError, r"\(time >= 4, .* got shape \(3, 2, 3\)"),
         (
             (nn.LeakyIntegrator(), np.zeros((9, 2, 3))),
             ValueError,
             "inputs are all zero, so that no neuron spikes",
         ),
-        ((nn.LeakyIntegrator(), np.ones((9, 2), complex)), TypeError, "inputs must be real, got complex128"),
+        (
+            (nn.LeakyIntegrator(), np.ones((9, 2), complex)),
+            TypeError,
+            "inputs must be an array of real numbers over time, got ndarray of complex128",
+        ),
         ((nn.LeakyIntegrator(), "spikes"), TypeError, "inputs must be an array of real numbers over time, got str"),
     ],
 )

@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,6 @@ FORMULAS = {
     ("deterministicpass", "SpikingJelly"): lambda: np.ones_like(X),
     ("erf", "SpikingJelly"): lambda alpha: alpha / np.sqrt(np.pi) * np.exp(-(alpha**2) * X**2),
     ("fakenumericalgradient", "SpikingJelly"): lambda alpha: np.minimum(1 / np.maximum(U, 1e-9), alpha),
-    ("fastsigmoid", "snnTorch"): lambda slope: 1 / (slope * U + 1) ** 2,
     ("gaussian", "sparx"): lambda sigma: np.exp(-0.5 * (X / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)),
     ("heaviside", "snnTorch"): lambda: 1.0 * (X >= 0),
     ("heavierfc", "Norse"): lambda k: 2 * np.exp(-(k**2) * X**2) / np.sqrt(np.pi),
@@ -49,11 +49,11 @@ FORMULAS = {
     ),
     ("straightthrough", "sparx"): lambda: np.ones_like(X),
     ("straightthroughestimator", "snnTorch"): lambda: np.ones_like(X),
-    ("superspike", "Norse"): lambda alpha: 1 / (alpha * U + 1) ** 2,
+    ("superspike", "Norse"): lambda alpha: 1 / (U + 1) ** 2,
     ("superspike", "Spyx"): lambda k: 1 / (1 + k * U) ** 2,
     ("superspike", "SpikingJelly"): lambda alpha: alpha / (1 + U) ** 2,
     ("tanh", "Norse"): lambda k: 1 - np.tanh(k * X) ** 2,
-    ("tent", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
+    ("triangle", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
     ("triangle", "sparx"): lambda width, scale: scale * np.maximum(0, 1 - U / width),
     ("triangular", "Spyx"): lambda k: np.maximum(0, 1 - k * U),
     ("triangular", "jaxpike"): lambda width: np.maximum(0, 1 - U / width) / width,
@@ -146,13 +146,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     ("module", "name", "answer"),
     [
         ("surgrad", "LIF", "it is surgrad.nn.LIF"),
-        (
-            "surgrad",
-            "fast_sigmoid",
-            r"fast_sigmoid\(slope=25\) of snnTorch, jaxpike and sparx is InvSquareGrad\(slope\)",
-        ),
-        ("surgrad", "FastSigmoid", r"InvSquareGrad\(slope\)"),
-        ("surgrad", "superspike", r"superspike\(alpha=100\) of Norse is InvSquareGrad\(alpha\)"),
+        ("surgrad", "sfs", r"sfs\(slope=25, B=1\) of snnTorch .* is Sparse\(FastSigmoid\(slope\), window=B\)"),
+        ("surgrad", "fastsigmoid", "it is surgrad.FastSigmoid or surgrad.fast_sigmoid"),
+        ("surgrad", "superspike", r"superspike\(k=25\) of Spyx is SuperSpike\(k\) here; .* of SpikingJelly is Mixture"),
+        ("surgrad", "superspike", "it is surgrad.SuperSpike or surgrad.super_spike"),
         ("surgrad", "ATan", r"ATan\(alpha=2\) of .* is Arctan\(alpha\)"),
         ("surgrad", "spikegen", r"rate\(intensity, num_steps, key=key\)"),
         ("surgrad", "functions", "surgrad.sigmoid"),
@@ -164,6 +161,9 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "RLeaky", "surgrad.nn.Recurrent"),
         ("surgrad.nn", "LIFNode", r"surgrad.nn.LIF\(surrogate, beta=1 - 1 / tau\)"),
         ("surgrad.nn", "LIFCell", "surgrad.nn.CuBaLIF"),
+        ("surgrad.nn", "max_pool", "it is surgrad.nn.MaxPool"),
+        ("surgrad.nn", "ConvTranspose", r"surgrad.nn.ConvTranspose2d\(in_channels"),
+        ("surgrad.encode", "poisson", r"here it is surgrad.encode.rate\(intensity, num_steps, key=key\)"),
         ("surgrad.nn", "IF", r"surgrad.nn.LIF\(surrogate, tau=float\('inf'\)\)"),
         ("surgrad.nn", "scan", r"surgrad.nn.unroll\(net, xs\)"),
         ("surgrad.nn", "RNN", r"surgrad.nn.unroll\(net, xs\)"),
@@ -178,13 +178,13 @@ def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
 
 
 def test_no_neighbour_s_surrogate_is_answered_by_the_nearest_name():
-    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "fast_sigmoid", "SigmoidGrad"]:
+    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "straight_through", "SigmoidGrad"]:
         assert "nearest" not in str(_answers.attribute_error("surgrad", name, surgrad.__all__))
         assert "nearest" not in _answers.surrogate_answer(name)
 
 
 def test_python_adds_no_guess_of_its_own():
-    for code in ("import surgrad; surgrad.fast_sigmoid", "import surgrad; surgrad.Sigmoid().surrogate_gard"):
+    for code in ("import surgrad; surgrad.lso", "import surgrad; surgrad.Sigmoid().surrogate_gard"):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert "AttributeError" in done.stderr
         assert "Did you mean" not in done.stderr
@@ -218,6 +218,7 @@ class TestAttributes:
             ("kernel", "'kernel' is 'weight' here"),
             ("weights", "'weights' is 'weight' here"),
             ("recurrent_weight", "'recurrent_weight' is 'weight' here"),
+            ("recurrent", "'recurrent' is 'weight' here: the recurrent weights, an array"),
             ("init_state", "'init_state' is 'init' here: a state is an argument"),
             ("initialize_carry", "'initialize_carry' is 'init' here"),
             ("reset_mem", r"net.init\(shape\)"),
@@ -261,13 +262,15 @@ class TestKeywords:
             (lambda: Layer(spike_grad=None), "'spike_grad' is 'surrogate' here"),
             (lambda: Layer(surrogate_function=None), "'surrogate_function' is 'surrogate' here"),
             (lambda: Layer(spike=None), "'spike' is 'surrogate' here"),
-            (lambda: Layer(bias=False), "'bias' is 'use_bias' here"),
+            (lambda: Layer(1.0).replace(bias=False), "'bias' is 'use_bias' here"),
             (lambda: Layer(init_hidden=True), "a state is an argument"),
             (lambda: Layer(wieght=1.0), "the nearest is weight"),
             (lambda: Layer(1.0).replace(kernel=2.0), "'kernel' is 'weight' here"),
             (lambda: run(1, 2, return_sequences=True), "run has no parameter 'return_sequences'; .*'keep' here"),
             (lambda: run(1, 2, segment=50), "'segment' is 'checkpoint_every' here"),
             (lambda: run(1, 2, checkpoint=50), "'checkpoint' is 'checkpoint_every' here"),
+            (lambda: run(1, 2, remat=True), "'remat' is 'checkpoint_every' here: the number of time steps between"),
+            (lambda: run(1, 2, v_th=1.0), "run has no parameter 'v_th'"),
             (lambda: run(1, 2, return_state=True), "returns the last state before the outputs"),
             (lambda: run(1, 2, keeep="last"), "the nearest is keep"),
             (
@@ -275,6 +278,8 @@ class TestKeywords:
                 r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch is Sigmoid\(slope\)",
             ),
             (lambda: surgrad.InvSquareGrad(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.FastSigmoid(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.SuperSpike(k=25.0), r"SuperSpike\(k=25\) of Spyx is SuperSpike\(k\)"),
             (lambda: surgrad.Arctan(k=2.0), r"Arctan\(k=2\) of Spyx is Mixture"),
             (lambda: surgrad.sigmoid(0.0, slope=25.0), "snnTorch"),
             (lambda: surgrad.Sigmoid(spiking=False), "'spiking' is 'smoothed' here: smoothed=True"),
@@ -306,20 +311,89 @@ class TestKeywords:
         class Inherits(Hand):
             """Its constructor is the other's."""
 
-        with pytest.raises(
-            TypeError, match=r"Inherits has no parameter 'v_threshold'; .*'v_threshold' is 'threshold' here"
-        ):
-            Inherits(v_threshold=1.0)
+        with pytest.raises(TypeError, match=r"Inherits has no parameter 'thresh'; .*'thresh' is 'threshold' here"):
+            Inherits(thresh=1.0)
+
+
+@_answers.answers_keywords
+def layer_of(threshold=None, stride=None, use_bias=None, dilation=None, groups=None):
+    return {name: value for name, value in locals().items() if value is not None}
+
+
+class TestSynonyms:
+    def test_the_page_for_users_of_other_libraries_lists_them(self):
+        page = (Path(__file__).parent.parent / "docs/how-to/coming-from/names.md").read_text()
+        _, _, section = page.partition("## Synonyms that are accepted\n")
+        rows = [
+            re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE)
+        ]
+        assert {_answers._key(name): here for here, *names in rows for name in names} == _neighbours.SYNONYMS
+
+    @pytest.mark.parametrize(("name", "meant"), _neighbours.SYNONYMS.items())
+    def test_a_synonym_is_the_keyword_that_it_stands_for(self, name, meant):
+        assert layer_of(**{name: 7}) == {meant: 7}
+
+    def test_cells_connections_and_pools_take_them(self):
+        key = jax.random.key(0)
+        assert surgrad.nn.LIF(beta=0.9, v_th=2.0) == surgrad.nn.LIF(beta=0.9, threshold=2.0)
+        assert surgrad.nn.CuBaLIF(v_threshold=2.0) == surgrad.nn.CuBaLIF(threshold=2.0)
+        assert surgrad.nn.Linear(2, 3, key=key, bias=False) == surgrad.nn.Linear(2, 3, key=key, use_bias=False)
+        assert surgrad.nn.MaxPool((2, 2), strides=(1, 1)) == surgrad.nn.MaxPool2d(2, stride=1)
+        conv = surgrad.nn.Conv(2, 4, (3,), key=key, strides=2, kernel_dilation=2, feature_group_count=2)
+        assert conv == surgrad.nn.Conv1d(2, 4, 3, key=key, stride=2, dilation=2, groups=2)
+
+    def test_a_synonym_names_what_is_trained(self):
+        lif = surgrad.nn.LIF(threshold=1.0)
+        assert surgrad.nn.partition(lif, also=["v_th"]) == surgrad.nn.partition(lif, also=["threshold"])
+        with pytest.raises(ValueError, match=r"called 'decay'; there are \[.*\]; 'decay' is 'tau' here\.$"):
+            surgrad.nn.partition(lif, also=["decay"])
+        with pytest.raises(ValueError, match=r"called 'xyz'; there are \[.*\]\.$"):
+            surgrad.nn.partition(lif, also=["xyz"])
+
+    @pytest.mark.parametrize("given", [{"v_th": 1.0, "threshold": 2.0}, {"v_th": 1.0, "v_threshold": 2.0}])
+    def test_two_names_of_one_parameter_are_refused(self, given):
+        with pytest.raises(TypeError, match=r"LIF: 'v_th\w*' is another name for 'threshold'; give only one"):
+            surgrad.nn.LIF(**given)
+
+    def test_a_parameter_given_by_position_too_is_refused(self):
+        with pytest.raises(TypeError, match="multiple values for argument 'threshold'"):
+            surgrad.nn.LIF(surgrad.Arctan(), 10.0, 1.0, v_th=2.0)
+
+    @pytest.mark.unchecked("a wrong type on purpose")
+    def test_an_array_is_no_answer_to_whether_there_is_a_bias(self):
+        with pytest.raises(TypeError, match="Linear: use_bias must be True or False"):
+            surgrad.nn.Linear(2, 3, key=jax.random.key(0), bias=jnp.zeros(3))
+
+
+def test_the_parameters_of_a_cell_are_listed_with_its_decay():
+    for kind in (surgrad.nn.LIF, surgrad.nn.CuBaLIF, surgrad.nn.LeakyIntegrator):
+        with pytest.raises(TypeError, match=f"{kind.__name__} has no parameter 'decay'; .*, 'beta'; 'decay' is 'beta'"):
+            kind(decay=0.9)
+    with pytest.raises(TypeError, match=r"'tau_mem_inv' is 'tau' here: tau = 1 / tau_mem_inv"):
+        surgrad.nn.LIF(tau_mem_inv=100.0)
+
+
+def test_a_layer_of_outputs_alone_is_told_that_it_needs_inputs():
+    with (
+        pytest.warns(DeprecationWarning, match="Linear"),
+        pytest.raises(TypeError, match="needs the number of inputs too"),
+    ):
+        surgrad.nn.Dense(32)
+    with (
+        pytest.warns(DeprecationWarning, match="Linear"),
+        pytest.raises(TypeError, match=r"got \(features\)\. It needs the number"),
+    ):
+        surgrad.nn.Dense(features=32)
 
 
 def test_names_of_surrogates_are_answered_wherever_they_are_looked_up(capsys):
     from surgrad._catalogue import lookup
     from surgrad.cli import main
 
-    with pytest.raises(KeyError, match=r"no surrogate 'fast_sigmoid'; .* is InvSquareGrad\(slope\) here"):
-        lookup("fast_sigmoid")
-    with pytest.raises(KeyError, match=r"InvSquareGrad\(slope\)"):
-        surgrad.Surrogate.from_config({"class": "FastSigmoid", "slope": 25.0})
+    with pytest.raises(KeyError, match=r"no surrogate 'lso'; .* is LeakyRelu\(alpha=slope, beta=1.0\) here"):
+        lookup("lso")
+    with pytest.raises(KeyError, match=r"Arctan\(alpha\)"):
+        surgrad.Surrogate.from_config({"class": "ATan", "alpha": 2.0})
     with pytest.raises(SystemExit):
         main(["check", "atan:alpha=2"])
     assert "Arctan(alpha) here" in capsys.readouterr().err

@@ -28,24 +28,27 @@ DENSE = Linear.from_arrays(INTO, np.zeros(4))
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (lambda: network().init((5,)), r"part 0 of Sequential, Linear: .* must be 3 long, got shape \(5,\)"),
+        (
+            lambda: network().init((5,)),
+            r"part 0 of Sequential, Linear: the input must be \(\.\.\., 3 features\), got shape \(5,\)",
+        ),
         (
             lambda: Sequential(network(), Sequential(LeakyIntegrator(), network())).init((3,)),
-            r"^part 1 of Sequential, part 1 of Sequential, part 0 of Sequential, Linear: .* 3 long, got shape \(2,\)",
+            r"^part 1 of Sequential, part 1 of Sequential, part 0 of Sequential, Linear: .* 3 features\), got shape \(2,\)",
         ),
         (lambda: network()(network().init((3,)), np.ones(4)), r"part 0 of Sequential, Linear: .* got shape \(4,\)"),
         (
             lambda: Sequential(*FRAMES).init((6, 6, 1)),
-            r"part 4 of Sequential, Linear: the last axis of the input must be 8 long, got shape \(18,\)",
+            r"part 4 of Sequential, Linear: the input must be \(\.\.\., 8 features\), got shape \(18,\)",
         ),
         (lambda: Sequential(*FRAMES).init((4, 4)), r"part 0 of Sequential, Conv2d: .*1 channels\), got shape \(4, 4\)"),
         (
             lambda: Sequential(LeakyIntegrator(), Delay((1, 2))).init((3,)),
-            r"part 1 of Sequential, Delay: 2 delays do not fit",
+            r"part 1 of Sequential, Delay: the input must be \(\*batch, 2 neurons\), got shape \(3,\); each neuron",
         ),
         (
             lambda: Sequential(LeakyIntegrator(), Recurrent.from_arrays(LIF(SPIKE), np.eye(2))).init((3,)),
-            r"part 1 of Sequential, Recurrent: the last axis of the input must be 2 long, got shape \(3,\)",
+            r"part 1 of Sequential, Recurrent: the input must be \(\.\.\., 2 features\), got shape \(3,\)",
         ),
         (
             lambda: Sequential(LeakyIntegrator(np.ones(4))).init((3,)),
@@ -70,26 +73,26 @@ DENSE = Linear.from_arrays(INTO, np.zeros(4))
         ),
         (
             lambda: network().with_connections((None,)),
-            r"Sequential: 5 parts need a tuple of as many connections, as connections\(\) gives them, got a tuple of 1",
+            r"Sequential: the connections must be a tuple of 5, one a part, as connections\(\) makes it, got a tuple of 1",
         ),
         (
             lambda: Sequential(LeakyIntegrator(), network()).with_connections((None, None)),
-            r"part 1 of Sequential, Sequential: 5 parts need a tuple of as many connections, .* got NoneType",
+            r"part 1 of Sequential, Sequential: the connections must be a tuple of 5, one a part, .* got NoneType",
         ),
         (
             lambda: Sequential(network()).with_connections(
                 ((Linear.from_arrays(np.eye(3), np.zeros(3)), *network().connections()[1:]),)
             ),
             r"part 0 of Sequential, part 0 of Sequential, Linear: connections must have the shapes \[\(3, 4\), \(4,\)\], as "
-            r"connections\(\) gives them, got \[\(3, 3\), \(3,\)\]",
+            r"connections\(\) gives them, got the shapes \[\(3, 3\), \(3,\)\]",
         ),
         (
             lambda: Sequential(Recurrent.from_arrays(LeakyIntegrator(), np.eye(3))).with_connections((np.eye(4),)),
-            r"part 0 of Sequential, Recurrent: connections must have the shapes \[\(3, 3\)\], .* got \[\(4, 4\)\]",
+            r"part 0 of Sequential, Recurrent: connections must have the shapes \[\(3, 3\)\], .* got the shapes \[\(4, 4\)\]",
         ),
         (
             lambda: Sequential(LeakyIntegrator()).with_connections((np.eye(4),)),
-            r"part 0 of Sequential, LeakyIntegrator: a cell has no connections, None, got an array of shape \(4, 4\)",
+            r"part 0 of Sequential, LeakyIntegrator: connections must be None, as connections\(\) gives them, got the shapes \[\(4, 4\)\]",
         ),
         (
             lambda: unroll(
@@ -97,11 +100,11 @@ DENSE = Linear.from_arrays(INTO, np.zeros(4))
                 net.init(3),
                 np.ones((5, 3)),
             ),
-            r"Recurrent: the cell must put out the shape \(3,\) that it takes in, .* got \(4,\)",
+            r"Recurrent: the cell must put out outputs of the shape \(3,\) that it takes in, .* got \(4,\)",
         ),
         (
             lambda: Delay(2)(jnp.zeros((1, 3)), jnp.ones(3)),
-            r"Delay: the state must hold 2 steps, \(steps, \*batch, neurons\), as init makes it, got shape \(1, 3\)",
+            r"Delay: the state must be \(2 steps, \.\.\.\), got shape \(1, 3\); start from init\(shape\)",
         ),
     ],
 )
@@ -162,7 +165,9 @@ def test_complex_inputs_and_states_are_refused_in_words(part):
     ids=["last", "forgotten", "a number"],
 )
 def test_an_axis_of_time_that_is_not_the_first_is_pointed_out(shape, read):
-    with pytest.raises(ValueError, match=rf"\(outputs read {read}: time leads, \(time, \*batch, neurons\)\.\)"):
+    with pytest.raises(
+        ValueError, match=rf"\(outputs read the inputs as {read}: time leads, \(time, \*batch, neurons\)\.\)"
+    ):
         network().outputs(np.ones(shape))
 
 
@@ -240,8 +245,12 @@ NET = Sequential(Linear.from_arrays(jnp.eye(3), jnp.zeros(3)), LIF(SPIKE, 10.0),
     [
         (ValueError, lambda n, s, x: unroll(n, s, x[0]), "read the inputs as 2 steps of shape .*time leads"),
         (ValueError, lambda n, s, x: unroll(n, s, jnp.moveaxis(x, 0, -1)), r"time leads, \(time, \*batch"),
-        (ValueError, lambda n, s, x: unroll(n, s, x[..., :2]), "Linear: the last axis .* 3 long, got shape"),
-        (ValueError, lambda n, s, x: unroll(n, s, x, keep="first"), "'all' or 'last', got 'first'"),
+        (
+            ValueError,
+            lambda n, s, x: unroll(n, s, x[..., :2]),
+            r"Linear: the input must be \(\.\.\., 3 features\), got shape",
+        ),
+        (ValueError, lambda n, s, x: unroll(n, s, x, keep="first"), "keep must be one of 'all', 'last', got 'first'"),
         (ValueError, lambda n, s, x: unroll(n, s, x[:0], keep="last"), "no last output of 0 steps"),
         (ValueError, lambda n, s, x: unroll(n, s, x, checkpoint_every=2, memory_bytes=1e6), "give one of the two"),
         (

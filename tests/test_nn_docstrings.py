@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-PACKAGES = ("surgrad.nn",)
+PACKAGES = ("surgrad.nn", "surgrad.explore")
 
 
 def documented():

@@ -28,7 +28,10 @@ def methods(base):
     return {f"meta.{cls.__name__}" for cls in classes if issubclass(cls, base) and cls is not base}
 
 
-@pytest.mark.parametrize(("page", "base"), [("explanations/hypergradients.md", meta.HypergradientMethod), ("how-to/choose.md", meta.SearchMethod)])
+@pytest.mark.parametrize(
+    ("page", "base"),
+    [("explanations/hypergradients.md", meta.HypergradientMethod), ("how-to/choose.md", meta.SearchMethod)],
+)
 def test_every_method_is_in_the_table_of_its_page(page, base):
     named = {cell.partition("(")[0] for cell in first_cells(page)}
     assert methods(base) == {name for name in named if name.startswith("meta.")}
@@ -45,7 +48,9 @@ def test_every_command_of_surgrad_is_in_the_table():
 
 
 def test_the_examples_of_commands_are_understood():
-    (block,) = re.findall(r"^```sh\n(.*?)^```", (PAGES / "reference/command-line.md").read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(
+        r"^```sh\n(.*?)^```", (PAGES / "reference/command-line.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     for line in block.splitlines():
         program, *arguments = shlex.split(line)
         assert program == "surgrad"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.plot import _colours
+from surgrad import _colours
 
 matplotlib = pytest.importorskip("matplotlib")
 plot = pytest.importorskip("surgrad.plot")
@@ -378,6 +378,11 @@ def test_pictures_over_time_are_saved_without_a_warning(suffix, tmp_path):
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_picture_is_shown_by_a_notebook(figures):
+    for figure in [*figures.values(), plot.raster(np.eye(3)), plot.membrane(np.ones(3))]:
+        assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_pictures_leave_pyplot_unimported_and_settings_unchanged():

@@ -88,7 +88,7 @@ def test_equal_values_share_the_derivative_of_their_maximum(pool, shares):
         (lambda: nn.SumPool1d(2, 0), r"SumPool1d: stride must be an integer >= 1, got 0"),
         (
             lambda: nn.AvgPool2d((2, 3))(np.ones((9, 4, 2, 1))),
-            r"AvgPool2d: the input must be \(\.\.\., >= 2, >= 3, channels\), got shape \(9, 4, 2, 1\)",
+            r"AvgPool2d: the input must be \(\.\.\., height >= 2, width >= 3, channels\), got shape \(9, 4, 2, 1\)",
         ),
         (lambda: nn.AvgPool2d((2, 3))(np.ones((4, 4))), r"channels\), got shape \(4, 4\)"),
     ],

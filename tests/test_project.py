@@ -75,12 +75,12 @@ def blocks(page):
 
 @pytest.mark.promotes("the page's code, as its readers run it")
 @pytest.mark.unchecked("the page's code, as its readers run it")
-def test_the_python_of_the_readme_runs_and_prints_what_it_says(capsys, monkeypatch, tmp_path, page="README.md"):
+def test_the_python_of_the_readme_runs_and_prints_what_it_says(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = {}
     with np.printoptions():
-        for block in blocks(page):
-            exec(compile(block, page, "exec"), names)
+        for block in blocks("README.md"):
+            exec(compile(block, "README.md", "exec"), names)
             expected = [line.partition("# -> ")[2].strip() for line in block.splitlines() if "# -> " in line]
             assert [line.strip() for line in capsys.readouterr().out.splitlines()] == expected, block
 

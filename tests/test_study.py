@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad.plot._colours import colour_of
+from surgrad._colours import colour_of
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")

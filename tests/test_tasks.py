@@ -144,9 +144,9 @@ MISFITS = {
     "events must be steps 0 to 2, or 3 for never, got -1 to 2": (LATENCIES - 1, LABELS, 3, 2),
     r"events must be integers \(latencies\), booleans": (LATENCIES.astype(complex), LABELS, 3, 2),
     "events must be intensities from 0 to 1": (LATENCIES.astype(float), LABELS, 3, 2),
-    r"\(samples, channels\), and labels \(samples,\), got \(2, 2\)": (LATENCIES[:2], LABELS, 3, 2),
-    r"\(time, samples, channels\), with 3 steps, .* got \(3, 4, 2\)": (RASTER, LABELS, 3, 2),
-    r"\(time, samples, channels\), with 4 steps, .* got \(3, 4, 2\)": (RASTER, LABELS, 4, 2),
+    r"\(samples, channels\) and labels \(samples,\), got shapes \(2, 2\)": (LATENCIES[:2], LABELS, 3, 2),
+    r"\(3 steps, samples, channels\) and labels .* got shapes \(3, 4, 2\)": (RASTER, LABELS, 3, 2),
+    r"\(4 steps, samples, channels\) and labels .* got shapes \(3, 4, 2\)": (RASTER, LABELS, 4, 2),
     "steps must be an integer >= 1, got 2.5": (LATENCIES, LABELS, 2.5, 2),
     "classes must be an integer >= 1, got 0": (LATENCIES, LABELS, 3, 0),
 }

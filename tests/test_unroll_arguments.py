@@ -59,14 +59,22 @@ def nothing(state, x):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda run: run(NET), TypeError, r"\(cell, inputs\) or \w+\(cell, state, inputs\), got \(Sequential\)"),
+        (
+            lambda run: run(NET),
+            TypeError,
+            r"\(cell, inputs\) or \w+\(cell, state, inputs\), in this order, got \(Sequential\)",
+        ),
         (
             lambda run: run(NET, REST, XS, XS),
             TypeError,
             r"got \(Sequential, a tuple of 3, an array of shape \(9, 2, 3\)",
         ),
-        (lambda run: run(NET, XS, inputs=XS, state=REST), TypeError, r"shape \(9, 2, 3\), state, inputs\)"),
-        (lambda run: run(NET, state=REST), TypeError, r"got \(Sequential, state\)"),
+        (
+            lambda run: run(NET, XS, inputs=XS, state=REST),
+            TypeError,
+            r"shape \(9, 2, 3\), state=a tuple of 3, inputs=an array of shape \(9, 2, 3\)\)",
+        ),
+        (lambda run: run(NET, state=REST), TypeError, r"got \(Sequential, state=a tuple of 3\)"),
         (
             lambda run: run(nothing, XS),
             ValueError,
@@ -74,10 +82,14 @@ def nothing(state, x):
         ),
         (lambda run: run(NET, {"x": XS}), ValueError, "without a state, the inputs must be one array, .* got dict"),
         (lambda run: run(NET, jnp.float32(1)), ValueError, r"must be one array, .* got an array of shape \(\)"),
-        (lambda run: run(XS, NET), TypeError, r"in this order; the first is an array of shape \(9, 2, 3\)"),
+        (lambda run: run(XS, NET), TypeError, r"in this order, got \(an array of shape \(9, 2, 3\), Sequential\)"),
         (lambda run: run(LIF, XS), TypeError, r"the cell is the class LIF; give an object, LIF\(\.\.\.\)"),
         (lambda run: run(NET[0], XS), TypeError, "the cell must take a state and the input of a step, which Linear"),
-        (lambda run: run(NET, XS, REST), TypeError, r"\w+\(cell, state, inputs\), in this order; .* are swapped"),
+        (
+            lambda run: run(NET, XS, REST),
+            TypeError,
+            r"\w+\(cell, state, inputs\), in this order, .* tuple of 3\); state .* are swapped",
+        ),
     ],
 )
 @pytest.mark.parametrize("run", [unroll, record])

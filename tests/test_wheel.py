@@ -89,6 +89,7 @@ def test_the_command_line_runs(installed, command, tmp_path):
     assert run(*program, "--version", cwd=tmp_path) == f"surgrad {surgrad.__version__}\n"
     assert "FAILED" not in run(*program, "check", "relu_grad", cwd=tmp_path)
     assert "compare" in run(*program, cwd=tmp_path, status=2)
+    assert run(*program, "explore", "--surrogates", "sigmoid", cwd=tmp_path) == "written to explorer.html\n"
 
 
 COMMANDS = {

@@ -4,8 +4,9 @@
     python tools/spelling.py docs/x.md  # some files
 
 A word is known if pyspellchecker has it, if a name of the code or the bibliography has it, or if the list of words at
-the end of docs/reference/glossary.md has it. Text in backticks and blocks of code are not read. Words of the table "Words that
-are not used" of the glossary are reported with what to write instead. The exit code is 1 if something is reported.
+the end of docs/reference/glossary.md has it. Text in backticks and blocks of code are not read. Words of the table
+"Words that are not used" of the glossary are reported with what to write instead. The exit code is 1 if something is
+reported.
 """
 
 from __future__ import annotations

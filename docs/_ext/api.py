@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sphinx.application import Sphinx
-from sphinx.util import logging
-
 import public
 import signatures
 import surrogate_pages
 from docstrings import prepared
 from public import Name
+from sphinx.application import Sphinx
+from sphinx.util import logging
 from written import Folder
 
 FOLDER = "reference/api"

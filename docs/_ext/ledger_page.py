@@ -11,13 +11,13 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-from sphinx.application import Sphinx
-
 import public
-import surgrad
 from docstrings import prepared
-from surgrad import nn
+from sphinx.application import Sphinx
 from written import Folder
+
+import surgrad
+from surgrad import nn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = "https://github.com/surgrad/surgrad/blob/main"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-
 from written import Folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent

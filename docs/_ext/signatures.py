@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import public
 from sphinx.application import Sphinx
 
-import public
 import surgrad
 
 BASE = surgrad.Surrogate

@@ -9,19 +9,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import bibliography
 import jax
 import numpy as np
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
+from written import Folder
 
-import bibliography
 import surgrad
 from surgrad import plot
 from surgrad._catalogue import built_in, snake_case
 from surgrad._neighbours import SAME_SURROGATE, SURROGATES
 from surgrad.plot import _samples as samples
 from surgrad.plot._style import GREY, strip
-from written import Folder
 
 CACHE = "_build/figures"
 """Below the folder of the pages: figures and numbers, kept for one state of the library's source."""

@@ -16,14 +16,18 @@ from surgrad._hybrid import HybridSpike
 from surgrad._pytree import StaleSurrogateWarning, static
 from surgrad._surrogate import Surrogate, parameter, width
 from surgrad._surrogates.bump import (
+    FastSigmoid,
     GaussianGrad,
     InvSquareGrad,
     MultiGaussianGrad,
     SlayerGrad,
+    SuperSpike,
+    fast_sigmoid,
     gaussian_grad,
     inv_square_grad,
     multi_gaussian_grad,
     slayer_grad,
+    super_spike,
 )
 from surgrad._surrogates.dspike import Dspike, dspike
 from surgrad._surrogates.fourier import SquarewaveFourierSeries, squarewave_fourier_series
@@ -64,6 +68,7 @@ __all__ = [
     "Asymmetric",
     "Chosen",
     "Dspike",
+    "FastSigmoid",
     "GaussianGrad",
     "HybridSpike",
     "InvSquareGrad",
@@ -86,6 +91,7 @@ __all__ = [
     "Sparse",
     "SquarewaveFourierSeries",
     "StaleSurrogateWarning",
+    "SuperSpike",
     "Surrogate",
     "Temperature",
     "arctan",
@@ -94,6 +100,7 @@ __all__ = [
     "cite",
     "dspike",
     "erf",
+    "fast_sigmoid",
     "from_fun",
     "from_grad",
     "functional",
@@ -117,10 +124,11 @@ __all__ = [
     "soft_sign",
     "squarewave_fourier_series",
     "static",
+    "super_spike",
     "width",
 ]
 
-_PACKAGES = ("adapters", "encode", "meta", "nn", "plot", "study", "tasks", "train")
+_PACKAGES = ("adapters", "encode", "explore", "meta", "nn", "plot", "study", "tasks", "train")
 
 
 def __getattr__(name: str) -> _Any:

@@ -8,7 +8,8 @@ How packages and functions use it:
           raise attribute_error(__name__, name, __all__)
 
 - Objects derived from `Pytree` answer for missing attributes and for unexpected keywords of their constructors.
-- A function answers for unexpected keywords when it is decorated with `@answers_keywords`.
+- A function answers for unexpected keywords when it is decorated with `@answers_keywords`. It and those constructors
+  accept the few that are `SYNONYMS` of one of their own. Only a call with an unexpected keyword looks them up.
 - Whoever looks something up by name appends `nearest_names(name, known)` or, where surrogates of other libraries can
   be meant, `surrogate_answer(name)`.
 
@@ -23,11 +24,11 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from surgrad._neighbours import ATTRIBUTES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES
+from surgrad._neighbours import ATTRIBUTES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES, SYNONYMS
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOT = __package__
@@ -79,8 +80,19 @@ def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str 
     """
     known = list(known)
     listed = listed or f"it has {', '.join(map(repr, known)) or 'none'}"
-    answer = surrogate_answer(owner, name) or _renamed(KEYWORDS, name, known) or _spelled(name, known)
+    answer = surrogate_answer(owner, name) or parameter_answer(name, known)
     return TypeError("; ".join(part for part in (f"{owner} has no parameter {name!r}", listed, answer) if part) + ".")
+
+
+def parameter_answer(name: str, known: Iterable[str]) -> str:
+    """Return which of the known parameters is meant by the name of one; empty if none seems to be."""
+    return _renamed(KEYWORDS, name, known) or _spelled(name, known)
+
+
+def meant_by(name: str, known: Collection[str]) -> str:
+    """Return the known parameter that a name is a synonym of; the name itself if it is of none."""
+    meant = SYNONYMS.get(_key(name), name)
+    return meant if meant in known and name not in known else name
 
 
 class MissingAttributeError(AttributeError):
@@ -102,12 +114,15 @@ def missing_attribute(owner: Any, name: str) -> NoReturn:
 
 
 def answers_keywords(function: F) -> F:
-    """Decorate a function with errors for unexpected keywords that name the right one."""
+    """Decorate a function to accept synonyms of its keywords, with errors for others that name the right one."""
     return _answering(function, function.__qualname__.rpartition(".<locals>.")[2])
 
 
 def constructor_that_answers(init: F) -> F:
-    """Decorate the constructor `init` with errors for unexpected keywords that name the right one."""
+    """Decorate the constructor `init` as `answers_keywords` does; in errors the owner is the class that was called.
+
+    A decorator around it that takes further keywords names them in its attribute `further_keywords`.
+    """
     return _answering(init, None)
 
 
@@ -120,12 +135,29 @@ def _answering(function: Any, owner: str | None) -> Any:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not kwargs.keys() <= names:
-            name = next(name for name in kwargs if name not in names)
-            known = [one for one in parameters if one != "self"]
-            raise unexpected_keyword(owner or type(args[0]).__name__, name, known)
+            further = () if owner else getattr(type(args[0]).__init__, "further_keywords", ())
+            known = [*(one for one in parameters if one != "self"), *further]
+            kwargs = _with_our_names(owner or type(args[0]).__name__, kwargs, known)
         return function(*args, **kwargs)
 
     return wrapped
+
+
+def _with_our_names(owner: str, given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return keyword arguments with the names of this library in place of synonyms.
+
+    Raises:
+        TypeError: a keyword is neither known nor a synonym, or it is the second name of the same parameter.
+    """
+    named: dict[str, Any] = {}
+    for name, value in given.items():
+        meant = meant_by(name, known)
+        if meant not in known:
+            raise unexpected_keyword(owner, name, known)
+        if meant in named or (meant != name and meant in given):
+            raise TypeError(f"{owner}: {name!r} is another name for {meant!r}; give only one of the two.")
+        named[meant] = value
+    return named
 
 
 def _key(name: str) -> str:
@@ -142,8 +174,9 @@ def _module_answer(name: str, known: Iterable[str]) -> str:
     places = [place for place in _places() if place.rpartition(".")[2] == name]
     meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
     if not places:
-        meant = surrogate_answer(name) or meant
+        # A surrogate of this name here has its row in the table only where others of the name differ from it.
         places = [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
+        meant = surrogate_answer(name) or meant
     ours = f"it is {' or '.join(places)}" if places else ""
     public = (one for one in known if not one.startswith("_"))
     return "; ".join(part for part in (meant, ours) if part) or _spelled(name, public)

@@ -95,11 +95,18 @@ def unconstrained(tree: PyTree, bijectors: PyTree = None) -> tuple[dict[str, Arr
 
 def _inverse(bijector: Bijector, path: str, leaf: Any) -> Array:
     number = jnp.asarray(leaf, jnp.result_type(float, leaf))
+    return inside("unconstrained", path or "the number", bijector, number)
+
+
+def inside(where: str, name: str, bijector: Bijector, number: Array) -> Array:
+    """The unconstrained value of a number.
+
+    Raises:
+        ValueError: the number is at the end of its range, or outside.
+    """
     inverse = bijector.inverse(number)
     if not isinstance(inverse, Tracer) and not np.all(np.isfinite(inverse)):
-        raise ValueError(
-            f"unconstrained: {path or 'the number'} must be {bijector.name}, got {leaf}; give a number inside."
-        )
+        raise ValueError(f"{where}: {name} must be {bijector.name}, got {number}; give a number inside.")
     return inverse
 
 

@@ -16,8 +16,10 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._frameworks import is_box
+from surgrad._kinds import require_callable, require_choice
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
+from surgrad._shapes import require_shapes
 
 
 def parameter(
@@ -26,6 +28,7 @@ def parameter(
     above: float | None = None,
     at_least: float | None = None,
     at_most: float | None = None,
+    exceeds: str | None = None,
     finite: bool = True,
     unit: str = "",
     kw_only: bool = False,
@@ -45,18 +48,41 @@ def parameter(
         above: lower bound, exclusive.
         at_least: lower bound, inclusive.
         at_most: upper bound, inclusive.
+        exceeds: the name of another field, which this one must be above.
         finite: whether infinities are refused.
         unit: unit of the value, as documentation.
         kw_only: whether the constructor takes it by keyword only.
     """
     limits = {"above": above, "at_least": at_least, "at_most": at_most, "finite": finite, "unit": unit}
-    return dataclasses.field(default=default, kw_only=kw_only, metadata=limits | {"optional": default is None})
+    others = {"exceeds": exceeds, "optional": default is None}
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=limits | others)
 
 
 def check_fields(tree: Pytree) -> None:
-    """Check all declared fields of an object, see `check_field`."""
+    """Check all declared fields of an object: each by `check_field`, then their shapes, and which exceeds which.
+
+    Raises:
+        TypeError, ValueError: as `check_field`.
+        ValueError: the arrays do not fit each other, or a number is not above another one.
+    """
+    kind, shapes = type(tree).__name__, {}
     for field in dataclasses.fields(tree):  # type: ignore[arg-type]
-        check_field(type(tree).__name__, field.name, getattr(tree, field.name), field.metadata)
+        value, rules = getattr(tree, field.name), field.metadata
+        check_field(kind, field.name, value, rules)
+        if rules.get("axes"):
+            shapes[field.name] = (None if value is None else jnp.shape(value), rules["axes"])
+        if rules.get("exceeds"):
+            _require_order(kind, field.name, value, rules["exceeds"], getattr(tree, rules["exceeds"]))
+    require_shapes(kind, shapes)
+
+
+def unset(tree: Pytree) -> str | None:
+    """The name of a declared number that is None and must not be; None if there is none such."""
+    for field in dataclasses.fields(tree):  # type: ignore[arg-type]
+        needed = ("above" in field.metadata or "real" in field.metadata) and not field.metadata.get("optional")
+        if needed and getattr(tree, field.name) is None:
+            return field.name
+    return None
 
 
 def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> None:
@@ -76,40 +102,14 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
         raise TypeError(
             f"{owner}: {name} is part of the program, so it must be known while that is traced, got {value}."
         )
-    if rules.get("choices") is not None and value not in rules["choices"]:
-        raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, rules['choices']))}, got {value!r}.")
+    if rules.get("choices") is not None:
+        require_choice(owner, name, value, rules["choices"])
     if rules.get("flag") and not isinstance(value, bool):
         raise TypeError(f"{owner}: {name} must be True or False, got {value!r}.")
     if "whole" in rules:
-        check_whole(owner, name, value, rules["whole"])
+        require_whole(owner, rules["whole"], **dict[str, Any]({name: value}))
     if "callable" in rules:
-        check_callable(f"{owner}: {name}", value, rules["callable"])
-
-
-def check_whole(owner: str, name: str, value: Any, least: int) -> None:
-    """Check that a value is an integer >= `least`.
-
-    Raises:
-        ValueError: it is not, or it is traced.
-    """
-    if isinstance(value, Tracer):
-        raise ValueError(
-            f"{owner}: {name} must be an integer >= {least} that is known while the program is traced, got {value}; "
-            f"give a Python integer from outside jit, grad or vmap."
-        )
-    require_whole(owner, least, **{name: value})
-
-
-def check_callable(what: str, value: Any, expected: str) -> None:
-    """Check that a value is callable, and not a class.
-
-    Raises:
-        TypeError: it is a class, or not callable.
-    """
-    if isinstance(value, type):
-        raise TypeError(f"{what} is the class {value.__name__}; give an object, {value.__name__}(...).")
-    if not callable(value):
-        raise TypeError(f"{what} must be {expected}, got {value!r}.")
+        require_callable(f"{owner}: {name}", value, rules["callable"])
 
 
 def _check_real(owner: str, name: str, value: Any) -> None:
@@ -123,6 +123,12 @@ def _check_range(owner: str, name: str, value: Any, rules: Mapping[str, Any]) ->
     if isinstance(value, (float, int, np.ndarray, np.generic)):
         ends = {end: rules.get(end) for end in ("above", "at_least", "at_most")}
         require_real(owner, name, value, finite=rules.get("finite", True), **ends)
+
+
+def _require_order(owner: str, name: str, value: Any, other: str, below: Any) -> None:
+    numbers = (float, int, np.ndarray, np.generic)
+    if isinstance(value, numbers) and isinstance(below, numbers) and not np.all(np.asarray(value) > below):
+        raise ValueError(f"{owner}: {name} must be above {other}, {below}, got {value}.")
 
 
 def is_real(value: Any) -> bool:

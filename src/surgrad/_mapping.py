@@ -11,6 +11,9 @@ from surgrad._types import PyTree
 
 Mapping = Literal["map", "vmap"]
 
+MAPPINGS = (None, "map", "vmap")
+"""What the argument `mapping` may be; None chooses the one that suits the machine."""
+
 
 def suited() -> Mapping:
     """Return the mapping that suits the machine: `"map"` on a CPU, `"vmap"` on an accelerator.
@@ -18,16 +21,6 @@ def suited() -> Mapping:
     On a CPU one run after the other keeps the working set in the cache; an accelerator is filled by all runs at once.
     """
     return "map" if jax.default_backend() == "cpu" else "vmap"
-
-
-def require_mapping(where: str, mapping: str | None) -> None:
-    """Check the name of a mapping.
-
-    Raises:
-        ValueError: it is neither `"map"` nor `"vmap"` nor None.
-    """
-    if mapping not in (None, "map", "vmap"):
-        raise ValueError(f"{where}: mapping must be 'map', 'vmap' or None, got {mapping!r}.")
 
 
 def over_runs(run: Callable[[Any], Any], runs: PyTree, mapping: str | None = None) -> Any:

@@ -49,7 +49,6 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "fakenumericalgradient": (
         Counterpart("SpikingJelly", {"alpha": 0.3}, _CLIPPED),
     ),
-    "fastsigmoid": (Counterpart("snnTorch, jaxpike and sparx", {"slope": 25.0}, "InvSquareGrad(slope)"),),
     "gaussian": (Counterpart("sparx", {"sigma": 0.5}, "GaussianGrad(sigma, alpha=1.0)"),),
     "heaviside": (Counterpart("snnTorch", {}, "LeakyRelu(alpha=0.0, beta=1.0)"),),
     "heavierfc": (Counterpart("Norse", {"k": 100.0}, "Mixture([ERF(k)], weights=[2 / k])"),),
@@ -61,7 +60,7 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "rect": (Counterpart("SpikingJelly", {"alpha": 1.0}, "PiecewiseLeakyRelu(c=0.0, w=1 / (2 * alpha))"),),
     "rectangle": (Counterpart("sparx", {"width": 1.0}, _BOX),),
     "sfs": (
-        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(InvSquareGrad(slope), window=B)"),
+        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(FastSigmoid(slope), window=B)"),
     ),
     "sigmoid": (Counterpart("snnTorch", {"slope": 25.0}, "Sigmoid(slope)"),),
     "softsign": (Counterpart("SpikingJelly", {"alpha": 2.0}, "SoftSign(alpha)"),),
@@ -74,20 +73,22 @@ SURROGATES: dict[str, tuple[Counterpart, ...]] = {
     "straightthrough": (Counterpart("sparx", {}, _STRAIGHT_THROUGH),),
     "straightthroughestimator": (Counterpart("snnTorch", {}, _STRAIGHT_THROUGH),),
     "superspike": (
-        Counterpart("Norse", {"alpha": 100.0}, "InvSquareGrad(alpha)"),
-        Counterpart("Spyx", {"k": 25.0}, "InvSquareGrad(k)"),
-        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([InvSquareGrad(1.0)], weights=[alpha])"),
+        Counterpart("Norse (1.1, where alpha changes nothing)", {"alpha": 100.0}, "SuperSpike(1.0)"),
+        Counterpart("Spyx", {"k": 25.0}, "SuperSpike(k)"),
+        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([SuperSpike(1.0)], weights=[alpha])"),
     ),
     "tanh": (Counterpart("Norse and Spyx", {"k": 1.0}, "Normalized(Sigmoid(2 * k), to='peak')"),),
-    "tent": (Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),),
-    "triangle": (Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),),
+    "triangle": (
+        Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),
+        Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),
+    ),
     "triangular": (
         Counterpart("Spyx", {"k": 2.0}, "ReluGrad(k, width=1 / k)"),
         Counterpart("jaxpike", {"width": 1.0}, "PiecewiseQuadratic(1 / width)"),
         Counterpart(_NO_TRIANGLE, {"threshold": 1.0}, _SIGNED),
     ),
 }  # fmt: skip
-"""By the name of the surrogate there. Where a name exists here too, its hyperparameters are the ones that differ."""
+"""By the name of the surrogate there. Where a name exists here too, its hyperparameters or its scale differ."""
 
 SAME_SURROGATE = {
     "super": "superspike",
@@ -95,7 +96,8 @@ SAME_SURROGATE = {
     "ste": "straightthroughestimator",
     "heavicirc": "circ",
     "heavitanh": "tanh",
-    "heavitent": "tent",
+    "heavitent": "triangle",
+    "tent": "triangle",
     "hardtanh": "rectangle",
     "gaussianspike": "gaussian",
     "leakyspikeoperator": "lso",
@@ -119,9 +121,11 @@ _NAMES: dict[str, str] = {
     # connections
     "dense": "{Linear}(in_features, out_features, key=key)",
     "fullyconnected lineartorch": "{Linear}(in_features, out_features, key=key)",
-    "conv convolution": "{Conv2d}(in_channels, out_channels, kernel_size, key=key)",
-    "pool2d maxpool": "{MaxPool2d}(kernel_size)",
-    "pool avgpool sumpool2d sumpool": "{AvgPool2d}(kernel_size)",
+    "convolution": "{Conv}(in_channels, out_channels, kernel_size, key=key)",
+    "convtranspose": "{ConvTranspose2d}(in_channels, out_channels, kernel_size, key=key)",
+    "pool2d": "{MaxPool2d}(kernel_size)",
+    "pool": "{MaxPool}(kernel_size) or {AvgPool}(kernel_size)",
+    "sumpool": "{SumPool2d}(kernel_size)",
     "function elementwise": "{Lambda}(function), or the function itself",
     "snnsequential sequentialstate chain": "{Sequential}(*layers)",
     # cells
@@ -176,7 +180,8 @@ _NAMES: dict[str, str] = {
 _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "initstate initializecarry initialcarry initleaky initrleaky initsynaptic initrsynaptic initalpha initlapicque "
     "initialstate zerostate getinitialstate resetmem reset resetstate resethidden initmem": (("init",), _FRESH),
-    "kernel weights recurrentweight recurrentweights recurrentkernel recurrent w weightmatrix": (("weight",), ""),
+    "kernel weights recurrentweight recurrentweights recurrentkernel w weightmatrix": (("weight",), ""),
+    "recurrent recurrentlayer recurrentlinear": (("weight",), "the recurrent weights, an array"),
     "spikes spk spiketrain spiketrains": (("outputs",), "the outputs of a layer of spiking neurons are its spikes"),
     "biases b": (("bias",), ""),
     "mem membrane membranepotential hidden syn": ((), "the membrane potential stands in the state, state.v"),
@@ -194,6 +199,8 @@ _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "multistepforward scan unroll run": ((), "{unroll}(net, xs)"),
     "spikegrad surrogatefunction spkfun spikefn spike spikefunction": (("surrogate",), ""),
     "vthreshold vth thr thresh": (("threshold",), ""),
+    "taumeminv": (("tau",), "1 / tau_mem_inv"),
+    "tausyninv": (("tau_syn",), "1 / tau_syn_inv"),
     "vreset resetmechanism resetmethod": (("reset",), ""),
     "resetdetached": (("detach_reset",), ""),
     "layers modules children": (("parts",), ""),
@@ -218,14 +225,13 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "inithidden stateful hidden hx": ((), _FRESH),
     "returnsequences": (("keep",), "{unroll}(net, xs) returns all outputs, and the last with keep='last'"),
     "returnstate returnstates returncarry returnvoltage returnmembrane storevseq output recordv": ((), _IN_TIME),
-    "segment checkpoint remat checkpointing checkpointlength": (("checkpoint_every",), ""),
+    "segment checkpoint remat checkpointing checkpointlength usecheckpoint": (
+        ("checkpoint_every",),
+        "the number of time steps between checkpoints, or 'auto'",
+    ),
     "memory maxmemory memorylimit": (("memory_bytes",), ""),
     "chunk chunklength": (("chunk_size",), ""),
-    "bias withbias": (("use_bias", "bias"), ""),
     "kernel weights w recurrentweight": (("weight",), ""),
-    "strides": (("stride",), ""),
-    "kerneldilation rhsdilation": (("dilation",), ""),
-    "featuregroupcount": (("groups",), ""),
     "window windowshape poolsize kernelshape ksize": (("kernel_size",), ""),
     "features units hiddensize numhiddens outputsize outsize outdim dout linearfeatures nout": (
         ("features", "out_features", "out_channels"),
@@ -237,7 +243,9 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "infeatures": (("in_features", "in_channels"), ""),
     "outfeatures": (("out_features", "out_channels", "features"), ""),
     "rngs rng prngkey seed generator rngkey randomkey": (("key",), ""),
-    "vthreshold vth thr thresh theta": (("threshold",), ""),
+    "thresh theta": (("threshold",), ""),
+    "taumeminv": (("tau",), "tau = 1 / tau_mem_inv, in the unit of dt"),
+    "tausyninv": (("tau_syn",), "tau_syn = 1 / tau_syn_inv, in the unit of dt"),
     "taumem taum taumembrane tauv": (("tau",), ""),
     "tausynapse tausyn taus": (("tau_syn",), ""),
     "taua tauadapt taub": (("tau_adaptation",), ""),
@@ -248,6 +256,7 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "std stddev": (("sigma",), ""),
     "tperiod period": (("t_period",), ""),
     "timesteps steps nsteps t numsteps": (("num_steps", "steps"), ""),
+    "maxrate fmax gain": ((), "multiply the intensities by it: {rate}(0.5 * intensity, num_steps, key=key)"),
     "stepmode": ((), "layers see one time step, and {unroll}(net, xs) runs over time"),
     "backend": ((), "paths are chosen by {unroll}; see its options"),
 }
@@ -257,9 +266,19 @@ def _by_name(rows: dict[str, Any]) -> dict[str, Any]:
     return {name: row for names, row in rows.items() for name in names.split()}
 
 
+SYNONYMS = _by_name(
+    {
+        "vth vthreshold thr": "threshold",
+        "strides": "stride",
+        "bias withbias": "use_bias",
+        "kerneldilation": "dilation",
+        "featuregroupcount": "groups",
+    }
+)
+"""Keywords that are accepted for one here: of the same meaning, unit and scale in all libraries that have them."""
 NAMES = _by_name(_NAMES)
 """Of modules: what stands there under a name, in words of this library."""
 ATTRIBUTES = _by_name(_ATTRIBUTES)
 """Of objects: names here that the object may have, then what to do where it has none of them."""
-KEYWORDS = _by_name(_KEYWORDS)
+KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}
 """Of functions and constructors: names here that may be among the parameters, then what to do."""

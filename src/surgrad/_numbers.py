@@ -1,7 +1,7 @@
 """Checks of numbers that are given as arguments, with messages that say what was given and what was expected.
 
-Only numbers of Python and NumPy are checked. Arrays of JAX pass: reading one waits for a device, and a traced one has
-no value yet.
+Numbers of Python and NumPy are checked. Arrays of JAX pass, except in `require_entries`: reading one waits for a
+device, and a traced one has no value yet.
 """
 
 from __future__ import annotations
@@ -10,19 +10,75 @@ import math
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 
 
 def require_whole(where: str, least: int = 1, most: float = math.inf, **given: Any) -> None:
     """Check that numbers are integers in a range.
 
     Raises:
-        ValueError: one is not an integer, or out of range.
+        ValueError: one is not an integer, or out of range, or traced.
     """
     for name, value in given.items():
+        demand = f">= {least}" if math.isinf(most) else f"from {least} to {most}"
+        if isinstance(value, Tracer):
+            raise ValueError(
+                f"{where}: {name} must be an integer {demand} that is known while the program is traced, got {value}; "
+                f"give a Python integer from outside jit, grad or vmap."
+            )
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not whole or not least <= value <= most:
-            demand = f">= {least}" if math.isinf(most) else f"from {least} to {most}"
-            raise ValueError(f"{where}: {name} must be an integer {demand}, got {value!r}.")
+            shape = getattr(value, "shape", ())
+            got = f"an array of shape {shape}" if shape else repr(value)
+            raise ValueError(f"{where}: {name} must be an integer {demand}, got {got}.")
+
+
+def whole_each(where: str, name: str, given: Any, least: int, each: str, count: int | None = None) -> tuple[int, ...]:
+    """Integers from `least` on for each of several things: those of a sequence, or one for all.
+
+    Parameters:
+        where, name: whose argument it is, and what it is called.
+        given: an integer, or a sequence of integers.
+        least: the least of them that is allowed.
+        each: what they are for, `"2 axes of space"`.
+        count: how many there must be, if that is known.
+
+    Raises:
+        ValueError: one is not an integer in that range, or there are more or fewer, or none.
+    """
+    several = isinstance(given, (tuple, list)) or (isinstance(given, np.ndarray) and given.ndim == 1)
+    numbers: tuple[Any, ...] = tuple(given) if several else (given,) * (count or 1)
+    if not numbers or (count is not None and len(numbers) != count):
+        raise ValueError(f"{where}: {name} must be an integer, or one for each of {each}, got {given!r}.")
+    for number in numbers:
+        require_whole(where, least, **{name: number})
+    return tuple(map(int, numbers))
+
+
+def require_multiples(where: str, name: str, divisor: int, **given: int) -> None:
+    """Check that an integer divides others.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if any(number % divisor for number in given.values()):
+        numbers = ", ".join(map(str, given.values()))
+        raise ValueError(f"{where}: {name} must divide {' and '.join(given)}, got {divisor}, {numbers}.")
+
+
+def require_entries(where: str, name: str, numbers: Any, most: float, demand: str) -> None:
+    """Check that the entries of an array are 0 to `most`; an empty array and a traced one have none to check.
+
+    This reads arrays of JAX, for which it waits.
+
+    Raises:
+        ValueError: one is not, or is NaN.
+    """
+    if isinstance(numbers, Tracer) or not np.size(numbers):
+        return
+    found = np.asarray(numbers)
+    if not (found.min() >= 0 and found.max() <= most):  # NaN is in no range
+        raise ValueError(f"{where}: {name} must be {demand}, got {found.min()} to {found.max()}.")
 
 
 def require_share(where: str, **given: Any) -> None:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from surgrad._elementwise import broadcasting, membrane
+from surgrad._shapes import broadcasts, require_broadcast
 from surgrad._trees import named_leaves, with_leaves
 from surgrad._types import Curve, Membrane, PyTree, Slope, Spikes
 
@@ -45,7 +46,7 @@ def _require_fit(surrogate: PyTree, x: Membrane, owner: str) -> None:
     except (TypeError, ValueError):
         _refuse_misfit(surrogate, x, owner)
         raise
-    if not _broadcasts(shape, x.shape):
+    if not broadcasts(shape, x.shape):
         _refuse_misfit(surrogate, x, owner)
         raise ValueError(f"{owner}: the slope has shape {shape} where x has shape {x.shape}; it must be elementwise.")
 
@@ -53,18 +54,7 @@ def _require_fit(surrogate: PyTree, x: Membrane, owner: str) -> None:
 def _refuse_misfit(surrogate: PyTree, x: Membrane, owner: str) -> None:
     """Raise for the first hyperparameter that does not broadcast to x, if there is one."""
     for name, leaf in named_leaves(surrogate):
-        if not _broadcasts(jnp.shape(leaf), x.shape):
-            raise ValueError(
-                f"{owner}: {name} of shape {jnp.shape(leaf)} does not broadcast to x of shape {x.shape}; "
-                f"give one value, or one a neuron (the last axis of x)."
-            )
-
-
-def _broadcasts(shape: tuple[Any, ...], onto: tuple[Any, ...]) -> bool:
-    try:
-        return bool(jnp.broadcast_shapes(shape, onto) == onto)
-    except ValueError:
-        return False
+        require_broadcast(owner, name, jnp.shape(leaf), x.shape, "x")
 
 
 def _step(surrogate: PyTree, x: Membrane) -> Spikes:

@@ -118,6 +118,37 @@ class InvSquareGrad(Surrogate):
         return fraction(self.alpha, jnp.abs(x)) ** 2
 
 
+class SuperSpike(InvSquareGrad):
+    """SuperSpike's slope at its published steepness, 1/(1+α|x|)², the same as `InvSquareGrad`.
+
+    This is the scale of the publication. Spyx calls the steepness k; Norse 1.1 has α = 1 whatever its `alpha` is;
+    SpikingJelly's surrogate of this name is α/(1+|x|)², another family.
+
+        >>> surgrad.SuperSpike(10.0).surrogate_grad(0.1).item()
+        0.25
+
+    Parameters:
+        alpha: steepness, > 0.
+    """
+
+    alpha: Parameter = parameter(default=100.0, above=0)
+
+
+class FastSigmoid(InvSquareGrad):
+    """The fast sigmoid's slope at the steepness of snnTorch, 1/(1+α|x|)², the same as `InvSquareGrad`.
+
+        >>> surgrad.FastSigmoid().surrogate_grad(0.04).item()
+        0.25
+
+    Parameters:
+        alpha: steepness, > 0; snnTorch, jaxpike and sparx call it slope.
+    """
+
+    references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "eshraghian2023training")
+
+    alpha: Parameter = parameter(default=25.0, above=0)
+
+
 class SlayerGrad(Surrogate):
     """SLAYER's slope, e^(-α|x|), of peak 1 and area 2/α.
 
@@ -144,4 +175,6 @@ class SlayerGrad(Surrogate):
 gaussian_grad: Functional = functional(GaussianGrad)
 multi_gaussian_grad: Functional = functional(MultiGaussianGrad)
 inv_square_grad: Functional = functional(InvSquareGrad)
+super_spike: Functional = functional(SuperSpike)
+fast_sigmoid: Functional = functional(FastSigmoid)
 slayer_grad: Functional = functional(SlayerGrad)

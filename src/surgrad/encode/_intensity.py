@@ -6,11 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from surgrad._numbers import require_whole
+from surgrad._numbers import require_entries, require_whole
 from surgrad._types import Numbers
 
 FULL = {jnp.uint8.dtype: 255, jnp.uint16.dtype: 65535}
@@ -27,15 +25,20 @@ def checked(code: str, intensity: Numbers, num_steps: int) -> Float[Array, ...]:
 
     Raises:
         TypeError: the intensities are integers or complex numbers.
-        ValueError: one is outside 0 to 1, or `num_steps` is no integer >= 1.
+        ValueError: one is outside 0 to 1, `num_steps` is no integer >= 1, or the two are swapped.
     """
+    if jnp.ndim(intensity) == 0 and jnp.ndim(num_steps):
+        raise ValueError(
+            f"{code}: the arguments are {code}(intensity, num_steps), in this order; got a number as intensity and an "
+            f"array of shape {jnp.shape(num_steps)} as num_steps."
+        )
     require_whole(code, num_steps=num_steps)
     dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(intensity))
     if jnp.issubdtype(dtype, bool):
         return jnp.asarray(intensity, float)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{code}: intensities must be floating numbers from 0 to 1, got {dtype}{_advice(dtype)}.")
-    _require_range(code, intensity)
+    require_entries(code, "intensities", intensity, 1, "0 to 1")
     return jnp.asarray(intensity, dtype)
 
 
@@ -46,11 +49,3 @@ def single(p: Float[Array, ...]) -> Float[Array, ...]:
 
 def _advice(dtype: Any) -> str:
     return f"; divide by {FULL[dtype]}.0" if dtype in FULL else ""
-
-
-def _require_range(code: str, intensity: Any) -> None:
-    if isinstance(intensity, Tracer):
-        return
-    found = np.asarray(intensity)
-    if not np.all((found >= 0) & (found <= 1)):
-        raise ValueError(f"{code}: intensities must be 0 to 1, got {np.min(found)} to {np.max(found)}.")

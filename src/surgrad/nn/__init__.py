@@ -4,6 +4,7 @@ from typing import Any as _Any
 
 from surgrad._answers import attribute_error as _attribute_error
 from surgrad.nn._biophysical import AdEx, Izhikevich
+from surgrad.nn._by_kernel import AvgPool, Conv, MaxPool
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._contract import Cell, Connection, Layer
 from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -35,11 +36,13 @@ __all__ = [
     "ALIF",
     "LIF",
     "AdEx",
+    "AvgPool",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
     "Cell",
     "Connection",
+    "Conv",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -57,6 +60,7 @@ __all__ = [
     "LeakyIntegrator",
     "Linear",
     "MaxOverTime",
+    "MaxPool",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",

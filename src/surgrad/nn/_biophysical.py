@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from surgrad._fields import parameter
 from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
-from surgrad.nn._checks import check_above, returned
+from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, flag, spike_function
 from surgrad.nn._dtypes import like, wide
 from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jumps
@@ -84,14 +84,10 @@ class AdEx(Cell):
     a: Parameter = parameter(default=4.0)
     b: Parameter = parameter(default=80.5)
     v_reset: Parameter = parameter(default=-70.6, unit="mV")
-    v_peak: Parameter = parameter(default=20.0, unit="mV")
+    v_peak: Parameter = parameter(default=20.0, exceeds="v_reset", unit="mV")
     scale: Parameter = parameter(default=90.6, above=0, unit="mV")
     dt: float = static(default=0.1, kw_only=True, above=0)
     detach_reset: bool = flag(default=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_above(self, "v_peak", "v_reset")
 
     def init(self, shape: Shape, dtype: Any = None) -> AdExState:
         """The state at rest, V = E_L and w = 0, for inputs of a shape `(*batch, neurons)`.
@@ -174,14 +170,10 @@ class Izhikevich(Cell):
     b: Parameter = parameter(default=0.2)
     c: Parameter = parameter(default=-65.0)
     d: Parameter = parameter(default=8.0)
-    v_peak: Parameter = parameter(default=30.0, unit="mV")
+    v_peak: Parameter = parameter(default=30.0, exceeds="c", unit="mV")
     scale: Parameter = parameter(default=95.0, above=0, unit="mV")
     dt: float = static(default=0.5, kw_only=True, above=0)
     detach_reset: bool = flag(default=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_above(self, "v_peak", "c")
 
     def init(self, shape: Shape, dtype: Any = None) -> IzhikevichState:
         """The state at rest for inputs of a shape `(*batch, neurons)`: the lower zero of 0.04 v² + (5 - b) v + 140.

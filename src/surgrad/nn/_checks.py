@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._fields import unset
+from surgrad._kinds import described, require_kind
 from surgrad._pytree import Pytree
+from surgrad._shapes import require_broadcast
 from surgrad._types import Shape
-from surgrad.nn._contract import described
 from surgrad.nn._dtypes import floating
 
 
@@ -45,32 +47,18 @@ def returned(output: Float[Array, "*shape"], x: Any) -> Float[Array, "*shape"]:
 
 
 def real_array(owner: Pytree, x: Any) -> Array:
-    """An input as an array.
+    """The input of a layer as an array.
 
     Raises:
-        TypeError: it is complex.
+        TypeError: it is complex, or the layer is one of the two trees of `partition`.
     """
-    require_whole_tree(owner)
-    x = jnp.asarray(x)
+    kind, x = type(owner).__name__, jnp.asarray(x)
+    if (name := unset(owner)) is not None:
+        advice = "merge them first with combine(trained, rest)"
+        raise TypeError(f"{kind}: {name} is None, as in the trees of partition; {advice}.")
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        kind = type(owner).__name__
         raise TypeError(f"{kind}: the input must be real, got {x.dtype}; give its real part or its magnitude.")
     return x
-
-
-def require_whole_tree(layer: Pytree) -> None:
-    """Refuse one of the two trees of `partition` in place of a layer.
-
-    Raises:
-        TypeError: a number of the layer, which must not be None, is None.
-    """
-    for field in dataclasses.fields(layer):  # type: ignore[arg-type]
-        needed = ("above" in field.metadata or "real" in field.metadata) and not field.metadata.get("optional")
-        if needed and getattr(layer, field.name) is None:
-            raise TypeError(
-                f"{type(layer).__name__}: {field.name} is None, as in the trees of partition; merge them first with "
-                f"combine(trained, rest)."
-            )
 
 
 def check_state(cell: Pytree, state: Any, kind: type = jax.Array) -> None:
@@ -79,10 +67,8 @@ def check_state(cell: Pytree, state: Any, kind: type = jax.Array) -> None:
     Raises:
         TypeError: it is of another type.
     """
-    if isinstance(state, (kind, np.ndarray) if kind is jax.Array else kind):
-        return
-    expected = "an array" if kind is jax.Array else f"a {kind.__name__}"
-    raise TypeError(f"{type(cell).__name__}: the state must be {expected}, as init makes it, got {described(state)}.")
+    kinds, expected = ((kind, np.ndarray), "an array") if kind is jax.Array else (kind, f"a {kind.__name__}")
+    require_kind(f"{type(cell).__name__}: the state", state, kinds, f"{expected}, as init makes it")
 
 
 def check_membranes(cell: Pytree, state: Any) -> None:
@@ -92,12 +78,15 @@ def check_membranes(cell: Pytree, state: Any) -> None:
         TypeError: the voltage is not floating.
         ValueError: the parts do not fit each other, or the cell.
     """
-    name, shape, dtype = type(cell).__name__, jnp.shape(state.v), jnp.result_type(state.v)
+    name, dtype = type(cell).__name__, jnp.result_type(state.v)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name}: the voltage must be floating, got {dtype}; start from init(shape, dtype).")
     for part, value in zip(state._fields, state, strict=True):
-        if value is not None and jnp.shape(value) != shape:
-            raise ValueError(f"{name}: the voltage has shape {shape} and the {part} {jnp.shape(value)}; use init.")
+        if value is not None and jnp.shape(value) != jnp.shape(state.v):
+            shapes = f"shape {jnp.shape(state.v)} and the {part} {jnp.shape(value)}"
+            raise ValueError(f"{name}: the voltage has {shapes}; start from init.")
+    if (getattr(state, "refractory", None) is None) == bool(getattr(cell, "refractory", 0)):
+        raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
 
 
 def check_same(cell: Pytree, state: tuple[Any, ...], given: tuple[Any, ...]) -> None:
@@ -106,15 +95,12 @@ def check_same(cell: Pytree, state: tuple[Any, ...], given: tuple[Any, ...]) -> 
     Raises:
         ValueError: it has.
     """
-    if given == state:
-        return
-    error = ValueError(
-        f"{type(cell).__name__}: the input of a step has shape {given} and the state {state}; they must be equal, "
-        f"start from init({given})."
-    )
-    if len(given) == len(state) + 1:
-        error.add_note("A call takes one time step; a whole sequence, time-major, goes to unroll.")
-    raise error
+    if given != state:
+        shapes, advice = f"shape {given} and the state {state}", f"they must be equal, start from init({given})"
+        error = ValueError(f"{type(cell).__name__}: the input of a step has {shapes}; {advice}.")
+        if len(given) == len(state) + 1:
+            error.add_note("A call takes one time step; a whole sequence, time-major, goes to unroll.")
+        raise error
 
 
 def check_broadcast(cell: Pytree, shape: tuple[Any, ...]) -> None:
@@ -125,20 +111,4 @@ def check_broadcast(cell: Pytree, shape: tuple[Any, ...]) -> None:
     """
     for field in dataclasses.fields(cell):  # type: ignore[arg-type]
         given = jnp.shape(getattr(cell, field.name)) if "above" in field.metadata else ()
-        if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1], strict=False)):
-            raise ValueError(
-                f"{type(cell).__name__}: {field.name} of shape {given} does not broadcast to the state of shape "
-                f"{shape}; give one value, or one a neuron (the last axis)."
-            )
-
-
-def check_above(cell: Pytree, high: str, low: str) -> None:
-    """Refuse Python and NumPy numbers of which one is not above another.
-
-    Raises:
-        ValueError: it is not.
-    """
-    above, below = getattr(cell, high), getattr(cell, low)
-    known = (float, np.ndarray, np.generic)
-    if isinstance(above, known) and isinstance(below, known) and not np.all(np.asarray(above) > np.asarray(below)):
-        raise ValueError(f"{type(cell).__name__}: {high} must be above {low}, {below}, got {above}.")
+        require_broadcast(type(cell).__name__, field.name, given, shape, "the state")

@@ -34,7 +34,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -43,6 +44,7 @@ import numpy as np
 from jaxtyping import Array
 
 from surgrad._fields import check_fields, parameter
+from surgrad._kinds import called, described
 from surgrad._pytree import Pytree, static
 from surgrad._surrogates.sigmoidal import Arctan
 from surgrad._types import PyTree, Shape
@@ -68,9 +70,14 @@ def cell_field() -> Any:
     return dataclasses.field(metadata={"callable": "a cell, (state, input) -> (state, output)"})
 
 
-def weight_array(*, optional: bool = False) -> Any:
-    """A declared field that holds an array of real numbers, or None if it is optional."""
-    return dataclasses.field(metadata={"real": True, "optional": optional})
+def weight_array(axes: str = "...", *, optional: bool = False) -> Any:
+    """A declared field that holds an array of real numbers, or None if it is optional.
+
+    Parameters:
+        axes: the pattern of its shape (`surgrad._shapes`). Axes of one name are equally long in all fields of a layer.
+        optional: whether there may be none.
+    """
+    return dataclasses.field(metadata={"real": True, "optional": optional, "axes": axes})
 
 
 @dataclass_transform(
@@ -131,7 +138,7 @@ class Cell(Layer):
         Raises:
             ValueError: something is given.
         """
-        _check_none(self, given)
+        check_alike(self, given, None)
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -157,15 +164,27 @@ def _with_two_arguments(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def checked(self: Any, *arguments: Any, **named: Any) -> Any:
         if len(arguments) + len(named) != 2:
-            kind, x = type(self).__name__, ", ".join([*map(described, arguments), *named])
+            given = ", ".join([*map(described, arguments), *named])
             raise TypeError(
-                f"{kind}: a step takes a state and an input, and returns both, got ({x}). Write state = "
-                f"cell.init(x.shape) and state, output = cell(state, x) for one time step x, (*batch, features), or "
-                f"state, outputs = unroll(cell, xs) for a sequence xs, (time, *batch, features)."
+                f"{type(self).__name__}: a step takes a state and an input, and returns both, got ({given}). For one "
+                f"time step x, (*batch, features), write state, output = cell(cell.init(x.shape), x); for a sequence "
+                f"xs, (time, *batch, features), state, outputs = unroll(cell, xs)."
             )
         return call(self, *arguments, **named)
 
     return checked
+
+
+@contextmanager
+def read_over_time(where: str, inputs: Any) -> Iterator[None]:
+    """Say in errors of inputs that do not fit how they were read, since another axis may stand for time."""
+    try:
+        yield
+    except ValueError as error:
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(inputs)]
+        read = ", ".join(f"{shape[0]} steps of shape {shape[1:]}" if shape else "one number" for shape in shapes)
+        leads = f"({where} read the inputs as {read}: time leads, (time, *batch, neurons).)"
+        raise ValueError(f"{error} {leads}") from error
 
 
 def is_cell(layer: Any) -> bool:
@@ -207,14 +226,11 @@ def at_rest(where: str, cell: Any, inputs: Any) -> PyTree:
         ValueError: the cell has no `init`, or the inputs are not one array with an axis of time.
     """
     if not is_cell(cell):
-        name = getattr(cell, "__name__", type(cell).__name__)
-        raise ValueError(f"{where}: {name} has no method init, so give a state: {where}(cell, state, inputs).")
+        raise ValueError(f"{where}: {called(cell)} has no method init, so give a state: {where}(cell, state, inputs).")
     shape = np.shape(inputs) if hasattr(inputs, "dtype") else ()
     if not shape:
-        raise ValueError(
-            f"{where}: without a state, the inputs must be one array, (time, *batch, features), got "
-            f"{described(inputs)}."
-        )
+        demand = "the inputs must be one array, (time, *batch, features)"
+        raise ValueError(f"{where}: without a state, {demand}, got {described(inputs)}.")
     return start(cell, shape[1:], promoted(inputs, *_floating_leaves(connections(cell))))
 
 
@@ -256,34 +272,18 @@ def with_connections(layer: Any, given: Any) -> Any:
     """
     if isinstance(layer, (Cell, Connection)):
         return layer.with_connections(given)
-    if is_cell(layer):
-        _check_none(layer, given)
-        return layer
-    check_alike(layer, given, layer)
-    return given
+    check_alike(layer, given, connections(layer))
+    return layer if is_cell(layer) else given
 
 
 def check_alike(layer: Any, given: PyTree, place: PyTree) -> None:
-    """Refuse connections whose arrays have other shapes than those whose place they take.
+    """Refuse connections whose arrays have other shapes than those whose place they take, or any in place of None.
 
     Raises:
         ValueError: they have.
     """
     expected, found = ([jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (place, given))
     if expected != found:
-        raise ValueError(
-            f"{type(layer).__name__}: connections must have the shapes {expected}, as connections() gives them, "
-            f"got {found}."
-        )
-
-
-def _check_none(cell: Any, given: Any) -> None:
-    if given is not None:
-        raise ValueError(f"{type(cell).__name__}: a cell has no connections, None, got {described(given)}.")
-
-
-def described(value: Any) -> str:
-    """An array by its shape, a tuple by its length, anything else by its type."""
-    if isinstance(value, (jax.Array, np.ndarray, np.generic)):
-        return f"an array of shape {jnp.shape(value)}"
-    return f"a tuple of {len(value)}" if type(value) is tuple else type(value).__name__
+        demand = "be None" if place is None else f"have the shapes {expected}"
+        kind = type(layer).__name__
+        raise ValueError(f"{kind}: connections must {demand}, as connections() gives them, got the shapes {found}.")

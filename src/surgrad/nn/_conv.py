@@ -14,16 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_whole
+from surgrad._fields import check_field
 from surgrad._keys import takes_key
+from surgrad._numbers import require_multiples, require_whole
 from surgrad._pytree import static
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, weight_array
 from surgrad.nn._dtypes import promoted
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 from surgrad.nn._loops import automatically_sharded
-from surgrad.nn._windows import Padding, PerAxis, channels_first_hint, paddings, per_axis
+from surgrad.nn._windows import Padding, PerAxis, channels_first_hint, paddings, per_axis, space_axes
 
 
 @dataclasses.dataclass(eq=False, repr=False, init=False)
@@ -57,8 +59,10 @@ class Conv(Connection):
     spatial: ClassVar[int]
     """Number of axes of space."""
 
-    weight: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array()
-    bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array(optional=True)
+    weight: Shaped[Array | np.ndarray, "*space inputs outputs"] = weight_array(
+        "*kernel_size, in_channels / groups, out_channels"
+    )
+    bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array("out_channels", optional=True)
     stride: tuple[int, ...] = static()
     padding: Any = static()
     dilation: tuple[int, ...] = static()
@@ -81,14 +85,11 @@ class Conv(Connection):
         weight_init: Initializer | None = None,
     ) -> None:
         kind = type(self).__name__
-        for name, number in {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}.items():
-            check_whole(kind, name, number, 1)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{kind}: groups must divide in_channels and out_channels, got {groups}, {in_channels}, {out_channels}."
-            )
+        require_whole(kind, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        require_multiples(kind, "groups", groups, in_channels=in_channels, out_channels=out_channels)
         kernel = per_axis(kind, "kernel_size", kernel_size, self.spatial)
         self.weight = initial_weight(kind, key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
+        check_field(kind, "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_channels) if use_bias else None
         self._set_options(stride, padding, dilation, groups)
 
@@ -101,13 +102,10 @@ class Conv(Connection):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weight, bias = jnp.shape(self.weight), self.bias if self.bias is None else jnp.shape(self.bias)
-        if len(weight) != self.spatial + 2 or bias not in (None, weight[-1:]) or weight[-1] % self.groups:
-            raise ValueError(
-                f"{type(self).__name__}: weight must be (*kernel_size, in_channels / groups, out_channels) with "
-                f"{self.spatial} axes of space, and bias (out_channels,), got shapes {weight} and {bias} for "
-                f"{self.groups} groups."
-            )
+        kind, weight = type(self).__name__, jnp.shape(self.weight)
+        space = ", ".join(f"kernel {axis}" for axis in space_axes(self.spatial))
+        require_shapes(kind, {"weight": (weight, f"{space}, in_channels / groups, out_channels")})
+        require_multiples(kind, "groups", self.groups, out_channels=weight[-1])
 
     @classmethod
     def from_arrays(
@@ -148,7 +146,9 @@ class Conv(Connection):
             ValueError: x has too few axes, another number of channels, or is smaller than the kernel.
         """
         x = real_array(self, x)
-        self._check_fit(x.shape)
+        kind, channels = type(self).__name__, self.weight.shape[-2] * self.groups
+        pattern = ", ".join(["...", *space_axes(self.spatial, self._least()), f"{channels} channels"])
+        require_shapes(kind, {"the input": (x.shape, pattern)}, channels_first_hint(x.shape, channels, self.spatial))
         dtype = promoted(x, self.weight)
         weight = jnp.asarray(self.weight).astype(dtype)
         y = automatically_sharded(self._folded, x.astype(dtype), weight, features=self.spatial + 1)
@@ -185,19 +185,6 @@ class Conv(Connection):
         if self.padding == "SAME":
             return [1] * self.spatial
         return [max(1, r + 1 - low - high) for r, (low, high) in zip(self._reach(), self.padding, strict=True)]
-
-    def _check_fit(self, given: tuple[Any, ...]) -> None:
-        channels, space = self.weight.shape[-2] * self.groups, given[-self.spatial - 1 : -1]
-        least = self._least()
-        fits = len(space) == self.spatial and given[-1] == channels
-        if fits and all(n >= low for n, low in zip(space, least, strict=True)):
-            return
-        names = ("depth", "height", "width")[-self.spatial :]
-        expected = ", ".join(f"{name} >= {low}" for name, low in zip(names, least, strict=True))
-        raise ValueError(
-            f"{type(self).__name__}: the input must be (..., {expected}, {channels} channels), got shape {given}"
-            f"{channels_first_hint(given, channels, self.spatial)}."
-        )
 
 
 class ConvTranspose(Conv):

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from surgrad._fields import check_whole
+from surgrad._numbers import whole_each
 from surgrad._pytree import static
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
 from surgrad.nn._contract import Cell
@@ -31,13 +32,8 @@ class Delay(Cell):
     steps: Any = static()
 
     def __post_init__(self) -> None:
-        several = isinstance(self.steps, (tuple, list)) or (isinstance(self.steps, np.ndarray) and self.steps.ndim == 1)
-        given: list[Any] = list(self.steps) if several else [self.steps]
-        if not given:
-            raise ValueError(f"Delay: steps (one number, or one a neuron) must not be empty, got {self.steps!r}.")
-        for steps in given:
-            check_whole("Delay", "steps (one number, or one a neuron)", steps, 0)
-        self.steps = tuple(int(steps) for steps in given) if several else int(given[0])
+        steps = whole_each("Delay", "steps (one number, or one a neuron)", self.steps, 0, "the neurons")
+        self.steps = steps if np.ndim(self.steps) else steps[0]
 
     @property
     def _longest(self) -> int:
@@ -50,8 +46,9 @@ class Delay(Cell):
             ValueError: there is not one delay for each feature.
         """
         shape = sizes(shape)
-        if isinstance(self.steps, tuple) and shape[-1:] != (len(self.steps),):
-            raise ValueError(f"Delay: {len(self.steps)} delays do not fit the input of shape {shape}.")
+        if isinstance(self.steps, tuple):
+            pattern = f"*batch, {len(self.steps)} neurons"
+            require_shapes("Delay", {"the input": (shape, pattern)}, "; each neuron has a delay of its own")
         return jnp.zeros((self._longest, *shape), floating(dtype))
 
     def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
@@ -71,9 +68,7 @@ class Delay(Cell):
             TypeError, ValueError: as for one time step.
         """
         check_state(self, state)
-        if state.shape[:1] != (self._longest,):
-            held = f"{self._longest} steps, (steps, *batch, neurons)"
-            raise ValueError(f"Delay: the state must hold {held}, as init makes it, got shape {state.shape}.")
+        require_shapes("Delay", {"the state": (state.shape, f"{self._longest} steps, ...")}, "; start from init(shape)")
         inputs = real_array(self, inputs)
         check_same(self, state.shape[1:], inputs.shape[1:])
         time, narrow = inputs.shape[0], floating(inputs.dtype)

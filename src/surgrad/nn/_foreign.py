@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from surgrad._fields import check_callable
+from surgrad._kinds import require_callable
 from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
 from surgrad.nn._contract import Cell, Connection, is_cell, over_time, promises
@@ -68,7 +68,7 @@ def as_layer(what: str, part: Any) -> Any:
     Raises:
         TypeError: the part cannot be called, or is a class and not an object of it.
     """
-    check_callable(what, part, "a connection or a cell")
+    require_callable(what, part, "a connection or a cell")
     if not jax.tree_util.all_leaves([part]):
         return part
     return ForeignCell(part) if is_cell(part) else Lambda(part)

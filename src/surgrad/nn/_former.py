@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from jaxtyping import Array
 
 from surgrad.nn._cells import LeakyIntegrator
@@ -21,6 +22,12 @@ class _Dense:
     """`Linear` as it was: made of arrays, or drawn by `random`."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Linear:
+        if len(arguments) < 2 and "weight" not in options and not np.ndim(arguments[0] if arguments else 0):
+            given = ", ".join([*map(repr, arguments), *options])
+            raise TypeError(
+                f"surgrad.nn.Dense is now surgrad.nn.Linear(in_features, out_features, key=key), got ({given}). It "
+                f"needs the number of inputs too, which layers of Flax and Keras take from their first input."
+            )
         return Linear(*arguments, **options) if "key" in options else Linear.from_arrays(*arguments, **options)
 
     def random(self, key: Array, inputs: int, outputs: int, gain: float = 1.0, **options: Any) -> Linear:

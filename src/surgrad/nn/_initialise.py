@@ -17,8 +17,11 @@ from jaxtyping import Array, Float
 
 from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
+from surgrad._kinds import require_kind
+from surgrad._numbers import require_real
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
-from surgrad.nn._contract import denies, described, is_cell, promises
+from surgrad.nn._contract import denies, is_cell, promises
 from surgrad.nn._dtypes import floating, like
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential, flat
@@ -85,8 +88,9 @@ def fluctuation_driven(
             NaN; a connection leads to a cell that does not promise a linear response (AdEx, Izhikevich's, one of
             your own), or to a `Recurrent` around more than one cell. The message names the part.
     """
-    _require(xi=(xi, xi > 0, "> 0"), mean=(mean, mean < 1, "< 1"))
-    _require(feedforward=(feedforward, 0 < feedforward <= 1, "above 0 to 1"))
+    require_real("fluctuation_driven", "xi", xi, above=0)
+    require_real("fluctuation_driven", "mean", mean, below=1)
+    require_real("fluctuation_driven", "feedforward", feedforward, above=0, at_most=1)
     aim, inputs = _Aim(xi, mean, feedforward), _admitted(network, inputs)
     places, parts = [place for place, _ in flat(network)], [part for _, part in flat(network)]
     driven = set()  # recurrent cells whose inputs have got their weights
@@ -104,26 +108,16 @@ def fluctuation_driven(
     return _rebuilt(network, iter(parts))
 
 
-def _require(**arguments: tuple[float, bool, str]) -> None:
-    for name, (value, fits, allowed) in arguments.items():
-        if not fits:
-            raise ValueError(f"fluctuation_driven: {name} must be {allowed}, got {value}.")
-
-
 def _admitted(network: Any, inputs: Any) -> Array:
     """The inputs as floating numbers, which fit the network."""
-    if not isinstance(network, Sequential):
-        raise TypeError(f"fluctuation_driven: network must be a Sequential, got {described(network)}; put it into one.")
+    require_kind("fluctuation_driven: network", network, Sequential, "a Sequential", "; put it into one")
     x = jnp.asarray(inputs)
-    if x.ndim < 2 or not x.size:
-        raise ValueError(f"fluctuation_driven: inputs must be (time, *batch, inputs), not empty, got shape {x.shape}.")
+    require_shapes("fluctuation_driven", {"inputs": (x.shape, "time >= 1, *batch >= 1, inputs >= 1")})
     x = x.astype(floating(x.dtype))
     network.init(x.shape[1:], x.dtype)
     if not promises(network, "in_order"):
-        raise TypeError(
-            f"fluctuation_driven: the class {type(network).__name__} must say in_order = True, that its parts run one "
-            f"after the other."
-        )
+        kind = type(network).__name__
+        raise TypeError(f"fluctuation_driven: the class {kind} must promise in_order, that its parts run in order.")
     return x
 
 
@@ -155,10 +149,8 @@ def _neurons(part: Any, place: str) -> Any:
         if promises(part.cell, "in_order"):
             inside = [p for _, p in flat(part.cell) if not promises(p, "relays")]
         if len(inside) != 1:
-            raise ValueError(
-                f"fluctuation_driven: part {place} leads to a Recurrent around a network; only one cell and "
-                f"delays can stand there. Draw its weights yourself."
-            )
+            only = "only one cell and delays can stand there. Draw its weights yourself"
+            raise ValueError(f"fluctuation_driven: part {place} leads to a Recurrent around a network; {only}.")
         part = inside[0]
     if promises(part, "linear_response"):
         return part
@@ -166,9 +158,8 @@ def _neurons(part: Any, place: str) -> Any:
         kind = type(part).__name__
         raise ValueError(
             f"fluctuation_driven: part {place} leads to {kind}, which does not promise a linear response below a "
-            f"threshold. Draw its weights yourself, in the units of its current; or, if {kind} is yours and has "
-            f"`threshold` and `state.v`, set linear_response = True in its class (spiking = False if it is a "
-            f"readout)."
+            f"threshold. Draw its weights yourself; or, if {kind} is yours and has `threshold` and `state.v`, set "
+            f"linear_response = True in its class (spiking = False if it is a readout)."
         )
     return None
 

@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_callable, check_whole
+from surgrad._fields import check_field
 from surgrad._keys import takes_key
+from surgrad._kinds import require_callable
+from surgrad._numbers import require_whole
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
@@ -57,8 +60,8 @@ class Linear(Connection):
 
     takes_time = weighted = True
 
-    weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array()
-    bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array(optional=True)
+    weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")
+    bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array("out_features", optional=True)
     event_driven: bool = flag(default=False)
 
     @takes_key
@@ -73,21 +76,12 @@ class Linear(Connection):
         weight_init: Initializer | None = None,
         event_driven: bool = False,
     ) -> None:
-        check_whole("Linear", "in_features", in_features, 1)
-        check_whole("Linear", "out_features", out_features, 1)
+        require_whole("Linear", in_features=in_features, out_features=out_features)
         self.weight = initial_weight("Linear", key, (in_features, out_features), gain, weight_init)
+        check_field("Linear", "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_features) if use_bias else None
         self.event_driven = event_driven
         self.__post_init__()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        weight, bias = jnp.shape(self.weight), self.bias if self.bias is None else jnp.shape(self.bias)
-        if len(weight) != 2 or bias not in (None, weight[1:]):
-            raise ValueError(
-                f"Linear: weight must be (in_features, out_features) and bias (out_features,), got shapes {weight} and "
-                f"{bias}."
-            )
 
     @classmethod
     def from_arrays(cls, weight: Numbers, bias: Numbers | None = None, *, event_driven: bool = False) -> Linear:
@@ -111,9 +105,8 @@ class Linear(Connection):
             TypeError: x is complex.
             ValueError: the last axis of x is not `in_features` long.
         """
-        x, inputs = real_array(self, x), self.weight.shape[0]
-        if x.shape[-1:] != (inputs,):
-            raise ValueError(f"Linear: the last axis of the input must be {inputs} long, got shape {x.shape}.")
+        x = real_array(self, x)
+        require_shapes("Linear", {"the input": (x.shape, f"..., {self.weight.shape[0]} features")})
         return with_bias(product(x, self.weight, self.event_driven), self.bias)
 
     def with_weight(self, weight: Array) -> Linear:
@@ -132,7 +125,7 @@ def initial_weight(
 ) -> Array:
     """Weights of a shape `(..., inputs, outputs)`: normal of standard deviation gain/√(all but the last axis)."""
     if initializer is not None:
-        check_callable(f"{kind}: weight_init", initializer, "an initializer, such as jax.nn.initializers.he_normal()")
+        require_callable(f"{kind}: weight_init", initializer, "an initializer, such as jax.nn.initializers.he_normal()")
         return gain * initializer(key, shape, jnp.result_type(float))
     return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 

@@ -47,20 +47,12 @@ class ThresholdCell(Cell):
         """The decay of the membrane potential in a time step, e^(-dt/τ)."""
         return decay(self.tau, self.dt)
 
-    def _check_refractory(self, refractory: Refractory | None) -> None:
-        """Refuse a state that was made for a cell with, or without, a refractory period."""
-        if (refractory is not None) != bool(self.refractory):
-            raise ValueError(
-                f"{type(self).__name__}: the state was made for another refractory period; start from this cell's init."
-            )
-
     def _ready(self, voltage: Voltage) -> Refractory | None:
         """No time steps of refractory period left; None where there is no refractory period."""
         return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
 
     def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
-        self._check_refractory(state.refractory)
         voltage = decayed(state.v, self.tau, self.dt) + current
         if not self.refractory:
             spikes = self._fire(voltage, threshold)
@@ -106,14 +98,13 @@ def takes_beta(cls: type[C]) -> type[C]:
         if beta is not None:
             kind = type(self).__name__
             if len(given) > before or named.keys() & {"tau", "dt"}:
-                raise TypeError(
-                    f"{kind}: beta = e^(-dt/tau) is the decay of a time step; give either beta, or tau and dt."
-                )
+                raise TypeError(f"{kind}: beta = e^(-dt/tau) is the decay of a step; give either it, or tau and dt.")
             named["tau"] = tau_of(kind, beta)
         elif len(given) > before and isinstance(given[before], float) and given[before] < 1:
             _warn_of_a_decay(type(self).__name__, given[before])
         init(self, *given, **named)
 
+    wrapped.further_keywords = ("beta",)  # type: ignore[attr-defined]
     cls.__init__ = wrapped  # type: ignore[misc]
     return cls
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from surgrad._bijectors import Bijector, for_limits, free
+from surgrad._answers import meant_by, parameter_answer
+from surgrad._bijectors import Bijector, for_limits, free, inside
 from surgrad._pytree import Pytree
 from surgrad.nn._contract import Connection, Layer, is_cell
 
@@ -49,7 +50,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     Parameters:
         layer: a connection, a cell or a network, or any pytree of those.
         also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
-            `"tau"` if no layer has a field of that name, since the cells here store the time constant.
+            `"tau"` if no layer has a field of that name, since the cells here store the time constant. Synonyms of
+            keywords, such as `"v_th"`, are accepted.
 
     Returns:
         `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
@@ -64,14 +66,17 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     warn_of_ties(layer)
     leaves, structure = _leaves(layer)
     stored = {leaf.name for leaf in leaves}
-    also = tuple(
-        "tau" if name == "beta" and name not in stored else name for name in ([also] if isinstance(also, str) else also)
-    )
+    also = tuple(_meant(name, stored) for name in ([also] if isinstance(also, str) else also))
     _check_names(layer, leaves, also)
     chosen = [_is_trained(leaf, also) for leaf in leaves]
     trained = [_inverse(layer, leaf, also) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
     rest = [None if yes else leaf.value for leaf, yes in zip(leaves, chosen, strict=True)]
     return structure.unflatten(trained), structure.unflatten(rest)
+
+
+def _meant(name: str, stored: set[str]) -> str:
+    """The name of the field that a name in `also` stands for."""
+    return "tau" if name == "beta" and name not in stored else meant_by(name, stored)
 
 
 class TiedWeightsWarning(UserWarning):
@@ -111,7 +116,7 @@ def combine(trained: Any, rest: Any) -> Any:
     if swapped or any(t.value is not None and o.value is not None for t, o in pairs):
         raise ValueError(
             "combine: the first tree must be what is trained and the second the rest, both of one partition(layer), so "
-            "that each number is in one of them; got two trees that are not."
+            "that each number is in one of them."
         )
     return structure.unflatten([o.value if t.value is None else _forward(t) for t, o in pairs])
 
@@ -156,13 +161,9 @@ def _is_floating(value: Any) -> bool:
 
 def _inverse(layer: Any, leaf: _Leaf, also: tuple[str, ...]) -> Any:
     value = jnp.asarray(leaf.value, jnp.result_type(leaf.value))
-    free_value = leaf.bijector.inverse(value)
-    if leaf.bijector is not free and not isinstance(free_value, Tracer) and not np.all(np.isfinite(free_value)):
-        raise ValueError(
-            f"partition: {leaf.name} of {type(layer).__name__} must be {leaf.bijector.name} to be trained, got "
-            f"{leaf.value}; start from a number inside the range."
-        )
-    return free_value
+    if leaf.bijector is free:
+        return value
+    return inside("partition", f"{leaf.name} of {type(layer).__name__}, to be trained,", leaf.bijector, value)
 
 
 def _forward(leaf: _Leaf) -> Any:
@@ -173,7 +174,11 @@ def _check_names(layer: Any, leaves: list[_Leaf], also: tuple[str, ...]) -> None
     known = sorted({leaf.name for leaf in leaves if _is_floating(leaf.value)})
     for name in also:
         if name not in known:
-            raise ValueError(f"partition: no field of {type(layer).__name__} is called {name!r}; there are {known}.")
+            answer = parameter_answer(name, known)
+            raise ValueError(
+                f"partition: no field of {type(layer).__name__} is called {name!r}; there are {known}"
+                f"{answer and f'; {answer}'}."
+            )
 
 
 def _is_none(node: Any) -> bool:

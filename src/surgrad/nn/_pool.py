@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
 from surgrad._pytree import static
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._contract import Connection
 from surgrad.nn._loops import automatically_sharded
-from surgrad.nn._windows import per_axis
+from surgrad.nn._windows import per_axis, space_axes
 
 
 class Pool(Connection):
@@ -53,12 +54,9 @@ class Pool(Connection):
             ValueError: x has too few axes, or is smaller than a window.
         """
         x = jnp.asarray(x)
+        pattern = ", ".join(["...", *space_axes(self.spatial, self.kernel_size), "channels"])
+        require_shapes(type(self).__name__, {"the input": (x.shape, pattern)})
         space = x.shape[-self.spatial - 1 : -1]
-        if len(space) < self.spatial or any(n < k for n, k in zip(space, self.kernel_size, strict=True)):
-            expected = ", ".join(f">= {k}" for k in self.kernel_size)
-            raise ValueError(
-                f"{type(self).__name__}: the input must be (..., {expected}, channels), got shape {x.shape}."
-            )
         disjoint = self.stride == self.kernel_size
         counts = [(n - k) // s + 1 for n, k, s in zip(space, self.kernel_size, self.stride, strict=True)]
         pooled = self._pooled_disjoint if disjoint else self._pooled_anywhere

@@ -8,7 +8,7 @@ from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._types import PyTree
 from surgrad.nn._contract import promises, step
 from surgrad.nn._loops import scan, summed_wide
-from surgrad.nn._unroll import _UNSET, arranged, checked
+from surgrad.nn._unroll import _UNSET, arranged
 
 
 class Recording(NamedTuple):
@@ -47,8 +47,7 @@ def record(cell: Any, *arguments: PyTree, state: PyTree = _UNSET, inputs: PyTree
         >>> recording.states[1].v.shape, recording.outputs[1].shape
         ((100, 8, 5), (100, 8, 5))
     """
-    state, inputs = arranged("record", cell, arguments, state, inputs)
-    checked("record", cell, state, inputs)
+    state, inputs, _ = arranged("record", cell, arguments, state, inputs)
 
     def observed(cell: Any, state: PyTree, x: Any) -> tuple[PyTree, Recording]:
         state, outputs = _all_outputs(cell, state, x)

@@ -11,8 +11,10 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Shaped
 
-from surgrad._fields import check_callable, check_whole
 from surgrad._keys import takes_key
+from surgrad._kinds import require_callable
+from surgrad._numbers import require_whole
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
@@ -62,7 +64,7 @@ class Recurrent(Cell):
     feeds_back = weighted = True
 
     cell: Any = cell_field()
-    weight: Shaped[Array | np.ndarray, "features features"] = weight_array()
+    weight: Shaped[Array | np.ndarray, "features features"] = weight_array("features, features")
     event_driven: bool = flag(default=False)
 
     @takes_key
@@ -76,8 +78,8 @@ class Recurrent(Cell):
         weight_init: Initializer | None = None,
         event_driven: bool = False,
     ) -> None:
-        check_callable("Recurrent: cell, the first argument,", cell, "a cell")
-        check_whole("Recurrent", "features", features, 1)
+        require_callable("Recurrent: cell, the first argument,", cell, "a cell")
+        require_whole("Recurrent", features=features)
         self.cell, self.event_driven = cell, event_driven
         self.weight = initial_weight("Recurrent", key, (features, features), gain, weight_init)
         self.__post_init__()
@@ -107,23 +109,22 @@ class Recurrent(Cell):
         self.cell = as_layer("Recurrent: cell", self.cell)
         if not is_cell(self.cell):
             raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
-        shape = jnp.shape(self.weight)
-        if len(shape) != 2 or shape[0] != shape[1]:
-            raise ValueError(f"Recurrent: weight must be (features, features), got shape {shape}.")
 
     def init(self, shape: Shape, dtype: Any = None) -> RecurrentState:
         """The resting state of the cell, and no spikes.
 
         Raises:
-            ValueError: the last axis of the shape is not as long as the weights are high.
+            ValueError: the last axis of the shape is not as long as the weights are high, or the cell puts out another
+                shape than it takes in.
         """
-        shape, neurons = sizes(shape), self.weight.shape[0]
-        if shape[-1:] != (neurons,):
-            raise ValueError(f"Recurrent: the last axis of the input must be {neurons} long, got shape {shape}.")
+        shape = sizes(shape)
+        require_shapes("Recurrent", {"the input": (shape, f"..., {self.weight.shape[0]} features")})
         state = start(self.cell, shape, dtype)
         x = jax.ShapeDtypeStruct(shape, promoted(floating(dtype), self.weight))
         outputs = jax.eval_shape(lambda x: self.cell(state, x)[1], x)
-        self._check_outputs(outputs.shape, shape)
+        if outputs.shape != shape:
+            given = f"{shape} that it takes in, since they come back to it, got {outputs.shape}"
+            raise ValueError(f"Recurrent: the cell must put out outputs of the shape {given}.")
         return RecurrentState(state, jnp.zeros_like(outputs))
 
     def __call__(self, state: RecurrentState, current: Numbers) -> tuple[RecurrentState, Array]:
@@ -132,7 +133,6 @@ class Recurrent(Cell):
         Raises:
             TypeError: the state is not what `init` makes.
             ValueError: the input does not fit the weights or the state; time leads in sequences, which `unroll` takes.
-                The cell puts out another shape than it takes in.
         """
         check_state(self, state, RecurrentState)
         shape, dtype = jnp.shape(state.outputs), jnp.result_type(state.outputs)
@@ -141,15 +141,7 @@ class Recurrent(Cell):
         fed_back = product(state.outputs, self.weight, self.event_driven)
         meeting = promoted(current, fed_back)
         cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
-        self._check_outputs(jnp.shape(outputs), shape)
         return RecurrentState(cell, outputs.astype(dtype)), outputs
-
-    def _check_outputs(self, given: tuple[Any, ...], shape: tuple[Any, ...]) -> None:
-        if given != shape:
-            raise ValueError(
-                f"Recurrent: the cell must put out the shape {shape} that it takes in, since its outputs come back to "
-                f"it, got {given}."
-            )
 
     def connections(self) -> Any:
         """The weight: what is trained if the cell stays as it is."""

@@ -9,15 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from surgrad._kinds import described
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import (
     Cell,
     at_rest,
     connections,
-    described,
     over_time,
     promises,
+    read_over_time,
     start,
     step,
     with_connections,
@@ -125,17 +127,12 @@ class Sequential(Cell):
         Raises:
             ValueError: a part does not fit its input; the message names it. The inputs have no axis of time.
         """
-        time, shape = jnp.shape(inputs)[:1], jnp.shape(inputs)[1:]
-        try:
-            if not time:
-                raise ValueError("Sequential: there is no axis of time")
+        with read_over_time("outputs", inputs):
+            require_shapes("Sequential", {"the inputs": (jnp.shape(inputs), "time, ...")})
             begin: Any = at_rest("outputs", self, jnp.asarray(inputs)) if state is None else state
             if not promises(self, "in_order"):  # a subclass that may do more than its parts
                 return (over_time(self, begin, inputs)[1],)
             return self.through(over_time, begin, inputs)[1]
-        except ValueError as error:
-            read = f"{time[0]} steps of shape {shape}" if time else "one number"
-            raise ValueError(f"{error} (outputs read {read}: time leads, (time, *batch, neurons).)") from error
 
     def connections(self) -> tuple[Any, ...]:
         """The parts without a state, and None where a cell stands: what is learned where cells stay as they are.
@@ -151,26 +148,23 @@ class Sequential(Cell):
         Raises:
             ValueError: there are more or fewer than parts, or one differs in shape; the message names the part.
         """
-        if not isinstance(given, (tuple, list)) or len(given) != len(self.parts):
-            raise ValueError(
-                f"Sequential: {len(self.parts)} parts need a tuple of as many connections, as connections() gives "
-                f"them, got {described(given)}."
-            )
+        self._require_each("the connections", given, "connections()")
         parts = []
         for index, (part, other) in enumerate(zip(self.parts, given, strict=True)):
             with _named(index, part):
                 parts.append(with_connections(part, other))
         return self.replace(parts=tuple(parts))
 
+    def _require_each(self, what: str, given: Any, maker: str) -> None:
+        if not isinstance(given, (tuple, list)) or len(given) != len(self.parts):
+            demand = f"a tuple of {len(self.parts)}, one a part, as {maker} makes it"
+            raise ValueError(f"Sequential: {what} must be {demand}, got {described(given)}.")
+
     def through(
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Numbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """The states and the outputs of all parts, each evaluated by `evaluate(part, state, x)`."""
-        if not isinstance(state, tuple) or len(state) != len(self.parts):
-            raise ValueError(
-                f"Sequential: the state must be a tuple of {len(self.parts)}, one a part, as init(shape) makes it, "
-                f"got {described(state)}."
-            )
+        self._require_each("the state", state, "init(shape)")
         states, outputs = [], []
         for index, (part, old) in enumerate(zip(self.parts, state, strict=True)):
             with _named(index, part):

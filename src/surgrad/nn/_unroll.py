@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
@@ -12,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._answers import answers_keywords, missing_attribute
-from surgrad._fields import check_callable
+from surgrad._kinds import described, require_callable, require_choice
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn._budget import chunk_length, segment_length
-from surgrad.nn._contract import at_rest, described, runs_over_time
+from surgrad.nn._contract import at_rest, read_over_time, runs_over_time
 from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
 
@@ -126,8 +125,7 @@ def unroll(
         >>> spikes.shape, state.v.shape
         ((100, 8, 3), (8, 3))
     """
-    state, inputs = arranged("unroll", cell, arguments, state, inputs)
-    time = checked("unroll", cell, state, inputs)
+    state, inputs, time = arranged("unroll", cell, arguments, state, inputs)
     _check_options(keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size)
     block: Any = chunk_length(cell, inputs, time) if chunk_size is None else min(chunk_size, max(time, 1))
     if memory_bytes is not None or checkpoint_every == "auto":
@@ -141,44 +139,38 @@ def unroll(
     return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
 
 
-def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any) -> tuple[Any, Any]:
-    """State and inputs, given by position or by name; the state is that at rest if it is left out.
+def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any) -> tuple[Any, Any, Any]:
+    """State, inputs and length of time, of arguments by position or by name; a state that is left out is that at rest.
 
     Raises:
-        TypeError: there are too many arguments or too few, or one twice.
-        ValueError: there is no state, and the cell has no `init`.
+        TypeError: there are too many arguments or too few, one twice, or in another order; or the cell is none.
+        ValueError: there is no state, and the cell has no `init`; or the inputs do not fit.
     """
     named = {name: value for name, value in (("state", state), ("inputs", inputs)) if value is not _UNSET}
     names = [name for name in ("state", "inputs") if name not in named][-len(arguments) or 2 :]
     given = dict(zip(names, arguments, strict=False)) | named
-    if len(arguments) > len(names) or "inputs" not in given:
-        raise TypeError(
-            f"{where}: the arguments are {where}(cell, inputs) or {where}(cell, state, inputs), got "
-            f"({', '.join(map(described, (cell, *arguments)))}{''.join(f', {name}' for name in named)})."
-        )
-    if "state" not in given:
-        check_cell(where, cell, None, given["inputs"])
-        given["state"] = at_rest(where, cell, given["inputs"])
-    return given["state"], given["inputs"]
-
-
-def checked(where: str, cell: Any, state: PyTree, inputs: PyTree) -> Any:
-    """The length of time of inputs that fit a cell.
-
-    Raises:
-        TypeError, ValueError: they do not; the message says how they were read.
-    """
-    check_cell(where, cell, state, inputs)
+    if len(arguments) > len(names) or "inputs" not in given or isinstance(cell, (jax.Array, np.ndarray)):
+        raise _misplaced(where, cell, *arguments, **named)
+    takes = ("a state", "the input of a step")
+    advice = "; a connection acts on all steps without it, or as a part of a Sequential"
+    require_callable(f"{where}: the cell", cell, "a function, (state, input) -> (state, output)", takes, advice)
+    inputs = given["inputs"]
+    state = given["state"] if "state" in given else at_rest(where, cell, inputs)
     try:
-        time = _time_of(where, inputs)
-        _check_step(where, cell, state, inputs, time)
+        return state, inputs, _length(where, cell, state, inputs)
     except (TypeError, ValueError) as error:
         if _fits(cell, inputs, state):
-            raise TypeError(
-                f"{where}: the arguments are {where}(cell, state, inputs), in this order; state and inputs are swapped."
-            ) from error
+            raise _misplaced(where, cell, state, inputs, swapped="; state and inputs are swapped") from error
         raise
-    return time
+
+
+def _misplaced(where: str, *given: Any, swapped: str = "", **named: Any) -> TypeError:
+    """The error for arguments in another order, for too many and for too few."""
+    shown = ", ".join([*map(described, given), *(f"{name}={described(value)}" for name, value in named.items())])
+    return TypeError(
+        f"{where}: the arguments are {where}(cell, inputs) or {where}(cell, state, inputs), in this order, got "
+        f"({shown}){swapped}."
+    )
 
 
 def _run(
@@ -214,54 +206,23 @@ def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: An
     return blocks(summed_wide(block, cell), keep, chunk, state, inputs)
 
 
-def _time_of(where: str, inputs: PyTree) -> Any:
-    """The length of time of the inputs.
+def _length(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> Any:
+    """The length of time of inputs that fit a cell, by a step on shapes alone.
 
     Raises:
-        ValueError: they have none, or several.
+        TypeError, ValueError: they do not fit.
     """
-    lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(inputs)}
+    leaves = jax.tree.leaves(inputs)
+    lengths = {jnp.shape(leaf)[:1] for leaf in leaves}
     if len(lengths) != 1 or () in lengths:
-        shapes = ", ".join(str(jnp.shape(leaf)) for leaf in jax.tree.leaves(inputs)) or "nothing"
+        shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
         raise ValueError(f"{where}: inputs must share a leading axis of time, got {shapes}.")
-    return lengths.pop()[0]
-
-
-def check_cell(where: str, cell: Any, state: PyTree, inputs: PyTree) -> None:
-    """Refuse what does not take a state and an input: arrays, classes, connections.
-
-    Raises:
-        TypeError: it is one of these.
-    """
-    if isinstance(cell, (jax.Array, np.ndarray)):
-        raise TypeError(
-            f"{where}: the arguments are {where}(cell, state, inputs), in this order; the first is {described(cell)}."
-        )
-    check_callable(f"{where}: the cell", cell, "a function, (state, input) -> (state, output)")
-    try:
-        inspect.signature(cell).bind(state, inputs)
-    except TypeError as error:
-        name = getattr(cell, "__name__", type(cell).__name__)
-        raise TypeError(
-            f"{where}: the cell must take a state and the input of a step, which {name} does not ({error}); "
-            f"a connection acts on all steps without it, or as a part of a Sequential."
-        ) from error
-    except ValueError:  # some functions that are not written in Python have no signature
-        return
-
-
-def _check_step(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree, time: Any) -> None:
-    """Try one step on shapes alone, and say how the inputs were read where it does not fit."""
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
-    try:
+    with read_over_time(where, inputs):
         made = jax.eval_shape(cell, state, step)
-    except ValueError as error:
-        shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(step))
-        raise ValueError(
-            f"{error} ({where} read the inputs as {time} steps of shape {shapes}: time leads, (time, *batch, neurons).)"
-        ) from error
     if not isinstance(made, (tuple, list)) or len(made) != 2:
         raise TypeError(f"{where}: the cell must give back a pair, (state, output), got {described(made)}.")
+    return lengths.pop()[0]
 
 
 def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
@@ -275,11 +236,11 @@ def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
 
 def _check_options(keep: str, time: Any, **options: Any) -> None:
     given = {name: value for name, value in options.items() if value is not None}
-    if keep not in ("all", "last"):
-        raise ValueError(f"unroll: keep must be 'all' or 'last', got {keep!r}.")
+    require_choice("unroll", "keep", keep, ("all", "last"))
     if given and not isinstance(time, int):
-        names = ", ".join(options)
-        raise ValueError(f"unroll: {names} need a length of time that is a number, got the symbolic {time}.")
+        raise ValueError(
+            f"unroll: {', '.join(options)} need a length of time that is a number, got the symbolic {time}."
+        )
     if keep == "last" and isinstance(time, int) and time == 0:
         raise ValueError("unroll: there is no last output of 0 steps; keep='all' gives an empty array.")
     if given.keys() >= {"checkpoint_every", "memory_bytes"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from surgrad._fields import check_whole
+from surgrad._numbers import whole_each
 
 PerAxis = int | Sequence[int]
 Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
@@ -17,12 +17,13 @@ def per_axis(kind: str, name: str, given: Any, axes: int, least: int = 1) -> tup
     Raises:
         ValueError: it is neither an integer >= `least` nor one for each axis.
     """
-    numbers = tuple(given) if isinstance(given, (tuple, list)) else (given,) * axes
-    if len(numbers) != axes:
-        raise ValueError(f"{kind}: {name} must be an integer, or one for each of {axes} axes of space, got {given!r}.")
-    for number in numbers:
-        check_whole(kind, name, number, least)
-    return tuple(map(int, numbers))
+    return whole_each(kind, name, given, least, f"{axes} axes of space", axes)
+
+
+def space_axes(axes: int, least: Sequence[int] = ()) -> list[str]:
+    """The axes of space by name, with their least lengths, if there are any, as `surgrad._shapes` writes them."""
+    names = ("depth", "height", "width")[-axes:]
+    return [f"{name} >= {low}" for name, low in zip(names, least, strict=True)] if least else list(names)
 
 
 def paddings(kind: str, given: Any, axes: int) -> str | tuple[tuple[int, int], ...]:

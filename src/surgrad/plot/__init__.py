@@ -1,8 +1,8 @@
 """Pictures: surrogates, studies, and what networks do.
 
-Every function but `colour_of` returns a new Matplotlib figure, made without pyplot and without a change of settings;
-save it with `figure.savefig`. A class of surrogates has the same colour in every picture, that of `colour_of`, out of
-the colours of `PALETTE`, which colour-blind people can tell apart.
+Every function but `colour_of` returns a new Matplotlib figure, made without pyplot and without a change of settings.
+A notebook shows it, and `figure.savefig` saves it. A class of surrogates has the same colour in every picture, that of
+`colour_of`, out of the colours of `PALETTE`, which colour-blind people can tell apart.
 """
 
 from typing import NoReturn as _NoReturn
@@ -15,8 +15,8 @@ try:
 except ImportError as _error:
     raise ImportError(missing("surgrad.plot", "matplotlib")) from _error
 
+from surgrad._colours import PALETTE, colour_of
 from surgrad.plot._activity import membrane, network, raster
-from surgrad.plot._colours import PALETTE, colour_of
 from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
 

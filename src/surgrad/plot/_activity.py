@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from surgrad._answers import answers_keywords
+from surgrad._colours import PALETTE
 from surgrad._numbers import require_whole
 from surgrad._types import Numbers
-from surgrad.plot._colours import PALETTE
+from surgrad.plot._picture import Picture
 from surgrad.plot._style import GREY, INK, strip
 
 TIME, FEW = "time step", 4
@@ -120,7 +121,7 @@ def membrane(
     if trains is not None and trains.shape != traces.shape:
         raise ValueError(f"membrane: spikes must have the shape of v, got {trains.shape} and {traces.shape}.")
     limits = None if threshold is None else np.broadcast_to(np.asarray(threshold, float), traces.shape[1:])
-    figure = Figure(figsize=(8, 1.3 + 1.3 * len(some)), layout="constrained") if ax is None else _figure_of(ax)
+    figure = Picture(figsize=(8, 1.3 + 1.3 * len(some)), layout="constrained") if ax is None else _figure_of(ax)
     panels = [ax] if ax is not None else figure.subplots(len(some), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, neuron in zip(panels, some, strict=True):
         _draw_trace(axes, traces[:, neuron], None if limits is None else limits[neuron])
@@ -183,7 +184,7 @@ def _stacked(where: str, trains: Sequence[np.ndarray], columns: int) -> tuple[Fi
     if len(lengths) != 1:
         raise ValueError(f"{where}: layers must have the same number of time steps, one layer at least, got {lengths}.")
     heights = [float(np.clip(0.025 * train.shape[1], 0.9, 3.0)) for train in trains]
-    figure = Figure(figsize=(6.5 + 2 * columns, 0.7 + sum(heights) + 0.35 * len(heights)), layout="constrained")
+    figure = Picture(figsize=(6.5 + 2 * columns, 0.7 + sum(heights) + 0.35 * len(heights)), layout="constrained")
     panels = figure.subplots(
         len(trains), columns, sharex="col", sharey="row", squeeze=False, height_ratios=heights,
         width_ratios=(4, 1)[:columns],

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surgrad.plot._colours import PALETTE, styles
+from surgrad._colours import PALETTE, styles
+from surgrad.plot._picture import Picture
 from surgrad.plot._style import INK, number, strip
 
 SCALE = "scale  (steepness relative to the default, at unit peak)"
@@ -30,7 +31,7 @@ def study(summaries: Sequence[Any]) -> Figure:
     kinds = {line.surrogate: line.kind or line.surrogate for line in sorted(summaries, key=lambda one: one.surrogate)}
     looks = dict(zip(kinds, styles(kinds.values()), strict=True))
     parameters = list(dict.fromkeys(line.parameter for line in summaries))
-    figure = Figure(figsize=(3.6 + 3.6 * len(parameters), 5.6), layout="constrained")
+    figure = Picture(figsize=(3.6 + 3.6 * len(parameters), 5.6), layout="constrained")
     grid = figure.subplots(2, len(parameters), sharex="col", sharey="row", squeeze=False)
     handles: dict[str, Any] = {}
     for panels, parameter in zip(grid.T, parameters, strict=True):
@@ -78,7 +79,7 @@ def diagnosis(found: Any) -> Figure:
     names = [layer.where for layer in found.layers]
     height = 2.2 + 0.32 * len(names)
     text = "\n".join(f"{i + 1}  {one}" for i, one in enumerate(found.findings)) or found.summary()
-    figure = Figure(figsize=(11, height + 0.6 + 0.22 * len(_wrapped(text))), layout="constrained")
+    figure = Picture(figsize=(11, height + 0.6 + 0.22 * len(_wrapped(text))), layout="constrained")
     shares, errors = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_shares(shares, found.layers)
     for i, (name, norms) in enumerate(zip(names, found.errors, strict=True)):

@@ -14,10 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from surgrad._catalogue import catalogue
+from surgrad._colours import colour_of, styles
 from surgrad._numbers import require_whole
 from surgrad._surrogate import Surrogate
 from surgrad.plot import _samples
-from surgrad.plot._colours import colour_of, styles
+from surgrad.plot._picture import Picture
 from surgrad.plot._style import GREY, INK, number, strip
 
 Shown = Surrogate | type[Surrogate]
@@ -112,7 +113,7 @@ def gallery(*, columns: int = 5) -> Figure:
     require_whole("gallery", columns=columns)
     kinds = catalogue()
     rows = -(-len(kinds) // columns)
-    figure = Figure(figsize=(2.1 * columns, 2.1 * rows + 1), layout="constrained")
+    figure = Picture(figsize=(2.1 * columns, 2.1 * rows + 1), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, kind in zip(grid.flat, kinds.values(), strict=False):
         _draw_panel(axes, kind())
@@ -198,7 +199,7 @@ def _grid(x_range: Range, shown: Sequence[Surrogate]) -> np.ndarray:
 
 def _panels(curves: bool, size: tuple[float, float]) -> tuple[Figure, Axes | None, Axes]:
     """Return a labelled figure with a panel for slopes, below one for curves if there are any, and the two panels."""
-    figure = Figure(figsize=size if curves else (size[0], 0.6 * size[1]), layout="constrained")
+    figure = Picture(figsize=size if curves else (size[0], 0.6 * size[1]), layout="constrained")
     axes = figure.subplots(1 + curves, 1, sharex=True, squeeze=False)[:, 0]
     for one in axes:
         strip(one)

@@ -7,7 +7,8 @@ from typing import Any
 
 from surgrad._catalogue import kind_name
 from surgrad._combine import Normalized, Temperature
-from surgrad._mapping import require_mapping
+from surgrad._kinds import require_choice
+from surgrad._mapping import MAPPINGS
 from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
 
@@ -76,7 +77,7 @@ class Settings:
     mapping: str | None = None
 
     def __post_init__(self) -> None:
-        require_mapping("Settings", self.mapping)
+        require_choice("Settings", "mapping", self.mapping, MAPPINGS)
         sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch")}
         require_whole("Settings", **sizes, **{"the number of seeds": len(self.seeds)})
         require_whole("Settings", 0, split_seed=self.split_seed)

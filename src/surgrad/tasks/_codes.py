@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from surgrad._kinds import require_choice
 from surgrad._numbers import require_whole
 from surgrad.encode import latency_steps
 
@@ -26,6 +27,5 @@ def require_code(task: str, code: str, steps: int) -> None:
     Raises:
         ValueError: there is no such code, or steps is no integer >= 1.
     """
-    if code not in CODES:
-        raise ValueError(f"{task}: code must be one of {', '.join(map(repr, CODES))}, got {code!r}.")
+    require_choice(task, "code", code, CODES)
     require_whole(task, steps=steps)

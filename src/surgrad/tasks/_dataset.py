@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Integer
 
-from surgrad._numbers import require_real, require_whole
+from surgrad._numbers import require_entries, require_real, require_whole
 from surgrad._pytree import Pytree, static
+from surgrad._shapes import require_shapes
 from surgrad.encode import rate
 
 
@@ -46,12 +46,13 @@ class Dataset(Pytree):
 
     def __post_init__(self) -> None:
         require_whole("Dataset", steps=self.steps, classes=self.classes)
-        _require_fit(self.events, self.labels, self.steps)
-        _require_range("labels", self.labels, self.classes - 1, f"0 to {self.classes - 1}, for {self.classes} classes")
+        steps, last = self.steps, self.classes - 1
+        _require_fit(self.events, self.labels, steps)
+        require_entries("Dataset", "labels", self.labels, last, f"0 to {last}, for {self.classes} classes")
         if self._is_intensity:
-            _require_range("events", self.events, 1, "intensities from 0 to 1")
+            require_entries("Dataset", "events", self.events, 1, "intensities from 0 to 1")
         elif not self._is_raster:
-            _require_range("events", self.events, self.steps, f"steps 0 to {self.steps - 1}, or {self.steps} for never")
+            require_entries("Dataset", "events", self.events, steps, f"steps 0 to {steps - 1}, or {steps} for never")
 
     @property
     def _is_raster(self) -> bool:
@@ -103,20 +104,8 @@ def _require_fit(events: Any, labels: Any, steps: int) -> None:
         )
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"Dataset: labels must be integers, got {labels.dtype}; give the number of each class.")
-    wanted = (steps, *labels.shape) if raster else labels.shape
-    if labels.ndim != 1 or events.ndim != len(wanted) + 1 or events.shape[:-1] != wanted:
-        form = f"(time, samples, channels), with {steps} steps" if raster else "(samples, channels)"
-        raise ValueError(
-            f"Dataset: events must be {form}, and labels (samples,), got {events.shape} and {labels.shape}."
-        )
-
-
-def _require_range(name: str, numbers: Any, most: int, demand: str) -> None:
-    """Check the values of arrays that are not traced."""
-    if isinstance(numbers, (np.ndarray, jax.Array)) and not isinstance(numbers, Tracer) and numbers.size:
-        found = np.asarray(numbers)
-        if not (found.min() >= 0 and found.max() <= most):  # NaN is in no range
-            raise ValueError(f"Dataset: {name} must be {demand}, got {found.min()} to {found.max()}.")
+    form = f"{steps} steps, samples, channels" if raster else "samples, channels"
+    require_shapes("Dataset", {"events": (events.shape, form), "labels": (labels.shape, "samples")})
 
 
 class Split(NamedTuple):

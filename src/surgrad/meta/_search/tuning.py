@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from surgrad._mapping import require_mapping
+from surgrad._kinds import require_choice
+from surgrad._mapping import MAPPINGS
 from surgrad._numbers import require_whole
 from surgrad._types import PyTree
 from surgrad.meta._former import answers
@@ -132,7 +133,7 @@ def _require(
     if not isinstance(method, SearchMethod):
         raise TypeError(f"tune: method must be an object, {_METHODS}, got {method!r}.")
     method.require(training.steps)
-    require_mapping("tune", mapping)
+    require_choice("tune", "mapping", mapping, MAPPINGS)
     if method.candidates < len(initial_candidates):
         raise ValueError(
             f"tune: the method must have as many candidates as there are initial_candidates, "

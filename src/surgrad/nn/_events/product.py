@@ -20,6 +20,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Shaped
 
+from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._events.lowering import dense, native
 from surgrad.nn._events.native import require
@@ -49,11 +50,8 @@ def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
         ImportError: Numba is not installed.
     """
     require()
-    if jnp.ndim(weights) != 2 or jnp.ndim(events) == 0 or jnp.shape(events)[-1] != jnp.shape(weights)[0]:
-        raise ValueError(
-            f"event_product: events must be (..., inputs) and weights (inputs, outputs), got shapes "
-            f"{jnp.shape(events)} and {jnp.shape(weights)}."
-        )
+    shapes = {"events": (jnp.shape(events), "..., inputs"), "weights": (jnp.shape(weights), "inputs, outputs")}
+    require_shapes("event_product", shapes)
     with jax.numpy_dtype_promotion("standard"):
         dtype = jnp.result_type(events, weights)
     events, weights = varying_alike(jnp.asarray(events, dtype), jnp.asarray(weights, dtype))

@@ -17,6 +17,7 @@ import numpy as np
 from jax.tree_util import keystr
 
 from surgrad._check.law import NotApplicableError
+from surgrad._shapes import require_shapes
 from surgrad._trees import with_leaves
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, start, step
@@ -236,15 +237,11 @@ def _admitted(inputs: Any) -> np.ndarray:
         ValueError: they have no time axis, no feature axis or too few time steps, or are all zero.
     """
     array = np.asarray(inputs)
-    if array.dtype == object or not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
-        raise TypeError(f"check: inputs must be an array of real numbers over time, got {type(inputs).__name__}.")
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise TypeError(f"check: inputs must be real, got {array.dtype}.")
-    if array.ndim < 2 or len(array) < _LEAST or not array.size:
-        raise ValueError(
-            f"check: inputs must be (time, batch, ...) or (time, features), with {_LEAST} steps or more, got shape "
-            f"{array.shape}; for example jnp.ones((20, 2, 8))."
-        )
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, bool)):
+        given = f"{type(inputs).__name__} of {array.dtype}"
+        raise TypeError(f"check: inputs must be an array of real numbers over time, got {given}.")
+    pattern = f"time >= {_LEAST}, *batch >= 1, features >= 1"
+    require_shapes("check", {"inputs": (array.shape, pattern)}, "; for example jnp.ones((20, 2, 8))")
     if not array.any():
         raise ValueError("check: inputs are all zero, so that no neuron spikes; give inputs that drive the layer.")
     return array

@@ -42,8 +42,28 @@ def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
 
 
 def _rank(kind: Kind) -> int:
-    name, ours = kind if isinstance(kind, str) else kind_name(kind), [k.__name__ for k in built_in()]
+    kinds = built_in()
+    # Surrogates that derive from another come last, so that none of them moves the colour of a family.
+    ours = [k.__name__ for k in sorted(kinds, key=lambda k: any(base in kinds for base in k.__mro__[1:]))]
+    name = kind if isinstance(kind, str) else kind_name(kind)
     places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}
     # Users' classes come after the library's. Only their names count, so that none changes the colour of another.
     own = len(ours) + zlib.crc32(name.rpartition(".")[2].encode()) % len(PALETTE)
     return places.get(name, own)
+
+
+def on_dark(colour: str) -> str:
+    """Return a colour in the same hue, mixed with white until it stands out from a dark background.
+
+    Its relative luminance is 0.24 at least, a contrast of 5 to 1 with #12161c.
+    """
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    white = next(share for share in (i / 50 for i in range(51)) if _luminance(channels, share) >= 0.24)
+    return "#" + "".join(f"{round(255 * (c + (1 - c) * white)):02x}" for c in channels)
+
+
+def _luminance(channels: Iterable[float], white: float) -> float:
+    """Return the relative luminance, as WCAG defines it, of a colour that is mixed with a share of white."""
+    mixed = [c + (1 - c) * white for c in channels]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in mixed)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
