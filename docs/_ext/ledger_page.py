@@ -29,7 +29,8 @@ loss or an encoder has no row at all.
 
 A relative error is the difference divided by the exact value, or by a floor where that is close to zero; an allowed
 error of 0 means equality. The bound of rounding of the surrogates is what a few roundings of the value and of its
-inputs can do; `tests/golden_rows.py <{source}/tests/golden_rows.py>`__ derives it. All values and derivatives of a surrogate are compared at about a hundred points each, far tails and kinks included.
+inputs can do; `tests/golden_rows.py <{source}/tests/golden_rows.py>`__ derives it. All values and derivatives of a
+surrogate are compared at about a hundred points each, far tails and kinks included.
 """
 Row = dict[str, Any]
 
