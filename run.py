@@ -145,6 +145,7 @@ def docs(options):
     """Build the site; warnings are errors, and executed pages are kept by their content in docs/_build/cache."""
     python = environment(".venv-docs", ["-e", ".[docs]"])
     call(python, "tools/spelling.py", "docs")
+    call(python, "tools/cells.py", "docs")
     call(python, "-m", "sphinx", "-W", "--keep-going", "-j", "2", "-b", "html", *options, "docs", SITE)
     call(python, "tools/links.py", SITE)
     say("the site is in %s: open index.html" % os.path.join(HERE, SITE))
