@@ -131,7 +131,7 @@ def test_text_of_a_user_cannot_end_the_script():
     assert text.count("</script>") == 1
 
 
-@pytest.mark.parametrize("wrong", [["sigmoid"], [surgrad.Sigmoid], [lambda x: x]], ids=str)
+@pytest.mark.parametrize("wrong", [["sigmoid"], [surgrad.Sigmoid], [lambda x: x]], ids=["name", "class", "function"])
 @pytest.mark.unchecked("wrong types on purpose")
 def test_what_is_no_surrogate_is_refused(wrong):
     with pytest.raises(TypeError, match="expected surrogate objects"):
