@@ -49,6 +49,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables that a cell displays
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"surgrad {version}"

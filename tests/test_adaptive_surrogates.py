@@ -167,6 +167,11 @@ def test_masks_differ_between_steps_and_keys_and_are_the_same_for_the_same():
         assert 0.4 < np.mean(np.asarray(spike(V) != differing)[1:]) < 0.6
 
 
+def test_hybrid_spikes_waive_laws_that_exist():
+    report = surgrad.check(HybridSpike(Sigmoid(2.0), 0.5, jax.random.key(0)), laws=["hard_forward", "shapes"])
+    assert report.ok
+
+
 @pytest.mark.slow
 def test_hybrid_spikes_keep_all_laws_but_those_waived():
     report = surgrad.check(HybridSpike(Sigmoid(2.0), 0.5, jax.random.key(0)))
@@ -289,6 +294,7 @@ def trained(spike, adapt, steps=60):
 
 
 @pytest.mark.slow
+@pytest.mark.promotes("Optax does")
 @pytest.mark.parametrize("name", METHODS)
 def test_spiking_networks_learn_with_each_method(name):
     spike, adapt = METHODS[name]
@@ -299,6 +305,7 @@ def test_spiking_networks_learn_with_each_method(name):
 
 
 @pytest.mark.slow
+@pytest.mark.promotes("Optax does")
 def test_the_width_of_hybrid_spikes_is_learned_with_the_weights():
     optimizer, model = optax.adam(0.03), network(Sigmoid(1.0))
 

@@ -86,6 +86,7 @@ def test_cases_are_enough_and_half_of_them_are_held_out():
 
 
 @pytest.mark.slow
+@pytest.mark.promotes("Optax does")
 def test_programs_run_from_cases_to_a_page(tmp_path, monkeypatch):
     two = [case for case in cases() if case.task == "digits" and case.depth == 1 and not case.recurrent][:2]
     monkeypatch.setattr(collect, "cases", lambda: iter(two))

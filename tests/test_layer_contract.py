@@ -244,6 +244,14 @@ class TestPartition:
         np.testing.assert_allclose(back[1].cell[0].tau, 10.0, rtol=1e-6)
         np.testing.assert_allclose(back[2].spike.alpha, 4.0, rtol=1e-6)
 
+    def test_weight_decay_pulls_to_the_start_what_has_a_range(self):
+        trained, rest = nn.partition(self.net, also=("threshold", "tau", "alpha"))
+        decayed = jax.tree.map(lambda leaf: 0.0 * leaf, trained)
+        before, after = nn.combine(trained, rest), nn.combine(decayed, rest)
+        assert float(jnp.abs(after[0].weight).max()) == 0.0
+        numbers = [(net[1].cell[0].tau, net[1].cell[0].threshold, net[2].spike.alpha) for net in (before, after)]
+        jax.tree.map(np.testing.assert_array_equal, *numbers)
+
     def test_the_gradient_by_a_logarithm_is_the_gradient_times_the_number(self):
         net = Sequential(LeakyIntegrator(7.0))
         trained, rest = nn.partition(net, also="tau")
@@ -256,7 +264,7 @@ class TestPartition:
         [
             (
                 lambda: nn.partition(LeakyIntegrator(), also=["tua"]),
-                r"each of also, names of fields of LeakyIntegrator, must be one of 'tau', got 'tua'",
+                r"no field of LeakyIntegrator is called 'tua'; there are \['tau'\]",
             ),
             (
                 lambda: nn.partition(LeakyIntegrator(np.inf), also="tau"),

@@ -140,6 +140,7 @@ class TestDerivatives:
             assert_same(run(x), [(last, outputs), (last, outputs[-1])])
 
     @pytest.mark.slow
+    @pytest.mark.promotes("weights of neurons times outputs over time")
     def test_derivatives_of_a_network_that_puts_out_spikes_are_those_of_one_scan(self):
         net, x = jax.tree.map(jnp.asarray, spiking()), inputs()
         state, weights = net.init((BATCH, INPUTS), x.dtype), jnp.arange(1.0, HIDDEN + 1)

@@ -201,7 +201,7 @@ def entry(name: Name, names: Names) -> list[str]:
 def class_body(name: Name, names: Names) -> list[str]:
     """Base class and promises of a class, then its members."""
     cls, lines = name.object, []
-    base = next((b for b in cls.__mro__[1:] if b in names.classes), None)
+    base = next((b for b in cls.__mro__[1:] if b in names.classes and names.members(b)), None)
     if base is not None:
         path = next(path for path, value in names.paths.items() if value is base)
         lines += [f"A :py:class:`{base.__name__} <{path}>`, which documents the methods that all of them have.", ""]

@@ -64,8 +64,8 @@ def page(file: Path) -> list[str]:
     objects = len({path for part in found.values() for path, _ in part})
     lines += [f"{total} comparisons of {objects} objects:", ""]
     for kind, part in found.items():
-        lines += [kind, "-" * len(kind), "", ".. list-table::", "   :header-rows: 1", "   :class: ledger", ""]
-        head = ["object", "reference", "largest error", "allowed", "measure", "test"]
+        lines += [kind, "-" * len(kind), "", ".. list-table::", "   :header-rows: 1", "   :widths: 24 46 15 15", ""]
+        head = ["object", "compared with", "largest error", "allowed"]
         for row in [head, *(cells(path, row) for path, row in part)]:
             lines += [f"   {'* ' if i == 0 else '  '}- {cell}" for i, cell in enumerate(row)]
         lines.append("")
@@ -81,11 +81,9 @@ def cells(path: str, row: Row) -> list[str]:
     text = " ".join(prepared([f"({note})"])).strip() if note else ""
     return [
         f":py:obj:`{path.rpartition('.')[2]} <{path}>`",
-        row["reference"],
+        f"{row['reference']}: `{words} <{SOURCE}/{file}>`__ {text}".strip(),
         f"{row['error']:.2g}",
-        f"{row['tolerance']:.2g}",
-        measure,
-        f"`{words} <{SOURCE}/{file}>`__ {text}".strip(),
+        f"{row['tolerance']:.2g} ({measure})",
     ]
 
 

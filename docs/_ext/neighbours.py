@@ -6,7 +6,7 @@
 is the table of names, with the column of that library and ours. Rows that the library has nothing for are left out.
 
     ```{surrogates} snnTorch
-    atan fast_sigmoid sigmoid
+    fast_sigmoid sigmoid
     ```
 
 is the table of the library's surrogates, whose names are given as the library spells them. A name without a
@@ -49,7 +49,7 @@ def table_of_names(library: str) -> list[Row]:
 
 
 def key(name: str) -> str:
-    """The key of a name in `SURROGATES`, whatever its case and underscores."""
+    """The key of a name in `SURROGATES`, of any case, with underscores or without."""
     squashed = name.replace("_", "").lower()
     return SAME_SURROGATE.get(squashed, squashed)
 

@@ -39,7 +39,7 @@ class HybridSpike(Surrogate):
 
     references: ClassVar[tuple[str, ...]] = ("wang2023adaptive",)
     waivers: ClassVar[dict[str, str]] = {
-        "exact_forward": "a share of the neurons answers with the curve, which is the method",
+        "hard_forward": "a share of the neurons answers with the curve, which is the method",
         "shapes": _DRAWN,
         "transforms": _DRAWN,
     }

@@ -121,7 +121,7 @@ class InvSquareGrad(Surrogate):
 class SuperSpike(InvSquareGrad):
     """SuperSpike's slope at its published steepness, 1/(1+α|x|)², the same as `InvSquareGrad`.
 
-    This is the scale of the publication. Spyx calls the steepness k; Norse 1.1 has α = 1 whatever its `alpha` is;
+    This is the scale of the publication. Spyx calls the steepness k; Norse 1.1 has α = 1 for every `alpha`;
     SpikingJelly's surrogate of this name is α/(1+|x|)², another family.
 
         >>> surgrad.SuperSpike(10.0).surrogate_grad(0.1).item()

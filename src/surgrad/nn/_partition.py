@@ -18,6 +18,12 @@ from surgrad._pytree import Pytree
 from surgrad.nn._contract import Connection, Layer, is_cell
 
 
+class Start(Pytree):
+    """Where a number with a range started, in the rest; what is trained has its change."""
+
+    value: Any
+
+
 class _Leaf(NamedTuple):
     """A number of a network: its name, whether it is trained by default, and its map to unconstrained space."""
 
@@ -31,8 +37,9 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     """Split a layer or a network into what is trained and the rest; `combine` merges the two again.
 
     By default the weights and biases of all connections are trained, also the weight of `Recurrent` layers. Time
-    constants, thresholds and hyperparameters of surrogates are constants, unless `also` names them. Those are trained
-    in unconstrained space, positive numbers as their logarithm, so that no update takes them out of their range.
+    constants, thresholds and hyperparameters of surrogates are constants, unless `also` names them. Of those with a
+    range the change is trained, which starts at 0 and acts in unconstrained space, on the logarithm of a positive
+    number: no update takes them out of their range, and weight decay pulls them to where they started.
 
         >>> import jax, surgrad
         >>> from surgrad import nn
@@ -42,8 +49,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
         >>> [leaf.shape for leaf in jax.tree.leaves(weights)]
         [(3, 4), (4,)]
         >>> trained, rest = nn.partition(network, also=["tau"])
-        >>> round(float(jax.tree.leaves(trained)[-1]), 4)  # log(10)
-        2.3026
+        >>> float(trained[1].tau), rest[1].tau  # the change of log(tau), and tau at the start
+        (0.0, Start(value=10.0))
         >>> round(float(nn.combine(trained, rest)[1].tau), 4)
         10.0
 
@@ -54,7 +61,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
             keywords, such as `"v_th"`, are accepted.
 
     Returns:
-        `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number.
+        `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number, but
+        for numbers with a range that are trained: the rest has their start, and the first tree the change.
 
     Raises:
         ValueError: no field has one of the names, or a number to be trained is at the end of its range, such as an
@@ -69,8 +77,8 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
     also = tuple(_meant(name, stored) for name in ([also] if isinstance(also, str) else also))
     _check_names(layer, leaves, also)
     chosen = [_is_trained(leaf, also) for leaf in leaves]
-    trained = [_inverse(layer, leaf, also) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
-    rest = [None if yes else leaf.value for leaf, yes in zip(leaves, chosen, strict=True)]
+    trained = [_start(layer, leaf) if yes else None for leaf, yes in zip(leaves, chosen, strict=True)]
+    rest = [_kept(leaf) if yes else leaf.value for leaf, yes in zip(leaves, chosen, strict=True)]
     return structure.unflatten(trained), structure.unflatten(rest)
 
 
@@ -113,26 +121,31 @@ def combine(trained: Any, rest: Any) -> Any:
     swapped = any(o.weight and _is_floating(o.value) for o in others) and not any(
         t.weight and t.value is not None for t in ours
     )
-    if swapped or any(t.value is not None and o.value is not None for t, o in pairs):
+    if swapped or any(not _belong(t.value, o.value) for t, o in pairs):
         raise ValueError(
             "combine: the first tree must be what is trained and the second the rest, both of one partition(layer), so "
             "that each number is in one of them."
         )
-    return structure.unflatten([o.value if t.value is None else _forward(t) for t, o in pairs])
+    return structure.unflatten([o.value if t.value is None else _moved(t, o.value) for t, o in pairs])
+
+
+def _belong(trained: Any, rest: Any) -> bool:
+    """Whether a number is in one of the trees, or its change in the first and its start in the second."""
+    return trained is not None and not _is_start(trained) if _is_start(rest) else trained is None or rest is None
 
 
 def _leaves(layer: Any) -> tuple[list[_Leaf], Any]:
-    structure = jax.tree.structure(layer, is_leaf=_is_none)
+    structure = jax.tree.structure(layer, is_leaf=_is_number)
     return list(_walk(layer, "", weight=not is_cell(layer), limits={})), structure
 
 
 def _walk(node: Any, name: str, *, weight: bool, limits: Any) -> Iterable[_Leaf]:
     """The numbers of a tree, in the order of its leaves."""
-    if _is_none(node) or jax.tree_util.all_leaves([node]):
+    if _is_number(node) or jax.tree_util.all_leaves([node]):
         yield _Leaf(name, node, weight, for_limits(limits))
         return
     fields = {f.name: f.metadata for f in dataclasses.fields(node)} if isinstance(node, Pytree) else {}
-    children, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node or _is_none(part))
+    children, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda part: part is not node or _is_number(part))
     for (key, *_), child in children:
         own = str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", ""))))
         inside = _holds_weights(node, own, weight)
@@ -156,18 +169,29 @@ def _is_trained(leaf: _Leaf, also: tuple[str, ...]) -> bool:
 
 
 def _is_floating(value: Any) -> bool:
-    return value is not None and jnp.issubdtype(jnp.result_type(value), jnp.floating)
+    return not _is_number(value) and jnp.issubdtype(jnp.result_type(value), jnp.floating)
 
 
-def _inverse(layer: Any, leaf: _Leaf, also: tuple[str, ...]) -> Any:
+def _start(layer: Any, leaf: _Leaf) -> Any:
+    """What is trained of a number at the start: itself, or no change if it has a range."""
     value = jnp.asarray(leaf.value, jnp.result_type(leaf.value))
     if leaf.bijector is free:
         return value
-    return inside("partition", f"{leaf.name} of {type(layer).__name__}, to be trained,", leaf.bijector, value)
+    inside("partition", f"{leaf.name} of {type(layer).__name__}, to be trained,", leaf.bijector, value)
+    return jnp.zeros_like(value)
 
 
-def _forward(leaf: _Leaf) -> Any:
-    return leaf.bijector.forward(leaf.value)
+def _kept(leaf: _Leaf) -> Start | None:
+    """What the rest has of a number that is trained."""
+    return None if leaf.bijector is free else Start(leaf.value)
+
+
+def _moved(leaf: _Leaf, rest: Any) -> Any:
+    """A number from what is trained of it, and from its start if it has a range."""
+    if not _is_start(rest):
+        return leaf.value
+    start = jnp.asarray(rest.value, jnp.result_type(leaf.value))
+    return leaf.bijector.forward(leaf.bijector.inverse(start) + leaf.value)
 
 
 def _check_names(layer: Any, leaves: list[_Leaf], also: tuple[str, ...]) -> None:
@@ -181,5 +205,10 @@ def _check_names(layer: Any, leaves: list[_Leaf], also: tuple[str, ...]) -> None
             )
 
 
-def _is_none(node: Any) -> bool:
-    return node is None
+def _is_start(node: Any) -> bool:
+    return isinstance(node, Start)
+
+
+def _is_number(node: Any) -> bool:
+    """Whether a node is no tree to walk into: None, or where a number started."""
+    return node is None or _is_start(node)
