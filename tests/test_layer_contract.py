@@ -341,6 +341,13 @@ class TestWordsForOtherWaysToCall:
             with pytest.raises(TypeError, match=r"give the shape of one time step, x\.shape\[1:\], got an array"):
                 cell.init(X)
 
+    @pytest.mark.unchecked("wrong types on purpose")
+    @pytest.mark.parametrize("key", [jax.random.key(0), jax.random.PRNGKey(0)], ids=["typed", "raw"])
+    def test_a_key_in_place_of_a_shape_is_refused(self, key):
+        for cell in (LIF(SPIKE), Sequential(LeakyIntegrator()), Delay(1)):
+            with pytest.raises(TypeError, match=r"init: it takes no key, .* write init\(x\.shape\) for one step x"):
+                cell.init(key, X)
+
     def test_a_delay_that_is_traced_is_told_to_be_known(self):
         with pytest.raises(ValueError, match=r"Delay: steps .* known while the program is traced"):
             jax.jit(lambda steps: Delay(steps).init(3))(2)

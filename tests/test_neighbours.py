@@ -17,6 +17,7 @@ import surgrad
 from surgrad import _answers, _neighbours
 from surgrad._pytree import Pytree
 
+KEY = jax.random.key(0)
 X = np.linspace(-3, 3, 61)
 U = np.abs(X)
 FORMULAS = {
@@ -91,7 +92,8 @@ def test_other_names_of_surrogates_lead_to_rows():
 
 
 def texts():
-    yield from _neighbours.NAMES.values()
+    yield from [*_neighbours.NAMES.values(), *_neighbours.ABSENT.values()]
+    yield from (text for rows in _neighbours.CHOICES.values() for text in rows.values())
     yield from (text for _, text in [*_neighbours.ATTRIBUTES.values(), *_neighbours.KEYWORDS.values()])
 
 
@@ -149,7 +151,24 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad", "sfs", r"sfs\(slope=25, B=1\) of snnTorch .* is Sparse\(FastSigmoid\(slope\), window=B\)"),
         ("surgrad", "fastsigmoid", "it is surgrad.FastSigmoid or surgrad.fast_sigmoid"),
         ("surgrad", "superspike", r"superspike\(k=25\) of Spyx is SuperSpike\(k\) here; .* of SpikingJelly is Mixture"),
-        ("surgrad", "superspike", "it is surgrad.SuperSpike or surgrad.super_spike"),
+        ("surgrad", "superspike", "; it is surgrad.SuperSpike or surgrad.super_spike; superspike.* of Norse"),
+        (
+            "surgrad",
+            "Triangular",
+            r"; here it is surgrad.ReluGrad\(alpha, width\), a triangle .*; Triangular.* of Spyx",
+        ),
+        ("surgrad", "Boxcar", r"; here it is surgrad.PiecewiseLeakyRelu\(c=0.0, w=width / 2\), a box; .* of Spyx"),
+        ("surgrad", "surrogate", r"; here it is surgrad itself: [^;]*\.$"),
+        ("surgrad", "Layer", "it is surgrad.nn.Layer"),
+        ("surgrad.nn", "remat", "the option checkpoint_every of surgrad.nn.unroll"),
+        ("surgrad.nn", "state", r"; surgrad has none: a state is an argument .* net.init\(shape\)\.$"),
+        ("surgrad.nn", "LayerNorm", "; surgrad has none: .*jax.nn.standardize"),
+        ("surgrad.nn", "BatchNorm", r"; surgrad has none: surgrad.nn.fluctuation_driven\(net, xs, key=key\)"),
+        ("surgrad.nn", "GroupNorm", "; surgrad has none: write it as a surgrad.nn.Connection"),
+        ("surgrad.nn", "Dropout", "; surgrad has none: draw a mask with jax.random.bernoulli"),
+        ("surgrad.nn", "LIFParameters", r"; surgrad has none: .* surgrad.nn.LIF\(surrogate, tau=tau"),
+        ("surgrad.encode", "population", "; surgrad has none: .* surgrad.encode.rate of the tuning curves"),
+        ("surgrad.encode", "constant_current_lif_encode", r"; surgrad has none: surgrad.nn.unroll\(surgrad.nn.LIF"),
         ("surgrad", "ATan", r"ATan\(alpha=2\) of .* is Arctan\(alpha\)"),
         ("surgrad", "spikegen", r"rate\(intensity, num_steps, key=key\)"),
         ("surgrad", "functions", "surgrad.sigmoid"),
@@ -167,7 +186,7 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "IF", r"surgrad.nn.LIF\(surrogate, tau=float\('inf'\)\)"),
         ("surgrad.nn", "scan", r"surgrad.nn.unroll\(net, xs\)"),
         ("surgrad.nn", "RNN", r"surgrad.nn.unroll\(net, xs\)"),
-        ("surgrad.nn", "unrol", "the nearest are unroll, Unrolled"),
+        ("surgrad.nn", "unrol", "the nearest is unroll"),
         ("surgrad", "Sigmod", "the nearest are Sigmoid"),
     ],
 )
@@ -175,6 +194,35 @@ def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
     error = _answers.attribute_error(module, name, dir(__import__(module, fromlist=["x"])))
     assert re.match(f"module '{module}' has no attribute '{name}'; ", str(error))
     assert re.search(answer, str(error))
+
+
+def test_what_is_said_to_be_absent_is_absent():
+    assert not set(_neighbours.ABSENT) & {_answers._key(place.rpartition(".")[2]) for place in _answers._places()}
+    assert not set(_neighbours.ABSENT) & {*_neighbours.NAMES, *_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE}
+
+
+@pytest.mark.parametrize("name", ["SparseConv", "LinearBlock", "LIFPopulation", "sequence_state"])
+def test_a_name_that_is_a_word_of_another_is_not_its_nearest(name):
+    assert "nearest" not in str(_answers.attribute_error("surgrad.nn", name, [*surgrad.nn.__all__, "Sparse"]))
+
+
+def test_what_is_to_be_done_instead_works():
+    xs = 3 * jax.random.uniform(jax.random.key(0), (20, 4, 3))
+    linear, cell = surgrad.nn.Linear(3, 5, key=jax.random.key(1)), surgrad.nn.LIF(tau=5.0)
+    _, normalised = surgrad.nn.Sequential(linear, jax.nn.standardize).over_time((None, None), xs)
+    np.testing.assert_allclose(np.mean(normalised, -1), 0, atol=1e-5)
+    np.testing.assert_allclose(np.std(normalised, -1), 1, atol=1e-2)
+    batch_first = xs.swapaxes(0, 1)
+    np.testing.assert_array_equal(
+        surgrad.nn.unroll(cell, batch_first.swapaxes(0, 1)).outputs, surgrad.nn.unroll(cell, xs).outputs
+    )
+    constant = surgrad.nn.unroll(cell, jnp.broadcast_to(xs[0], (20, *xs[0].shape))).outputs
+    assert constant.shape == xs.shape
+    surrogate, threshold = surgrad.Arctan(), 2.0
+    leaky = surgrad.nn.LeakyIntegrator(5.0)
+    free = surgrad.nn.Sequential(leaky, lambda v: surrogate((v - threshold) / threshold))
+    spikes = surgrad.nn.unroll(free, xs).outputs
+    np.testing.assert_array_equal(spikes, surgrad.nn.unroll(leaky, xs).outputs >= threshold)
 
 
 def test_no_neighbour_s_surrogate_is_answered_by_the_nearest_name():
@@ -233,6 +281,33 @@ class TestAttributes:
         with pytest.raises(AttributeError, match=f"'Layer' object has no attribute '{name}'; .*{answer}"):
             getattr(Layer(), name)
 
+    @pytest.mark.parametrize(
+        ("make", "name", "answer"),
+        [
+            (surgrad.nn.LIF, "treshold", "'LIF' object has no attribute 'treshold'; the nearest is threshold"),
+            (surgrad.nn.LIF, "v_th", "'v_th' is 'threshold' here"),
+            (surgrad.nn.Sequential, "layers", "'layers' is 'parts' here"),
+            (lambda: surgrad.nn.Sequential(surgrad.nn.LIF())[0], "tua", "the nearest is tau"),
+            (surgrad.Sigmoid, "alhpa", "the nearest is alpha"),
+            (lambda: surgrad.from_grad(lambda x, width=1.0: x), "widht", "the nearest is width"),
+        ],
+    )
+    def test_an_attribute_that_is_not_declared_cannot_be_set(self, make, name, answer):
+        one = make()
+        with pytest.raises(AttributeError, match=answer):
+            setattr(one, name, 3.0)
+        assert name not in vars(one)
+        one._own = 3.0
+        assert one._own == 3.0
+
+    def test_a_user_s_class_may_set_any_attribute(self):
+        class Mine(surgrad.nn.LIF):
+            """It declares nothing further."""
+
+        cell = Mine(tau=5.0)
+        cell.treshold = 3.0
+        assert cell.treshold == 3.0
+
     def test_a_property_that_fails_says_why_itself(self):
         with pytest.raises(AttributeError, match=r"no attribute 'missing_part'"):
             Layer().broken
@@ -277,6 +352,38 @@ class TestKeywords:
                 lambda: surgrad.Sigmoid(slope=25.0),
                 r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch is Sigmoid\(slope\)",
             ),
+            (
+                lambda: surgrad.nn.LIF(v_reset=0.0),
+                "'v_reset' is 'reset' here: reset='zero' is v_reset=0, and there is no other",
+            ),
+            (lambda: surgrad.nn.LIF(v_leak=0.0), "the membrane potential at rest is 0"),
+            (
+                lambda: surgrad.nn.LIF(decay_input=True),
+                r"v <- beta v \+ I; .* multiply it by dt/tau: scale the weights",
+            ),
+            (lambda: surgrad.nn.LIF(input_scale=0.1), "the input is added as it is"),
+            (lambda: surgrad.nn.LIF(tau_mem_inv=0.1), "'tau' here: tau = 1 / tau_mem_inv, .* added as it is"),
+            (
+                lambda: surgrad.nn.LIF(method="super"),
+                r"'surrogate' here: method='super' is .*surgrad.SuperSpike\(alpha\)",
+            ),
+            (lambda: surgrad.nn.Linear(2, 3, key=KEY, kernel_init=None), "'kernel_init' is 'weight_init' here"),
+            (lambda: surgrad.nn.Conv(2, 3, (3,), key=KEY, kernel_init=None), "'kernel_init' is 'weight_init' here"),
+            (
+                lambda: surgrad.nn.Linear(2, 3, key=KEY, bias_init=None),
+                r"begin at zero, .* weight_init is for the weights",
+            ),
+            (lambda: run(1, 2, initial_carry=0), "run has no parameter 'initial_carry'"),
+            (lambda: surgrad.nn.unroll(1, 2, initial_carry=0), "'initial_carry' is 'state' here"),
+            (lambda: surgrad.nn.unroll(1, 2, initial_state=0), "'initial_state' is 'state' here"),
+            (lambda: surgrad.nn.unroll(1, 2, init_state=0), "'init_state' is 'state' here"),
+            (lambda: surgrad.nn.unroll(1, 2, time_major=True), "time is the first axis always"),
+            (lambda: surgrad.nn.unroll(1, 2, batch_first=True), r"xs\.swapaxes\(0, 1\) puts it there"),
+            (lambda: surgrad.nn.unroll(1, 2, time_axis=1), "time is the first axis always"),
+            (lambda: surgrad.fast_sigmoid(slope=25), r"needs x, .* write surgrad\.FastSigmoid\(alpha=25\.0\)\.$"),
+            (lambda: surgrad.fast_sigmoid(alpha=9), r"needs x, .* write surgrad\.FastSigmoid\(alpha=9\.0\)\.$"),
+            (lambda: surgrad.arctan(k=2.0), r"write surgrad\.Arctan\(\.\.\.\); .*Arctan\(k=2\) of Spyx is Mixture"),
+            (lambda: surgrad.sigmoid(alpha=-1.0), r"write surgrad\.Sigmoid\(\.\.\.\); Sigmoid: alpha must be > 0"),
             (lambda: surgrad.InvSquareGrad(slope=25.0), "'slope' is 'alpha' here"),
             (lambda: surgrad.FastSigmoid(slope=25.0), "'slope' is 'alpha' here"),
             (lambda: surgrad.SuperSpike(k=25.0), r"SuperSpike\(k=25\) of Spyx is SuperSpike\(k\)"),
@@ -291,6 +398,21 @@ class TestKeywords:
     def test_an_unexpected_keyword_is_answered(self, call, answer):
         with pytest.raises(TypeError, match=answer):
             call()
+
+    @pytest.mark.parametrize(
+        ("reset", "answer"),
+        [
+            ("hard", "reset='zero' is meant"),
+            (0.0, "reset='zero' is meant"),
+            ("soft", "reset='subtract' is meant"),
+            ("none", r"surgrad\.nn\.Sequential\(surgrad\.nn\.LeakyIntegrator\(tau\), lambda v: surrogate"),
+            ("other", "'other'"),
+        ],
+    )
+    @pytest.mark.unchecked("a wrong type on purpose")
+    def test_a_choice_of_other_libraries_is_answered(self, reset, answer):
+        with pytest.raises(ValueError, match=rf"LIF: reset must be one of 'subtract', 'zero', got .*{answer}.*\.$"):
+            surgrad.nn.LIF(reset=reset)
 
     def test_expected_ones_are_passed_on(self):
         assert run(1, 2, keep="last") == "last"

@@ -11,12 +11,14 @@ from surgrad.nn import (
     Conv1d,
     Delay,
     FirstSpikeTime,
+    Lambda,
     LeakyIntegrator,
     Linear,
     MaxOverTime,
     MeanOverTime,
     Recurrent,
     Sequential,
+    partition,
     unroll,
 )
 
@@ -208,7 +210,13 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
         ),
         (
             lambda: unroll(DENSE, None, np.ones((5, 3))),
-            r"unroll: the cell must take a state and .*which Linear does not",
+            r"unroll: Linear is a connection, which has no state: .* layer\(xs\), .*unroll\(Sequential\(layer, cell\), xs\)",
+        ),
+        (lambda: unroll(Lambda(jnp.tanh), np.ones((5, 3))), r"Lambda is a connection, .* jax\.vmap\(layer\)\(xs\)"),
+        (lambda: unroll(partition(network())[0], np.ones((5, 3))), r"is None, .* merge them first with combine"),
+        (
+            lambda: Recurrent(32, LIF(), key=jax.random.key(0)),
+            r"the cell comes before the number of features: Recurrent\(cell, features, key=key\)",
         ),
         (lambda: unroll(jnp.tanh, None, np.ones((5, 3))), r"which tanh does not"),
         (lambda: unroll(LIF, None, np.ones((5, 3))), r"unroll: the cell is the class LIF; give an object"),

@@ -84,7 +84,11 @@ def nothing(state, x):
         (lambda run: run(NET, jnp.float32(1)), ValueError, r"must be one array, .* got an array of shape \(\)"),
         (lambda run: run(XS, NET), TypeError, r"in this order, got \(an array of shape \(9, 2, 3\), Sequential\)"),
         (lambda run: run(LIF, XS), TypeError, r"the cell is the class LIF; give an object, LIF\(\.\.\.\)"),
-        (lambda run: run(NET[0], XS), TypeError, "the cell must take a state and the input of a step, which Linear"),
+        (
+            lambda run: run(NET[0], XS),
+            TypeError,
+            r"Linear is a connection, which has no state: call it on all time steps, layer\(xs\), or put it into a Seq",
+        ),
         (
             lambda run: run(NET, XS, REST),
             TypeError,

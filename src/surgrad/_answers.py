@@ -28,15 +28,26 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from surgrad._neighbours import ATTRIBUTES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES, SYNONYMS
+from surgrad._neighbours import ABSENT, ATTRIBUTES, CHOICES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES, SYNONYMS
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOT = __package__
 
 
-def nearest_names(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
-    """Return up to `n` known names that are spelled like a name, the nearest first; case is ignored if none is."""
-    known = list(known)
+def nearest_names(name: str, known: Iterable[str], n: int = 3, cutoff: float | None = None) -> list[str]:
+    """Return up to `n` known names that are spelled like a name, the nearest first; case is ignored if none is.
+
+    A known name that is one word of several in the name is not near: `Layer` is not what `LayerNorm` means.
+
+    Parameters:
+        name: what was written.
+        known: the names that there are.
+        n: how many are returned at most.
+        cutoff: the least similarity, 0 to 1, as of `difflib`; by the length of the name if left out, since one wrong
+            letter is more of a short name.
+    """
+    cutoff = cutoff or (0.75 if len(name) > 3 else 0.6)
+    known = [one for one in known if len(name) < len(one) + 3 or one.lower() not in name.lower()]
     by_lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=n, cutoff=cutoff)
     return difflib.get_close_matches(name, known, n=n, cutoff=cutoff) or [by_lower[one] for one in near]
@@ -69,6 +80,12 @@ def surrogate_answer(name: str, parameter: str | None = None) -> str:
     return "; ".join(found)
 
 
+def choice_answer(option: str, value: Any) -> str:
+    """Return which choice of an option is meant by the value that other libraries have for it; empty if unknown."""
+    rows = CHOICES.get(option)
+    return _with_places(rows.get(_key(str(value)), "")) if rows else ""
+
+
 def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
     """Return the error for a keyword that a function or a constructor does not take.
 
@@ -87,6 +104,18 @@ def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str 
 def parameter_answer(name: str, known: Iterable[str]) -> str:
     """Return which of the known parameters is meant by the name of one; empty if none seems to be."""
     return _renamed(KEYWORDS, name, known) or _spelled(name, known)
+
+
+def in_our_names(owner: str, given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return keyword arguments with the parameters that are meant in place of others' names for them.
+
+    Names that are known stay, and so do those of surrogates of other libraries, whose values may be on another scale.
+    """
+    named = {}
+    for name, value in given.items():
+        meant = KEYWORDS.get(_key(name), ((), ""))[0] if name not in known and not surrogate_answer(owner, name) else ()
+        named[next((one for one in meant if one in known), name)] = value
+    return named
 
 
 def meant_by(name: str, known: Collection[str]) -> str:
@@ -171,15 +200,18 @@ def _sentence(answer: str) -> str:
 def _module_answer(name: str, known: Iterable[str]) -> str:
     """Return what is meant by a name: that of another library, one in another package here, or the nearest."""
     key = _key(name)
-    places = [place for place in _places() if place.rpartition(".")[2] == name]
+    if key in ABSENT:
+        return f"surgrad has none: {_with_places(ABSENT[key])}"
     meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
-    if not places:
-        # A surrogate of this name here has its row in the table only where others of the name differ from it.
-        places = [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
-        meant = surrogate_answer(name) or meant
+    # A function of a package, such as `plot.surrogate`, is not what a module of that name means.
+    exact = not (meant and name.islower())
+    places = [place for place in _places() if exact and place.rpartition(".")[2] == name]
+    # Surrogates of the same name elsewhere have rows in the table only where they differ from the one here.
+    others = "" if places else surrogate_answer(name)
+    places = places or [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
     ours = f"it is {' or '.join(places)}" if places else ""
     public = (one for one in known if not one.startswith("_"))
-    return "; ".join(part for part in (meant, ours) if part) or _spelled(name, public)
+    return "; ".join(part for part in (ours, meant, others) if part) or _spelled(name, public)
 
 
 def _renamed(rows: Mapping[str, tuple[tuple[str, ...], str]], name: str, known: Iterable[str]) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from surgrad._answers import nearest_names, surrogate_answer
+from surgrad._answers import in_our_names, nearest_names, place_of, surrogate_answer
 from surgrad._constructors import constructor_parameters
 from surgrad._surrogate import Surrogate
 from surgrad._types import Input, Spikes
+
+_LEFT_OUT: Any = object()
 
 Functional = Callable[..., Spikes]
 """A surrogate as a function, `f(x, **hyperparameters)`."""
@@ -30,7 +32,9 @@ def functional(cls: type[Surrogate]) -> Functional:
     2.0
     """
 
-    def spikes(x: Input, *args: Any, **kwargs: Any) -> Spikes:
+    def spikes(x: Input = _LEFT_OUT, *args: Any, **kwargs: Any) -> Spikes:
+        if x is _LEFT_OUT:
+            raise TypeError(_without_x(cls, kwargs))
         return cls(*args, **kwargs)(x)
 
     x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -40,6 +44,21 @@ def functional(cls: type[Surrogate]) -> Functional:
     spikes.__signature__ = inspect.Signature([x, *constructor_parameters(cls)])  # type: ignore[attr-defined]
     _CATALOGUE[cls.__name__] = cls
     return spikes
+
+
+def _without_x(cls: type[Surrogate], given: dict[str, Any]) -> str:
+    """Return the message for a functional form that is called with hyperparameters alone, as makers elsewhere are."""
+    known = [p.name for p in constructor_parameters(cls)]
+    name, named = snake_case(cls.__name__), in_our_names(cls.__name__, given, known)
+    try:
+        instead = repr(cls(**named))
+    except (TypeError, ValueError) as error:
+        instead, end = f"{cls.__name__}(...)", f"; {error}"
+    else:
+        end = "."
+    place = place_of(cls.__name__).rpartition(".")[0]
+    written = f"{place}.{instead}" if place else instead
+    return f"{name} needs x, since it returns spikes, {name}(x, ...); for the surrogate itself write {written}{end}"
 
 
 def catalogue() -> MappingProxyType[str, type[Surrogate]]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from surgrad._answers import choice_answer
 from surgrad._frameworks import is_box
 from surgrad._kinds import require_callable, require_choice
 from surgrad._numbers import require_real, require_whole
@@ -103,7 +104,7 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
             f"{owner}: {name} is part of the program, so it must be known while that is traced, got {value}."
         )
     if rules.get("choices") is not None:
-        require_choice(owner, name, value, rules["choices"])
+        require_choice(owner, name, value, rules["choices"], choice_answer(name, value))
     if rules.get("flag") and not isinstance(value, bool):
         raise TypeError(f"{owner}: {name} must be True or False, got {value!r}.")
     if "whole" in rules:

@@ -16,6 +16,9 @@ from surgrad._types import Curve, Membrane, Slope
 class _FromFunction(Surrogate):
     """A surrogate whose hyperparameters are the keywords of a function."""
 
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
         super().__init__()
         if not callable(function):
@@ -23,8 +26,8 @@ class _FromFunction(Surrogate):
         known = _defaults(function)
         for name in parameters.keys() - known.keys():
             raise unexpected_keyword(_name(function), name, known)
-        self.function: Callable[..., Any] = function
-        self.names: tuple[str, ...] = tuple(known)
+        self.function = function
+        self.names = tuple(known)
         for name, value in (known | parameters).items():
             if value is inspect.Parameter.empty:
                 raise TypeError(f"{_name(function)}: the parameter {name!r} has no default; give {name}=...")
@@ -33,6 +36,9 @@ class _FromFunction(Surrogate):
                     f"{_name(function)}: a parameter cannot be called {name!r}, a name that surrogates use."
                 )
             setattr(self, name, value)
+
+    def _can_hold(self, name: str) -> bool:
+        return super()._can_hold(name) or name in self.names
 
     def _evaluate(self, x: Membrane) -> Any:
         return self.function(x, **{n: getattr(self, n) for n in self.names})

@@ -72,11 +72,12 @@ def _require_arguments(what: str, function: Any, takes: Sequence[str], advice: s
         raise TypeError(f"{what} {demand}, which {called(function)} does not ({error}){advice}.") from error
 
 
-def require_choice(where: str, name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Check that a value is one of some choices.
+def require_choice(where: str, name: str, value: Any, choices: Sequence[Any], advice: str = "") -> None:
+    """Check that a value is one of some choices; the message ends with the advice.
 
     Raises:
         ValueError: it is none of them.
     """
     if value not in choices:
-        raise ValueError(f"{where}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+        end = f"; {advice}." if advice else "."
+        raise ValueError(f"{where}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}{end}")

@@ -108,6 +108,16 @@ SAME_SURROGATE = {
 }
 """Other names of the same surrogates."""
 
+_UNSCALED = (
+    "the input is added as it is, v <- beta v + I; Norse and SpikingJelly multiply it by dt/tau: scale the weights"
+)
+_WITHOUT_RESET = (
+    "spikes without a reset are {Sequential}({LeakyIntegrator}(tau), lambda v: surrogate((v - threshold) / threshold))"
+)
+_TIME_LEADS = "time is the first axis always, (time, *batch, features); xs.swapaxes(0, 1) puts it there"
+_STANDARDIZED = (
+    "a function is a layer too, and jax.nn.standardize normalizes over the features, without scale and offset"
+)
 _INTEGRATE = "{LIF}(surrogate, tau=float('inf')), without a leak"
 _RECURRENT = "{Recurrent}(cell, features, key=key) around a cell such as {LIF}(surrogate)"
 _LIF = "{LIF}(surrogate, beta=beta)"
@@ -123,6 +133,7 @@ _NAMES: dict[str, str] = {
     "fullyconnected lineartorch": "{Linear}(in_features, out_features, key=key)",
     "convolution": "{Conv}(in_channels, out_channels, kernel_size, key=key)",
     "convtranspose": "{ConvTranspose2d}(in_channels, out_channels, kernel_size, key=key)",
+    "remat checkpoint": "the option checkpoint_every of {unroll}",
     "pool2d": "{MaxPool2d}(kernel_size)",
     "pool": "{MaxPool}(kernel_size) or {AvgPool}(kernel_size)",
     "sumpool": "{SumPool2d}(kernel_size)",
@@ -170,12 +181,29 @@ _NAMES: dict[str, str] = {
     "treeserialiseleaves serialise savemodel savestate savecheckpoint dump": "{save}(path, tree)",
     "treedeserialiseleaves deserialise loadmodel loadstate restore loadcheckpoint": "{load}(path)",
     # modules and bases
+    "boxcar": "{PiecewiseLeakyRelu}(c=0.0, w=width / 2), a box",
+    "triangle triangular tent heavitent": "{ReluGrad}(alpha, width), a triangle of height alpha",
     "surrogate surrogates axn": "surgrad itself: surgrad.Sigmoid(4.0) is a surrogate, surgrad.sigmoid(x) its function",
     "functions": "functions of surrogates in surgrad itself, such as surgrad.sigmoid, and {unroll}",
     "neuron neurons layer layers": "surgrad.nn",
     "module statefulmodule basenode memorymodule spikingneuron": "{Cell}",
     "custom customsurrogate surrogatefunctionbase multiargssurrogatefunctionbase": _CUSTOM,
 }  # fmt: skip
+
+_ABSENT: dict[str, str] = {
+    "dropout alphadropout": "draw a mask with jax.random.bernoulli for each batch, and keep it in "
+    "a {Connection} of your own",
+    "batchnorm batchnorm1d batchnorm2d batchnorm3d tdbn bntt": "{fluctuation_driven}(net, xs, key=key) gives weights "
+    "under which deep networks spike",
+    "layernorm rmsnorm": _STANDARDIZED,
+    "groupnorm instancenorm": "write it as a {Connection} of your own, or as a function, which is a layer too",
+    "lifparameters liparameters lifboxparameters lifrefracparameters": "they are arguments of the cell: "
+    "{LIF}(surrogate, tau=tau, threshold=threshold)",
+    "state": _FRESH,
+    "population populationencode populationencoder": "a population code is {rate} of the tuning curves, such as "
+    "jnp.exp(-(((x[..., None] - centers) / width) ** 2))",
+    "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
+}
 
 _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "initstate initializecarry initialcarry initleaky initrleaky initsynaptic initrsynaptic initalpha initlapicque "
@@ -220,8 +248,14 @@ _IN_TIME = "{unroll}(net, xs) returns the last state before the outputs, and {re
 _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "spikegrad surrogatefunction spkfun spikefunction spikefn spike surrogategradient activation": (("surrogate",), ""),
     "resetdetached detach": (("detach_reset",), ""),
-    "resetmechanism resetmethod hardreset softreset vreset": (("reset",), ""),
+    "resetmechanism resetmethod hardreset softreset": (("reset",), ""),
+    "vreset": (
+        ("reset",),
+        "reset='zero' is v_reset=0, and there is no other v_reset; reset='subtract' is v_reset=None",
+    ),
     "learnbeta learnalpha learnthreshold learntau learnable": ((), _LEARNED),
+    "initialcarry initialstate initstate carry initcarry": (("state",), "from rest if it is left out"),
+    "timemajor batchfirst timeaxis timedim batchmajor": ((), _TIME_LEADS),
     "inithidden stateful hidden hx": ((), _FRESH),
     "returnsequences": (("keep",), "{unroll}(net, xs) returns all outputs, and the last with keep='last'"),
     "returnstate returnstates returncarry returnvoltage returnmembrane storevseq output recordv": ((), _IN_TIME),
@@ -232,6 +266,11 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "memory maxmemory memorylimit": (("memory_bytes",), ""),
     "chunk chunklength": (("chunk_size",), ""),
     "kernel weights w recurrentweight": (("weight",), ""),
+    "kernelinit kernelinitializer weightinitializer winit": (("weight_init",), "an initializer of jax.nn.initializers"),
+    "biasinit biasinitializer": (
+        (),
+        "biases begin at zero, and layer.replace(bias=bias) is a layer with others; weight_init is for the weights",
+    ),
     "window windowshape poolsize kernelshape ksize": (("kernel_size",), ""),
     "features units hiddensize numhiddens outputsize outsize outdim dout linearfeatures nout": (
         ("features", "out_features", "out_channels"),
@@ -244,7 +283,13 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "outfeatures": (("out_features", "out_channels", "features"), ""),
     "rngs rng prngkey seed generator rngkey randomkey": (("key",), ""),
     "thresh theta": (("threshold",), ""),
-    "taumeminv": (("tau",), "tau = 1 / tau_mem_inv, in the unit of dt"),
+    "taumeminv": (("tau",), f"tau = 1 / tau_mem_inv, in the unit of dt; {_UNSCALED}"),
+    "decayinput inputscale": ((), _UNSCALED),
+    "vleak vrest": ((), "the membrane potential at rest is 0, and the threshold is counted from there"),
+    "method": (
+        ("surrogate",),
+        "method='super' is surrogate={SuperSpike}(alpha), with alpha=1.0 for the slope of Norse 1.1",
+    ),
     "tausyninv": (("tau_syn",), "tau_syn = 1 / tau_syn_inv, in the unit of dt"),
     "taumem taum taumembrane tauv": (("tau",), ""),
     "tausynapse tausyn taus": (("tau_syn",), ""),
@@ -278,6 +323,18 @@ SYNONYMS = _by_name(
 """Keywords that are accepted for one here: of the same meaning, unit and scale in all libraries that have them."""
 NAMES = _by_name(_NAMES)
 """Of modules: what stands there under a name, in words of this library."""
+ABSENT = _by_name(_ABSENT)
+"""Of modules: names of what this library does not have, and what to do instead."""
+CHOICES = {
+    "reset": _by_name(
+        {
+            "hard 0.0 0": "reset='zero' is meant",
+            "soft subtraction resetbysubtraction": "reset='subtract' is meant",
+            "none false": f"{_WITHOUT_RESET}; {{LeakyIntegrator}} alone does not spike",
+        }
+    )
+}
+"""Of options: what is meant by the choices of other libraries."""
 ATTRIBUTES = _by_name(_ATTRIBUTES)
 """Of objects: names here that the object may have, then what to do where it has none of them."""
 KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}

@@ -20,6 +20,7 @@ from surgrad._shown import shown
 
 _LEAVES, _LAYOUT, _SEEN = "_pytree_leaves", "_pytree_layout", "_pytree_seen"
 _PRIVATE = frozenset((_LEAVES, _LAYOUT, _SEEN))
+_PACKAGE = __name__.partition(".")[0]
 _NUMBERS = (float, int, complex, np.generic, np.ndarray, jax.Array)
 
 
@@ -139,6 +140,7 @@ class Pytree:
     """
 
     _structural: ClassVar[frozenset[str]] = frozenset()
+    _declared: ClassVar[frozenset[str]] = frozenset()
 
     if TYPE_CHECKING:  # a checker would find a constructor without annotations, and know no type of any subclass
 
@@ -150,6 +152,7 @@ class Pytree:
             raise TypeError(f"{cls.__name__}: __slots__ hides attributes from JAX; leave it out.")
         if "__init__" not in vars(cls) and _declares_fields(cls):
             dataclasses.dataclass(eq=False, repr=False)(cls)
+        cls._declared = cls._declared.union(inspect.get_annotations(cls))
         cls._structural = cls._structural | _structural_names(cls)
         if "__init__" in vars(cls):
             cls.__init__ = cls._answering(vars(cls)["__init__"])
@@ -173,6 +176,8 @@ class Pytree:
         if name not in self._structural:
             value = _float_of_int(value)
         state = self.__dict__
+        if name not in state and not self._can_hold(name):
+            raise MissingAttributeError(self, name)
         if _SEEN in state and name in state:
             _warn_stale(self, name)
         object.__setattr__(self, name, value)
@@ -185,6 +190,16 @@ class Pytree:
             state[_LEAVES] = leaves if name in leaves else (*leaves, name)
         elif name in leaves:
             state[_LEAVES] = tuple(n for n in leaves if n != name)
+
+    def _can_hold(self, name: str) -> bool:
+        """Return whether an attribute that the object does not have yet may be set.
+
+        In classes of this library it must be declared, so that a misspelt one is an error. Users' classes may have
+        constructors that declare nothing, and methods that set further attributes: there any name may be set.
+        """
+        kind = type(self)
+        ours = kind.__module__.partition(".")[0] == _PACKAGE
+        return not ours or name in kind._declared or name.startswith("_") or hasattr(kind, name)
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)

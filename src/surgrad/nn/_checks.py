@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._fields import unset
+from surgrad._keys import is_key
 from surgrad._kinds import described, require_kind
 from surgrad._pytree import Pytree
 from surgrad._shapes import require_broadcast
@@ -22,8 +23,12 @@ def sizes(shape: Shape) -> tuple[Any, ...]:
     """A shape as a tuple: one number is the length of one axis, as in `jnp.zeros`.
 
     Raises:
-        TypeError: it is an array in place of the shape of one.
+        TypeError: it is an array in place of the shape of one, or a key.
     """
+    if is_key(shape):
+        raise TypeError(
+            "init: it takes no key, since states at rest are not random; write init(x.shape) for one step x."
+        )
     if isinstance(shape, (jax.Array, np.ndarray)):
         raise TypeError(f"init: give the shape of one time step, x.shape[1:], got {described(shape)}.")
     return (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
@@ -110,5 +115,6 @@ def check_broadcast(cell: Pytree, shape: tuple[Any, ...]) -> None:
         ValueError: one does not.
     """
     for field in dataclasses.fields(cell):  # type: ignore[arg-type]
-        given = jnp.shape(getattr(cell, field.name)) if "above" in field.metadata else ()
+        value = getattr(cell, field.name)
+        given = jnp.shape(value) if "above" in field.metadata and value is not None else ()
         require_broadcast(type(cell).__name__, field.name, given, shape, "the state")

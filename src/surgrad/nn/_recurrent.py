@@ -78,6 +78,10 @@ class Recurrent(Cell):
         weight_init: Initializer | None = None,
         event_driven: bool = False,
     ) -> None:
+        if is_cell(features):
+            raise TypeError(
+                "Recurrent: the cell comes before the number of features: Recurrent(cell, features, key=key)."
+            )
         require_callable("Recurrent: cell, the first argument,", cell, "a cell")
         require_whole("Recurrent", features=features)
         self.cell, self.event_driven = cell, event_driven

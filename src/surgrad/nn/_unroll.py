@@ -16,7 +16,7 @@ from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn._budget import chunk_length, segment_length
-from surgrad.nn._contract import at_rest, read_over_time, runs_over_time
+from surgrad.nn._contract import Connection, at_rest, is_cell, promises, read_over_time, runs_over_time
 from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
 
@@ -152,7 +152,9 @@ def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inpu
     if len(arguments) > len(names) or "inputs" not in given or isinstance(cell, (jax.Array, np.ndarray)):
         raise _misplaced(where, cell, *arguments, **named)
     takes = ("a state", "the input of a step")
-    advice = "; a connection acts on all steps without it, or as a part of a Sequential"
+    if isinstance(cell, Connection) and not is_cell(cell):
+        raise TypeError(_without_state(where, cell))
+    advice = "; a layer without a state is called itself, or is a part of a Sequential"
     require_callable(f"{where}: the cell", cell, "a function, (state, input) -> (state, output)", takes, advice)
     inputs = given["inputs"]
     state = given["state"] if "state" in given else at_rest(where, cell, inputs)
@@ -162,6 +164,14 @@ def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inpu
         if _fits(cell, inputs, state):
             raise _misplaced(where, cell, state, inputs, swapped="; state and inputs are swapped") from error
         raise
+
+
+def _without_state(where: str, connection: Connection) -> str:
+    call = "layer(xs)" if promises(connection, "takes_time") else "jax.vmap(layer)(xs)"
+    return (
+        f"{where}: {type(connection).__name__} is a connection, which has no state: call it on all time steps, {call}, "
+        f"or put it into a Sequential, {where}(Sequential(layer, cell), xs)."
+    )
 
 
 def _misplaced(where: str, *given: Any, swapped: str = "", **named: Any) -> TypeError:
