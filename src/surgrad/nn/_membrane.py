@@ -98,7 +98,7 @@ def takes_beta(cls: type[C]) -> type[C]:
         if beta is not None:
             kind = type(self).__name__
             if len(given) > before or named.keys() & {"tau", "dt"}:
-                raise TypeError(f"{kind}: beta = e^(-dt/tau) is the decay of a step; give either it, or tau and dt.")
+                raise TypeError(f"{kind}: beta = e^(-dt/tau) is the decay of a step; give either beta, or tau and dt.")
             named["tau"] = tau_of(kind, beta)
         elif len(given) > before and isinstance(given[before], float) and given[before] < 1:
             _warn_of_a_decay(type(self).__name__, given[before])
