@@ -143,7 +143,7 @@ class LIF(ThresholdCell):
             TypeError: the state is not one that `init` makes.
             ValueError: state, current and parameters differ in shape.
         """
-        x, current = current, admitted(self, state, LIFState, current)
+        x, current = current, self._admitted(state, LIFState, current)
         v, refractory, spikes = self._integrate(state, current, like(current, self.threshold))
         return LIFState(v, refractory), returned(spikes, x)
 
@@ -181,7 +181,7 @@ class CuBaLIF(ThresholdCell):
 
     def __call__(self, state: CuBaLIFState, current: Numbers) -> tuple[CuBaLIFState, Spikes]:
         """One time step: the state after the reset, and the spikes. Raises as `LIF` does."""
-        x, current = current, admitted(self, state, CuBaLIFState, current)
+        x, current = current, self._admitted(state, CuBaLIFState, current)
         current = decayed(state.current, self.tau_syn, self.dt) + current
         v, refractory, spikes = self._integrate(state, current, like(current, self.threshold))
         return CuBaLIFState(v, current, refractory), returned(spikes, x)
@@ -225,7 +225,7 @@ class ALIF(ThresholdCell):
 
     def __call__(self, state: ALIFState, current: Numbers) -> tuple[ALIFState, Spikes]:
         """One time step: the state after the reset, and the spikes. Raises as `LIF` does."""
-        x, current = current, admitted(self, state, ALIFState, current)
+        x, current = current, self._admitted(state, ALIFState, current)
         threshold = like(current, self.threshold) + like(current, self.adaptation_strength) * state.adaptation
         v, refractory, spikes = self._integrate(state, current, threshold)
         adaptation = decayed(state.adaptation, self.tau_adaptation, self.dt) + spikes

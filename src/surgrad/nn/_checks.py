@@ -77,11 +77,11 @@ def check_state(cell: Pytree, state: Any, kind: type = jax.Array) -> None:
 
 
 def check_membranes(cell: Pytree, state: Any) -> None:
-    """Refuse a state whose parts are not floating, differ in shape, or stem from another refractory period.
+    """Refuse a state whose voltage is not floating, or whose parts differ in shape.
 
     Raises:
         TypeError: the voltage is not floating.
-        ValueError: the parts do not fit each other, or the cell.
+        ValueError: the parts do not fit each other.
     """
     name, dtype = type(cell).__name__, jnp.result_type(state.v)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -90,8 +90,6 @@ def check_membranes(cell: Pytree, state: Any) -> None:
         if value is not None and jnp.shape(value) != jnp.shape(state.v):
             shapes = f"shape {jnp.shape(state.v)} and the {part} {jnp.shape(value)}"
             raise ValueError(f"{name}: the voltage has {shapes}; start from init.")
-    if (getattr(state, "refractory", None) is None) == bool(getattr(cell, "refractory", 0)):
-        raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
 
 
 def check_same(cell: Pytree, state: tuple[Any, ...], given: tuple[Any, ...]) -> None:

@@ -51,6 +51,18 @@ class ThresholdCell(Cell):
         """No time steps of refractory period left; None where there is no refractory period."""
         return jnp.zeros(voltage.shape, jnp.int32) if self.refractory else None
 
+    def _admitted(self, state: Any, kind: type, current: Any) -> Current:
+        """The input of a step, as `admitted` gives it; the state must be of this cell's refractory period.
+
+        Raises:
+            TypeError, ValueError: state or input do not fit.
+        """
+        current = admitted(self, state, kind, current)
+        if (state.refractory is None) == bool(self.refractory):
+            name = type(self).__name__
+            raise ValueError(f"{name}: the state was made for another refractory period; start from this cell's init.")
+        return current
+
     def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
         voltage = decayed(state.v, self.tau, self.dt) + current
