@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Literal
@@ -11,13 +10,13 @@ from typing import Any, Literal
 import jax
 
 from surgrad._types import PyTree
+from surgrad.nn._fused.warning import warn_of_scan
 from surgrad.nn._loops import Keep, on_explicit_mesh, steps
 
 Backend = Literal["scan", "pallas"]
 BACKENDS = ("scan", "pallas")
 
 _asked: ContextVar[Backend | None] = ContextVar("surgrad_time_loop", default=None)
-_warned: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -41,18 +40,8 @@ def time_loop(cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all") -> t
     if wanted == "pallas" and not on_explicit_mesh():
         from surgrad.nn._fused.build import fused  # Pallas takes a while to import
 
-        with _falling_back(cell):
+        try:
             return fused(cell, state, inputs, keep, interpret=not on_gpu)
+        except NotImplementedError as reason:
+            warn_of_scan(type(cell).__name__, "", reason)
     return steps(cell, state, inputs, keep)
-
-
-@contextlib.contextmanager
-def _falling_back(cell: Any) -> Iterator[None]:
-    """Warn once of a kernel that cannot be built, for its reason, and go on after the block."""
-    try:
-        yield
-    except NotImplementedError as reason:
-        text = f"{type(cell).__name__}: its time loop runs as a scan, since a kernel cannot be built: {reason}."
-        if text not in _warned:
-            _warned.add(text)
-            warnings.warn(text, stacklevel=3)

@@ -23,6 +23,7 @@ from jax.interpreters import ad, batching, mlir
 from surgrad.nn._dtypes import wide
 from surgrad.nn._fused.program import Program
 from surgrad.nn._fused.triton import Kernels
+from surgrad.nn._fused.warning import warn_of_scan
 
 
 class Loop:
@@ -39,6 +40,15 @@ class Loop:
         known = self.program
         program = Program(known.where, known.step, known.shape, *known._examples(), moving)
         return Loop(program, self.kernels, self.time)
+
+    @functools.cached_property
+    def has_backward(self) -> bool:
+        """Whether the step backwards can be a kernel too; a warning says why it cannot."""
+        try:
+            return self.program.backward is not None
+        except (NotImplementedError, TypeError, ValueError) as reason:
+            warn_of_scan(self.program.where, "the derivative of ", reason)
+            return False
 
     def mapped(self, size: int, axes: Sequence[int | None]) -> Loop:
         """The loop under `vmap`."""
@@ -70,11 +80,14 @@ def run(program: Program, kernels: Callable[[Program], Kernels], lists: tuple[li
             for each in tangents
         )
         along = loop.moved_by(moving)
-        made = _forward.bind(*chain(*primals), loop=along, keep=True)
+        moved = tuple([each[i] for i in places] for each, places in zip(tangents, moving, strict=True))
+        made = _forward.bind(*chain(*primals), loop=along, keep=along.has_backward)
         states, outputs = len(program.states), len(program.outputs)
         after, ys, kept = made[:states], made[states : states + outputs], made[states + outputs :]
-        moved = [each[i] for each, places in zip(tangents, moving, strict=True) for i in places]
-        found = _tangent.bind(*chain(*primals), *kept, *moved, loop=along)
+        if along.has_backward:
+            found = _tangent.bind(*chain(*primals), *kept, *chain(*moved), loop=along)
+        else:
+            found = along.program.loop_tangent(*primals, moved)
         real = len(program.real_states)
         return (after, ys), (
             _with_zeros(after, program.real_states, found[:real]),
