@@ -137,10 +137,13 @@ def unroll(
     _check_options(
         keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size, backend=backend
     )
-    block: Any = chunk_length(cell, inputs, time) if chunk_size is None else min(chunk_size, max(time, 1))
+    block: Any = (
+        chunk_length(cell, inputs, time, backend == "pallas") if chunk_size is None else min(chunk_size, max(time, 1))
+    )
     if memory_bytes is not None or checkpoint_every == "auto":
         measured = functools.partial(_evaluate, keep=keep, chunk=block)
-        checkpoint_every = segment_length(cell, measured, state, inputs, block, memory_bytes)
+        with using(backend):
+            checkpoint_every = segment_length(cell, measured, state, inputs, block, memory_bytes)
     length = None if checkpoint_every is None or int(checkpoint_every) >= time else int(checkpoint_every)
     block = block if length is None else min(block, length)
     cell = opened(cell, state, inputs)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from surgrad._types import PyTree
 from surgrad.nn._fused.loop import run
 from surgrad.nn._fused.program import Program
-from surgrad.nn._fused.triton import Kernels
-from surgrad.nn._loops import Keep
+from surgrad.nn._fused.triton import Kernels, parted
+from surgrad.nn._loops import Keep, varies, varying_alike
 
 STEPS_KEPT = 8
 """States that a kernel holds in registers while it computes a segment again, of all the arrays of a state together."""
@@ -50,6 +50,10 @@ def fused(
     def kernels(program: Program) -> Kernels:
         return Kernels(program, max(1, STEPS_KEPT // max(1, len(program.states))), interpret)
 
+    together = varying_alike(*leaves, *states, *xs)
+    leaves, states, xs = parted(together, len(leaves), len(states))
+    if interpret and varies(xs[0]):
+        raise NotImplementedError("Pallas interprets nothing inside of shard_map with check_vma=True")
     program = Program(type(cell).__name__, step, first[0].shape, leaves, states, first)
     after, outputs = run(program, kernels, (leaves, states, xs), time)
     return of_state.unflatten(after[:count]), of_output.unflatten(outputs if keep == "all" else after[count:])

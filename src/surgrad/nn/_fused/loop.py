@@ -188,7 +188,7 @@ def _summed(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def _tangent_batch(operands: Any, axes: Any, *, loop: Loop) -> Any:
     count = sum(loop.lengths) + len(loop.program.states)
-    size, along, lists = _batched(loop, operands[:count], axes[:count], moved=axes[count:])
+    size, along, lists = _batched(loop, operands, axes, moved=axes[count:])
     by_parameters, by_states, by_inputs = _split_moved(loop, operands[count:], axes[count:])
     moved = [
         *(_lead(value, axis, 0, size) for value, axis in by_parameters),
@@ -241,7 +241,7 @@ def _backward_jvp(operands: Any, tangents: Any, *, loop: Loop) -> Any:
 
 def _backward_batch(operands: Any, axes: Any, *, loop: Loop) -> Any:
     count = sum(loop.lengths) + len(loop.program.states)
-    size, along, lists = _batched(loop, operands[:count], axes[:count])
+    size, along, lists = _batched(loop, operands, axes)
     real = len(loop.program.real_states)
     pairs = list(zip(operands[count:], axes[count:], strict=True))
     cotangents = [_lead(value, axis, int(i >= real), size) for i, (value, axis) in enumerate(pairs)]
@@ -279,7 +279,8 @@ def _batched(loop: Loop, operands: Any, axes: Any, moved: Any = ()) -> tuple[int
     ]
     states = sum(loop.lengths[:2])
     first = [_lead(value, axis, 0, size) for value, axis in pairs[count:states]]
-    over_time = [_lead(value, axis, 1, size) for value, axis in pairs[states:]]
+    kept = states + sum(loop.lengths[1:])
+    over_time = [_lead(value, axis, 1, size) for value, axis in pairs[states:kept]]
     return size, loop.mapped(size, lead), [*parameters, *first, *over_time]
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Literal
 
+from surgrad.nn._loops import varying_alike
+
 CALLS = {
     name: params
     for params, names in {
@@ -124,7 +126,7 @@ def evaluate(operations: Iterable[Operation], values: dict[int, Any]) -> None:
     """Evaluate operations as JAX does, and add their results to the values."""
     for operation in operations:
         inputs = [atom.value if isinstance(atom, Constant) else values[atom] for atom in operation.inputs]
-        made = operation.primitive.bind(*inputs, **operation.params)
+        made = operation.primitive.bind(*varying_alike(*map(jnp.asarray, inputs)), **operation.params)
         values |= dict(zip(operation.outputs, made if operation.primitive.multiple_results else [made], strict=True))
 
 

@@ -55,8 +55,8 @@ class Kernels:
         derived = split.derive(parameters, program.shape)
 
         def kernel(block: _Block, given: list[Any], made: list[Any]) -> None:
-            values, first, xs = _parted(given, len(derived), len(states))
-            last, ys, kept = _parted(made, len(states), len(program.outputs))
+            values, first, xs = parted(given, len(derived), len(states))
+            last, ys, kept = parted(made, len(states), len(program.outputs))
             numbers = [block.load(ref) for ref in values]
 
             def steps(number: Any, length: int, states: list[Any]) -> list[Any]:
@@ -65,7 +65,7 @@ class Kernels:
                     block.store(ref, state, number)
                 for now in range(length):
                     x = [block.load(ref, start + now) for ref in xs]
-                    states, outputs = _parted(on_block(split, numbers, [*states, *x]), len(states))
+                    states, outputs = parted(on_block(split, numbers, [*states, *x]), len(states))
                     for ref, y in zip(ys, outputs, strict=True):
                         block.store(ref, y, start + now)
                 return states
@@ -82,7 +82,7 @@ class Kernels:
         made = [*_like(full, ()), *_like(program.outputs, (time,)), *(_like(full, (count,)) if keep else ())]
         first = [self._each(state) for state in states]
         results = self._call(kernel, neurons, [*derived, *first, *inputs], made, len(derived))
-        last, outputs, kept = _parted(results, len(states), len(program.outputs))
+        last, outputs, kept = parted(results, len(states), len(program.outputs))
         return [_of_all(value, leaf.shape) for value, leaf in zip(last, program.states, strict=True)], outputs, kept
 
     def _each(self, state: Any) -> Any:
@@ -105,16 +105,16 @@ class Kernels:
         sums = [jax.ShapeDtypeStruct((), wide(program.parameters[i].dtype)) for i in moving[0]]
 
         def kernel(block: _Block, given: list[Any], made: list[Any]) -> None:
-            steps_again, steps_back, xs, starts, ct_last, ct_ys = _parted(
+            steps_again, steps_back, xs, starts, ct_last, ct_ys = parted(
                 given, len(again), len(pulled), len(inputs), len(kept), len(real)
             )
-            ct_parameters, ct_first, ct_xs = _parted(made, len(moving[0]), len(moving[1]))
+            ct_parameters, ct_first, ct_xs = parted(made, len(moving[0]), len(moving[1]))
             numbers, back = [block.load(ref) for ref in steps_again], [block.load(ref) for ref in steps_back]
 
             def step_back(now: Any, states: list[Any], x: list[Any], carry: tuple[list[Any], list[Any]]) -> Any:
                 totals, cotangents = carry
                 ct = [block.load(ref, now) for ref in ct_ys]
-                by, cotangents, ct_x = _parted(
+                by, cotangents, ct_x = parted(
                     on_block(backward, back, [*states, *x, *cotangents, *ct]), len(totals), len(cotangents)
                 )
                 for ref, value in zip(ct_xs, ct_x, strict=True):
@@ -151,7 +151,7 @@ class Kernels:
         ]
         operands = [*again, *pulled, *inputs, *kept, *cotangents[0], *cotangents[1]]
         results = self._call(kernel, _count(program.shape), operands, made, len(again) + len(pulled))
-        return _parted(results, len(moving[0]), len(moving[1]))
+        return parted(results, len(moving[0]), len(moving[1]))
 
     def _call(
         self, kernel: Callable[..., None], neurons: int, operands: list[Any], made: list[Any], derived: int
@@ -166,8 +166,7 @@ class Kernels:
         ]
         types = [value.dtype for value in operands], [leaf.dtype for leaf in made]
         shapes = [
-            jax.ShapeDtypeStruct((*leaf.shape[: len(leaf.shape) - rank], neurons), _storage(leaf.dtype))
-            for leaf in made
+            _result((*leaf.shape[: len(leaf.shape) - rank], neurons), _storage(leaf.dtype), flat[-1]) for leaf in made
         ]
 
         def body(*refs: Any) -> None:
@@ -220,6 +219,11 @@ class _Block:
         return jnp.zeros((self.size,), dtype)
 
 
+def _result(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """Shape and type of a result; over a mesh it varies as another array does."""
+    return jax.eval_shape(lambda like: jnp.broadcast_to(like.ravel()[0].astype(dtype), shape), like)
+
+
 def _storage(dtype: Any) -> Any:
     return jnp.dtype("int8") if jnp.issubdtype(dtype, jnp.bool_) else dtype
 
@@ -241,7 +245,7 @@ def _like(leaves: Sequence[Any], leading: tuple[int, ...]) -> list[Any]:
     return [jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype) for leaf in leaves]
 
 
-def _parted(values: Sequence[Any], *lengths: int) -> Any:
+def parted(values: Sequence[Any], *lengths: int) -> Any:
     """The values in parts of some lengths; the last part is the rest."""
     parts, values = [], list(values)
     for length in lengths:
