@@ -8,6 +8,7 @@ scan. Derivatives of the three are those of the scan. Under `vmap` a step is map
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -292,6 +293,18 @@ def _lead(value: Any, axis: int | None, to: int, size: int) -> Any:
     return jnp.broadcast_to(value, (*value.shape[:to], size, *value.shape[to + 1 :]))
 
 
+def _quiet(lowering: Callable[..., Any]) -> Callable[..., Any]:
+    """A lowering without the warning that JAX from 0.11 on gives each user of the Triton backend."""
+
+    @functools.wraps(lowering)
+    def quiet(*arguments: Any, **params: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The Pallas Triton backend is deprecated", DeprecationWarning)
+            return lowering(*arguments, **params)
+
+    return quiet
+
+
 def _primitive(name: str, types: Any, compute: Any, jvp: Any, batch: Any) -> Primitive:
     made = Primitive(f"time_loop_{name}")
     made.multiple_results = True
@@ -299,7 +312,7 @@ def _primitive(name: str, types: Any, compute: Any, jvp: Any, batch: Any) -> Pri
     made.def_impl(lambda *operands, **params: jax.jit(functools.partial(compute, **params))(*operands))
     ad.primitive_jvps[made] = jvp
     batching.primitive_batchers[made] = batch
-    mlir.register_lowering(made, mlir.lower_fun(compute, multiple_results=True))
+    mlir.register_lowering(made, _quiet(mlir.lower_fun(compute, multiple_results=True)))
     return made
 
 
