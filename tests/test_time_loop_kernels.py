@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 
 import jax
@@ -13,6 +12,7 @@ import pytest
 import surgrad
 from surgrad import nn
 from surgrad.nn._fused.build import fused
+from surgrad.nn._fused.choose import kernel_or_scan
 from surgrad.nn._fused.elementwise import MixedNeuronsError
 from surgrad.nn._fused.warning import NoKernelWarning
 
@@ -282,6 +282,14 @@ def test_what_a_kernel_cannot_compute_runs_as_a_scan_with_one_warning():
     with pytest.warns(NoKernelWarning, match="Growing: the time loop runs as a scan, since a kernel cannot be built"):
         found = nn.unroll(Growing(), inputs(), backend="pallas").outputs
     np.testing.assert_array_equal(found, nn.unroll(Growing(), inputs()).outputs)
+
+
+def test_a_backend_that_compiles_no_kernels_gets_a_scan_with_one_warning():
+    """As the CPU backend, for which Pallas compiles nothing."""
+    cell, xs = nn.LIF(), inputs()
+    with pytest.warns(NoKernelWarning, match="LIF: the time loop runs as a scan, .*: Only interpret mode is supported"):
+        found = kernel_or_scan(cell, cell.init(xs.shape[1:]), xs, interpret=False)[1]
+    np.testing.assert_array_equal(found, nn.unroll(cell, xs).outputs)
 
 
 @pytest.mark.unchecked("a wrong value on purpose")

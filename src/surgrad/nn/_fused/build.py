@@ -20,7 +20,7 @@ LARGEST = 2**31
 
 
 def fused(
-    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool = False
+    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool = False, try_out: bool = False
 ) -> tuple[PyTree, PyTree]:
     """The loop as a kernel.
 
@@ -48,7 +48,7 @@ def fused(
         states = [*states, *(jnp.zeros(leaf.shape, leaf.dtype) for leaf in last)]
 
     def kernels(program: Program) -> Kernels:
-        return Kernels(program, max(1, STEPS_KEPT // max(1, len(program.states))), interpret)
+        return Kernels(program, max(1, STEPS_KEPT // max(1, len(program.states))), interpret, try_out)
 
     together = varying_alike(*leaves, *states, *xs)
     leaves, states, xs = parted(together, len(leaves), len(states))

@@ -38,10 +38,18 @@ def time_loop(cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all") -> t
     on_gpu = jax.default_backend() == "gpu"
     wanted = _asked.get() or ("pallas" if on_gpu else "scan")
     if wanted == "pallas" and not on_explicit_mesh():
-        from surgrad.nn._fused.build import fused  # Pallas takes a while to import
-
-        try:
-            return fused(cell, state, inputs, keep, interpret=not on_gpu)
-        except NotImplementedError as reason:
-            warn_of_scan(type(cell).__name__, "", reason)
+        return kernel_or_scan(cell, state, inputs, keep, interpret=not on_gpu)
     return steps(cell, state, inputs, keep)
+
+
+def kernel_or_scan(
+    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool
+) -> tuple[PyTree, PyTree]:
+    """The loop as a kernel, or with a warning as a scan where no kernel can be built or compiled."""
+    from surgrad.nn._fused.build import fused  # Pallas takes a while to import
+
+    try:
+        return fused(cell, state, inputs, keep, interpret=interpret, try_out=not interpret)
+    except NotImplementedError as reason:
+        warn_of_scan(type(cell).__name__, "", reason)
+        return steps(cell, state, inputs, keep)

@@ -33,6 +33,7 @@ class Loop:
     def __init__(self, program: Program, kernels: Callable[[Program], Kernels], time: int):
         self.program, self.kernels, self.time = program, kernels, time
         self.compiled = kernels(program)
+        self.compiled.require()
         self.lengths = len(program.parameters), len(program.states), len(program.inputs)
         self.segments = -(-time // self.compiled.segment)
 
@@ -46,7 +47,8 @@ class Loop:
     def has_backward(self) -> bool:
         """Whether the step backwards can be a kernel too; a warning says why it cannot."""
         try:
-            return self.program.backward is not None
+            self.compiled.require(backward=True)
+            return True
         except (NotImplementedError, TypeError, ValueError) as reason:
             warn_of_scan(self.program.where, "the derivative of ", reason)
             return False

@@ -26,6 +26,9 @@ BLOCKS = (32, 256)
 PROGRAMS = 264
 """Blocks to aim at, so that a large GPU (132 multiprocessors) has two for each."""
 
+_tried: set[tuple[str, int]] = set()
+"""Steps whose kernels were compiled before."""
+
 
 def block_size(neurons: int) -> int:
     """The number of neurons of a block: as many as give `PROGRAMS` blocks, a power of two within `BLOCKS`."""
@@ -40,10 +43,37 @@ class Kernels:
         program: what they compute.
         segment: number of time steps between states that are kept.
         interpret: whether Pallas interprets them, on any device, in place of a compilation.
+        try_out: whether `require` compiles them for a short time first.
     """
 
-    def __init__(self, program: Program, segment: int, interpret: bool = False):
-        self.program, self.segment, self.interpret = program, segment, interpret
+    def __init__(self, program: Program, segment: int, interpret: bool = False, try_out: bool = False):
+        self.program, self.segment, self.interpret, self.try_out = program, segment, interpret, try_out
+
+    def require(self, backward: bool = False) -> None:
+        """Refuse a kernel that this device's compiler does not take.
+
+        Raises:
+            NotImplementedError: it does not; with the first line of its message.
+        """
+        program, time = self.program, self.segment + 1
+        split = program.backward if backward else program.forward
+        if not self.try_out or (key := (split.shown, self.segment)) in _tried:
+            return
+        inputs, outputs = (_like(leaves, (time,)) for leaves in (program.inputs, program.outputs))
+        try:
+            if backward:
+                kept = _like([jax.ShapeDtypeStruct(program.shape, state.dtype) for state in program.states], (2,))
+                cotangents = (
+                    [program.states[i] for i in program.real_states],
+                    [outputs[i] for i in program.real_outputs],
+                )
+                jax.jit(self.backward).lower(program.parameters, inputs, kept, cotangents).compile()
+            else:
+                shapes = program.parameters, program.states, inputs
+                jax.jit(functools.partial(self.forward, keep=True)).lower(*shapes).compile()
+        except Exception as error:  # compilers raise errors of many kinds
+            raise NotImplementedError(str(error).splitlines()[0]) from error
+        _tried.add(key)
 
     def forward(
         self, parameters: list[Any], states: list[Any], inputs: list[Any], keep: bool
