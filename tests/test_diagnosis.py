@@ -269,3 +269,17 @@ def test_a_pair_is_calibrated_as_its_inputs_are():
 def test_what_is_no_batch_is_refused():
     with pytest.raises(TypeError, match="a Dataset or a pair"):
         diagnose(network(), DATA.spikes())
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (lambda n: jnp.eye(n), r"labels must be whole numbers, got float32 .*; one-hot .* targets\.argmax\(axis=-1\)"),
+        (lambda n: jnp.zeros(n), "labels must be whole numbers, got float32 .*; for other targets give a loss"),
+        (lambda n: jnp.zeros(n + 3, int), r"labels must be one for each sample, shape \(\d+,\), .* got shape"),
+    ],
+)
+def test_labels_that_do_not_fit_the_default_loss_are_refused(labels, said):
+    inputs = jnp.ones((5, 4, 3))
+    with pytest.raises((TypeError, ValueError), match=f"diagnose: {said}"):
+        diagnose(Sequential(LIF(sg.Sigmoid())), (inputs, labels(4)))

@@ -186,11 +186,25 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "IF", r"surgrad.nn.LIF\(surrogate, tau=float\('inf'\)\)"),
         ("surgrad.nn", "scan", r"surgrad.nn.unroll\(net, xs\)"),
         ("surgrad.nn", "RNN", r"surgrad.nn.unroll\(net, xs\)"),
+        ("surgrad.nn", "Lapicque", r"surgrad.nn.LIF\(surrogate, beta=beta\); its input is multiplied"),
+        ("surgrad.nn", "Alpha", "; surgrad has none: write it as a surgrad.nn.Cell"),
+        ("surgrad.nn", "SLSTM", "; surgrad has none: write it as a surgrad.nn.Cell"),
+        ("surgrad.nn", "SpikeCount", r"here it is surgrad.nn.MeanOverTime\(\)\.$"),
+        ("surgrad.nn", "Parameter", "here it is an annotated attribute of a class"),
+        ("surgrad.nn", "functional", "; here it is a loss of Optax on outputs over time"),
+        ("surgrad.nn", "ce_count_loss", r"softmax_cross_entropy_with_integer_labels\(outputs.sum\(axis=0\), labels\)"),
+        ("surgrad", "utils", r"; here it is surgrad.nn.unroll\(net, xs\), which starts from rest"),
+        ("surgrad", "backprop", r"; here it is surgrad.nn.unroll\(net, xs\)"),
+        ("surgrad", "StochasticSpikeOperator", "; surgrad has none: its spikes are drawn at random"),
+        ("surgrad.encode", "delta", r"; surgrad has none: .* jnp.diff\(x, axis=0\)"),
+        ("surgrad.train", "fit", "; here it is a loop around surgrad.train.step or surgrad.train.epoch"),
         ("surgrad.nn", "unrol", "the nearest is unroll"),
         ("surgrad", "Sigmod", "the nearest are Sigmoid"),
     ],
 )
 def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
+    if module == "surgrad.train":
+        pytest.importorskip("optax")
     error = _answers.attribute_error(module, name, dir(__import__(module, fromlist=["x"])))
     assert re.match(f"module '{module}' has no attribute '{name}'; ", str(error))
     assert re.search(answer, str(error))
@@ -361,6 +375,13 @@ class TestKeywords:
                 lambda: surgrad.nn.LIF(decay_input=True),
                 r"v <- beta v \+ I; .* multiply it by dt/tau: scale the weights",
             ),
+            (lambda: surgrad.nn.LIF(learn_beta=True), r"partition\(net, also=\['tau'\]\)"),
+            (lambda: surgrad.nn.LIF(learn_threshold=True), r"partition\(net, also=\['threshold'\]\)"),
+            (lambda: surgrad.nn.CuBaLIF(learn_alpha=True), r"partition\(net, also=\['tau_syn'\]\)"),
+            (lambda: surgrad.nn.LIF(reset_delay=False), "in the time step of the spike"),
+            (lambda: surgrad.nn.LIF(inhibition=True), "write the inhibition as a surgrad.nn.Cell"),
+            (lambda: surgrad.nn.CuBaLIF(alpha=0.8), r"'alpha' is 'tau_syn' here: .*tau_syn = -dt / log\(alpha\)"),
+            (lambda: surgrad.Arctan(beta=2.0), r"has 'alpha' \(options: [a-z_, ]*\)\.$"),  # no decay is meant
             (lambda: surgrad.nn.LIF(input_scale=0.1), "the input is added as it is"),
             (lambda: surgrad.nn.LIF(tau_mem_inv=0.1), "'tau' here: tau = 1 / tau_mem_inv, .* added as it is"),
             (
@@ -525,3 +546,24 @@ def test_nearest_names_ignore_the_case():
     assert _answers.nearest_names("SIGMOID", ["Sigmoid", "ERF"]) == ["Sigmoid"]
     assert _answers.nearest_names("erff", ["Sigmoid", "ERF"]) == ["ERF"]
     assert _answers.nearest_names("zzz", ["Sigmoid", "ERF"]) == []
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (lambda: run(1, 2, 3), r"run takes \(cell, xs\) by position, got 3 arguments; by name keep=\.\.\., check"),
+        (lambda: surgrad.nn.Flatten(1, 2), r"Flatten takes \(axes\) by position, got 2 arguments\.$"),
+        (
+            lambda: surgrad.nn.Linear(2, 3, True, key=KEY),
+            r"Linear takes \(in_features, out_features\) by position, got 3",
+        ),
+    ],
+)
+def test_too_many_arguments_are_told_which_are_given_by_name(call, answer):
+    with pytest.raises(TypeError, match=answer):
+        call()
+
+
+def test_a_key_in_front_is_not_one_too_many():
+    assert surgrad.nn.Linear(KEY, 2, 3).weight.shape == (2, 3)

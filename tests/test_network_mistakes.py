@@ -305,3 +305,22 @@ def test_unroll_does_not_send_to_unroll():
     with pytest.raises(ValueError, match=r"start from init\(\(2, 3\)\)\. \(unroll read") as caught:
         unroll(LeakyIntegrator(), LeakyIntegrator().init(3), jnp.zeros((9, 2, 3)))
     assert "goes to unroll" not in str(caught.value)
+
+
+def test_a_state_and_an_input_that_are_swapped_are_told_so():
+    cell, x = LIF(SPIKE), jnp.zeros((2, 3))
+    with pytest.raises(TypeError, match=r"LIF: the state must be a LIFState, .*; state and input are swapped\.$"):
+        cell(x, cell.init(x.shape))
+    with pytest.raises(TypeError, match=r"Sequential: a step takes \(state, input\), got \(an array .*are swapped"):
+        NET(x, NET.init(x.shape))
+
+
+def test_a_part_is_not_assigned():
+    with pytest.raises(TypeError, match=r"with another one is Sequential\(\*net\[:1\], part, \*net\[2:\]\)"):
+        NET[1] = LIF(SPIKE)
+
+
+def test_a_missing_key_names_the_layer_that_was_called():
+    for kind, sizes in ((Linear, (2, 3)), (Conv1d, (2, 3, 3))):
+        with pytest.raises(TypeError, match=f"^{kind.__name__}: give a key"):
+            kind(*sizes)

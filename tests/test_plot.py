@@ -362,10 +362,14 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
         (lambda: plot.membrane(SPIKES, SPIKES[1:]), "membrane: spikes must have the shape of v"),
         (lambda: plot.membrane(SPIKES, neurons=[12]), "membrane: neuron must be an integer from 0 to 11, got 12"),
         (lambda: plot.membrane(SPIKES, neurons=[]), "membrane: nothing to show"),
+        (lambda: plot.membrane(SPIKES, neurons=3), r"membrane: neurons must be a sequence of integers, \[3\] for one"),
+        (lambda: plot.network([SPIKES]), r"network: give the spikes of each layer by its name, .* got list"),
+        (lambda: plot.raster(SPIKES, None), r"raster takes \(spikes\) by position, got 2 arguments; by name sample"),
     ],
 )
+@pytest.mark.unchecked("wrong types on purpose")
 def test_what_cannot_be_drawn_over_time_is_refused(draw, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         draw()
 
 
@@ -378,6 +382,11 @@ def test_pictures_over_time_are_saved_without_a_warning(suffix, tmp_path):
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_picture_in_a_script_says_how_it_is_saved(figures):
+    with pytest.raises(AttributeError, match=r"opens no window: in a script save it, figure\.savefig"):
+        figures["surrogate"].show()
 
 
 def test_a_picture_is_shown_by_a_notebook(figures):

@@ -178,3 +178,40 @@ def test_a_number_between_two_declared_ends_is_learned_between_them():
     numbers, build = meta.unconstrained(Leaning())
     np.testing.assert_allclose(numbers["share"], np.log(0.25 / 0.75), rtol=1e-6)
     np.testing.assert_allclose(build({**numbers, "share": jnp.array(50.0)}).share, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("threshold", 0.0, "threshold must be > 0, got 0.0"),
+        ("dt", -1.0, "dt must be > 0"),
+        ("refractory", 1.5, "refractory must be an integer >= 0, got 1.5"),
+        ("reset", "hard", "reset must be one of 'subtract', 'zero', got 'hard'"),
+        ("detach_reset", 1, "detach_reset must be True or False, got 1"),
+        ("surrogate", 3.0, "surrogate must be a surrogate, or a function of x that spikes, got 3.0"),
+        ("threshold", np.array([1.0, -1.0]), "threshold must be > 0"),
+    ],
+)
+def test_a_field_that_is_assigned_is_checked_as_in_the_constructor(name, value, said):
+    cell = nn.LIF(SIGMOID)
+    with pytest.raises((TypeError, ValueError), match=f"^LIF: {said}"):
+        setattr(cell, name, value)
+    assert cell == nn.LIF(SIGMOID)
+
+
+def test_a_traced_number_is_assigned_unseen():
+    def decay(tau):
+        cell = nn.LIF(SIGMOID)
+        cell.tau = tau
+        return cell.beta
+
+    assert jnp.isfinite(jax.jit(decay)(-5.0))  # nothing is checked while it is traced
+
+
+def test_numbers_with_an_order_are_assigned_in_order():
+    cell = nn.AdEx(SIGMOID)
+    with pytest.raises(ValueError, match=r"AdEx: v_peak must be above v_reset, 100\.0, got 20"):
+        cell.v_reset = 100.0
+    with pytest.raises(ValueError, match="AdEx: v_peak must be above v_reset"):
+        cell.v_peak = -100.0
+    assert cell.replace(v_reset=100.0, v_peak=200.0).v_peak == 200.0

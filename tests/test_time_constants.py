@@ -86,3 +86,34 @@ def test_beta_of_alif_is_the_decay_and_not_the_adaptation():
     with pytest.raises(TypeError, match="beta"):
         nn.ALIF(beta=0.2)
     np.testing.assert_allclose(nn.ALIF(tau=10.0).beta, np.exp(-0.1), rtol=1e-6)
+
+
+@every_cell
+class TestAssignment:
+    def test_of_a_time_constant_is_checked_as_in_the_constructor(self, kind):
+        cell = kind()
+        with pytest.raises(ValueError, match=f"{kind.__name__}: tau must be > 0, got -5"):
+            cell.tau = -5.0
+        cell.tau = 5.0
+        assert cell == kind(tau=5.0)
+
+    def test_of_a_decay_is_refused_and_a_copy_has_it(self, kind):
+        cell = kind(tau=7.0, dt=2.0)
+        with pytest.raises(AttributeError, match=r"beta is computed .* a copy with another is \.replace\(beta="):
+            cell.beta = 0.5
+        np.testing.assert_allclose(cell.replace(beta=0.5).beta, 0.5, rtol=1e-6)
+        assert cell.replace(beta=0.5).dt == 2.0
+        with pytest.raises(TypeError, match="give either beta, or tau and dt"):
+            cell.replace(beta=0.5, tau=3.0)
+        with pytest.raises(ValueError, match="beta, the decay of a time step, must be"):
+            cell.replace(beta=1.5)
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_a_number_in_the_place_of_the_surrogate_is_told_where_it_belongs():
+    with pytest.raises(
+        TypeError, match=r"the first argument is the surrogate, got 0\.9; write beta=0\.9 for the decay"
+    ):
+        nn.LIF(0.9)
+    with pytest.raises(TypeError, match="got 20; write tau=20 for the time constant"):
+        nn.CuBaLIF(20)

@@ -75,7 +75,9 @@ def test_a_class_with_a_slope_alone_trains_and_has_no_curve():
             return jnp.where(jnp.abs(x) < self.width, 1.0, 0.0)
 
     assert jax.grad(Box(2.0))(1.5) == 1.0
-    with pytest.raises(NotImplementedError, match="Box defines no surrogate_fun"):
+    with pytest.raises(
+        NotImplementedError, match=r"Box defines no curve, surrogate_fun\(self, x\), which area\(\), smooth\(\)"
+    ):
         Box().surrogate_fun(X)
     with pytest.raises(NotImplementedError, match="Box"):
         jax.grad(lambda w: Box(w).replace(parameter_tangent="function")(0.3))(1.0)
@@ -93,7 +95,7 @@ def test_a_class_with_a_curve_alone_has_its_derivative_for_a_slope():
 def test_the_base_class_has_neither():
     base = surgrad.Surrogate()
     for use in (base, base.surrogate_fun, base.surrogate_grad):
-        with pytest.raises(NotImplementedError, match="Surrogate defines no surrogate_fun"):
+        with pytest.raises(NotImplementedError, match=r"Surrogate defines neither surrogate_grad.*, its slope, nor"):
             use(X)
 
 
@@ -182,3 +184,67 @@ class TestFromFunctions:
     def test_wrong_use_says_what_was_expected(self, make, error, message):
         with pytest.raises(error, match=message):
             make()
+
+
+def test_a_parameter_without_its_annotation_is_told_what_to_write():
+    class Mine(surgrad.Surrogate):
+        alpha = 2.0
+
+        def surrogate_grad(self, x):
+            return jnp.exp(-self.alpha * jnp.abs(x))
+
+    for mistake in (lambda: Mine(alpha=3.0), lambda: Mine().replace(alpha=3.0)):
+        with pytest.raises(TypeError, match=r"^Mine has no parameter 'alpha'; .*annotation, alpha: float = 2\.0\.$"):
+            mistake()
+
+    class Neuron(surgrad.nn.Cell):
+        tau = 10
+
+    with pytest.raises(TypeError, match=r"^Neuron has no parameter 'tau'; .*annotation, tau: int = 10\.$"):
+        Neuron(tau=3)
+
+
+def test_what_needs_a_curve_says_so():
+    class Box(surgrad.Surrogate):
+        width: float = 1.0
+
+        def surrogate_grad(self, x):
+            return jnp.where(jnp.abs(x) < self.width, 1.0, 0.0)
+
+    uses = (
+        Box().area,
+        lambda: Box().smooth()(0.0),
+        lambda: surgrad.Normalized(Box(), to="area"),
+        lambda: jax.grad(lambda width: Box(width, parameter_tangent="function")(0.5))(1.0),
+        lambda: jax.grad(jax.grad(Box(second_order="surrogate")))(0.5),
+    )
+    for use in uses:
+        with pytest.raises(NotImplementedError, match=r"Box defines no curve, .* area\(\), smooth\(\), Normalized"):
+            use()
+
+
+def test_a_call_with_hyperparameters_is_told_of_replace():
+    with pytest.raises(TypeError, match=r"Sigmoid: a call takes x alone, got 2 arguments; .* surrogate\.replace"):
+        surgrad.Sigmoid()(0.0, 2.0)
+    with pytest.raises(TypeError, match="a call takes x alone, got 0"):
+        surgrad.Sigmoid()()
+    assert surgrad.Sigmoid()(x=0.0) == 1.0
+
+
+def test_a_users_class_never_takes_the_place_of_another_in_the_catalogue(monkeypatch):
+    monkeypatch.setattr("surgrad._catalogue._CATALOGUE", dict(surgrad.catalogue()))
+
+    def defined(height):
+        class Arctan(surgrad.Surrogate):
+            def surrogate_grad(self, x):
+                return height + 0 * x
+
+        return Arctan
+
+    before, full = surgrad.catalogue()["Arctan"], f"{__name__}.{defined(1).__qualname__}"
+    for height in (1.0, 2.0):  # a cell of a notebook that runs twice
+        spikes = surgrad.functional(defined(height))
+        assert jax.grad(spikes)(0.0) == height
+        assert surgrad.catalogue()["Arctan"] is before is surgrad.Arctan
+        assert surgrad.catalogue()[full]().surrogate_grad(0.0) == height
+    assert len([name for name in surgrad.catalogue() if name.endswith("Arctan")]) == 2

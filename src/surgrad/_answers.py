@@ -23,12 +23,23 @@ import ast
 import difflib
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from surgrad._neighbours import ABSENT, ATTRIBUTES, CHOICES, KEYWORDS, NAMES, SAME_SURROGATE, SURROGATES, SYNONYMS
+from surgrad._neighbours import (
+    ABSENT,
+    ATTRIBUTES,
+    CHOICES,
+    COMPLETE,
+    KEYWORDS,
+    NAMES,
+    SAME_SURROGATE,
+    SURROGATES,
+    SYNONYMS,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOT = __package__
@@ -86,19 +97,29 @@ def choice_answer(option: str, value: Any) -> str:
     return _with_places(rows.get(_key(str(value)), "")) if rows else ""
 
 
-def unexpected_keyword(owner: str, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
+def unexpected_keyword(owner: str | type, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
     """Return the error for a keyword that a function or a constructor does not take.
 
     Parameters:
-        owner: name of the function or class.
+        owner: name of the function, or the class.
         name: the keyword.
         known: the parameters that there are.
         listed: how the message lists them; by name if left out.
     """
     known = list(known)
     listed = listed or f"it has {', '.join(map(repr, known)) or 'none'}"
-    answer = surrogate_answer(owner, name) or parameter_answer(name, known)
+    forgotten = "" if isinstance(owner, str) else _without_annotation(owner, name)
+    owner = owner if isinstance(owner, str) else owner.__name__
+    answer = forgotten or surrogate_answer(owner, name) or parameter_answer(name, known)
     return TypeError("; ".join(part for part in (f"{owner} has no parameter {name!r}", listed, answer) if part) + ".")
+
+
+def _without_annotation(cls: type, name: str) -> str:
+    """Return what to write where a class sets an attribute of that name without the annotation of a parameter."""
+    value = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    if not isinstance(value, (int, float)):
+        return ""
+    return f"an attribute of the class becomes a parameter by an annotation, {name}: {type(value).__name__} = {value!r}"
 
 
 def parameter_answer(name: str, known: Iterable[str]) -> str:
@@ -160,19 +181,35 @@ def _answering(function: Any, owner: str | None) -> Any:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return function
     names = frozenset(parameters)
+    many = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    most = math.inf if many else sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not kwargs.keys() <= names:
             further = () if owner else getattr(type(args[0]).__init__, "further_keywords", ())
             known = [*(one for one in parameters if one != "self"), *further]
-            kwargs = _with_our_names(owner or type(args[0]).__name__, kwargs, known)
-        return function(*args, **kwargs)
+            kwargs = _with_our_names(owner or type(args[0]), kwargs, known)
+        if len(args) <= most:
+            return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)  # which may take a key in front
+        except TypeError as error:
+            raise TypeError(_by_name_only(owner or type(args[0]).__name__, parameters, len(args))) from error
 
     return wrapped
 
 
-def _with_our_names(owner: str, given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+def _by_name_only(owner: str, parameters: Mapping[str, inspect.Parameter], given: int) -> str:
+    """Return the message for too many arguments by position, with those that are given by name."""
+    own = [p for p in parameters.values() if p.name != "self"]
+    placed = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
+    named = [f"{p.name}=..." for p in own if p.kind is p.KEYWORD_ONLY]
+    end = f"; by name {', '.join(named)}" if named else ""
+    return f"{owner} takes ({', '.join(placed)}) by position, got {given - ('self' in parameters)} arguments{end}."
+
+
+def _with_our_names(owner: str | type, given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Return keyword arguments with the names of this library in place of synonyms.
 
     Raises:
@@ -184,7 +221,8 @@ def _with_our_names(owner: str, given: Mapping[str, Any], known: Collection[str]
         if meant not in known:
             raise unexpected_keyword(owner, name, known)
         if meant in named or (meant != name and meant in given):
-            raise TypeError(f"{owner}: {name!r} is another name for {meant!r}; give only one of the two.")
+            called = owner if isinstance(owner, str) else owner.__name__
+            raise TypeError(f"{called}: {name!r} is another name for {meant!r}; give only one of the two.")
         named[meant] = value
     return named
 
@@ -217,6 +255,8 @@ def _module_answer(name: str, known: Iterable[str]) -> str:
 def _renamed(rows: Mapping[str, tuple[tuple[str, ...], str]], name: str, known: Iterable[str]) -> str:
     candidates, text = rows.get(_key(name), ((), ""))
     found = next((f"{name!r} is {one!r} here" for one in candidates if one in known), "")
+    if candidates and not found and text not in COMPLETE:
+        return ""
     return ": ".join(part for part in (found, _with_places(text)) if part)
 
 

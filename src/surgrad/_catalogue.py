@@ -27,6 +27,8 @@ _CATALOGUE: dict[str, type[Surrogate]] = {}
 def functional(cls: type[Surrogate]) -> Functional:
     """Return the functional form of a surrogate, `f(x, **hyperparameters)`, and add its class to the catalogue.
 
+    The catalogue has it under its name, or with its module, `"module.Name"`, if another class has that name already.
+
     >>> spikes = surgrad.functional(surgrad.Sigmoid)
     >>> float(jax.grad(spikes)(0.0, alpha=8.0))
     2.0
@@ -42,8 +44,18 @@ def functional(cls: type[Surrogate]) -> Functional:
     spikes.__module__ = cls.__module__
     spikes.__doc__ = f"Spikes of x; the same as `{cls.__name__}(...)(x)`.\n\n{inspect.getdoc(cls)}"
     spikes.__signature__ = inspect.Signature([x, *constructor_parameters(cls)])  # type: ignore[attr-defined]
-    _CATALOGUE[cls.__name__] = cls
+    _CATALOGUE[_entry(cls)] = cls
     return spikes
+
+
+def _entry(cls: type[Surrogate]) -> str:
+    """Return the name of a class in the catalogue: with its module if another class has the same name there.
+
+    A class that is defined once more, as when a cell of a notebook runs again, takes the place of the former one.
+    """
+    held = _CATALOGUE.get(cls.__name__)
+    full = f"{cls.__module__}.{cls.__qualname__}"
+    return cls.__name__ if held is None or f"{held.__module__}.{held.__qualname__}" == full else full
 
 
 def _without_x(cls: type[Surrogate], given: dict[str, Any]) -> str:

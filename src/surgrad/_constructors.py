@@ -34,7 +34,7 @@ def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> TypeError:
     options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
     parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
     listed = f" (options: {', '.join(sorted(options))})" if options else ""
-    return unexpected_keyword(cls.__name__, name, known, f"it has {parameters}{listed}")
+    return unexpected_keyword(cls, name, known, f"it has {parameters}{listed}")
 
 
 def is_left_out(parameter: inspect.Parameter, value: Any) -> bool:

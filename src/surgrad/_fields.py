@@ -77,6 +77,25 @@ def check_fields(tree: Pytree) -> None:
     require_shapes(kind, shapes)
 
 
+def check_assigned(tree: Pytree, name: str, value: Any) -> None:
+    """Check a value that is assigned to a declared field, by the rules of this field alone, and the order of two.
+
+    While an object is built, fields are assigned one by one: an order is checked as soon as both numbers are there.
+
+    Raises:
+        TypeError, ValueError: as `check_field`; a number is not above another one that it must exceed.
+    """
+    kind, fields = type(tree).__name__, type(tree).__dataclass_fields__  # type: ignore[attr-defined]
+    if name not in fields:
+        return
+    check_field(kind, name, value, fields[name].metadata)
+    held = tree.__dict__ | {name: value}
+    for upper, field in fields.items():
+        lower = field.metadata.get("exceeds")
+        if lower and name in (upper, lower) and upper in held and lower in held:
+            _require_order(kind, upper, held[upper], lower, held[lower])
+
+
 def unset(tree: Pytree) -> str | None:
     """The name of a declared number that is None and must not be; None if there is none such."""
     for field in dataclasses.fields(tree):  # type: ignore[arg-type]

@@ -39,10 +39,10 @@ def takes_key(function: Function) -> Function:
     """
     parameters = inspect.signature(function).parameters
     needed, place = parameters["key"].default is inspect.Parameter.empty, int(next(iter(parameters)) == "self")
-    name = function.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)
     def with_key(*args: Any, **kwargs: Any) -> Any:
+        name = type(args[0]).__name__ if place else function.__qualname__
         if len(args) > place and is_key(args[place]):
             if "key" in kwargs:
                 raise TypeError(f"{name}: got two keys, the first argument and key=; give one.")

@@ -124,6 +124,11 @@ _LIF = "{LIF}(surrogate, beta=beta)"
 _ENCODE = "{rate}(intensity, num_steps, key=key)"
 _FRESH = "a state is an argument and a result here, and a fresh one is net.init(shape)"
 
+_COUNTS = "outputs.sum(axis=0)"
+_PEAKS = "outputs.max(axis=0)"
+_RATE_LOSS = (
+    "jax.vmap(optax.softmax_cross_entropy_with_integer_labels, (0, None))(outputs, labels).mean(), the mean over time"
+)
 _PYTREES = "jax.grad, jax.jit and jax.vmap themselves: every object here is a pytree"
 _CUSTOM = "{from_grad}(slope) or {from_fun}(curve)"
 
@@ -144,6 +149,7 @@ _NAMES: dict[str, str] = {
     "lifnode": "{LIF}(surrogate, beta=1 - 1 / tau) on inputs divided by tau",
     "lifcell": "{CuBaLIF}(surrogate, tau=tau, tau_syn=tau_syn), a cell with a synaptic current",
     "if ifnode ifcell integrateandfire": _INTEGRATE,
+    "lapicque": f"{_LIF}; its input is multiplied by the time step over the capacitance",
     "plif parametriclifnode": "{LIF}(surrogate), whose time constant {partition}(net, also=['tau']) has trained",
     "synaptic cubalifnode lifrefraccell": "{CuBaLIF}(surrogate, tau=tau, tau_syn=tau_syn)",
     "rleaky rsynaptic rlif lifrecurrentcell recurrentlif recurrentlifcell linearrecurrentcontainer rcubalif "
@@ -164,12 +170,23 @@ _NAMES: dict[str, str] = {
     "storevseq returnvoltage monitor": "{record}(net, xs).states",
     # parameters
     "split ispartition filterparameters trainablevariables parameters params": "{partition}(net)",
+    "parameter param": "an annotated attribute of a class, whose numbers and arrays are leaves; "
+    "{parameter}(1.0, above=0) gives it a range",
     "merge": "{combine}(trained, rest)",
     "filtergrad filterjit filtervalueandgrad filtervmap": _PYTREES,
     # learning the surrogate
     "training": "{Training}.of_network(build, data, loss, steps=steps)",
     "steeper": "the method surrogate.steeper(factor)",
     "innertrain trainloop unrolledtraining": "{inner_loop}(loss, weights, hyper, batches, optimizer)",
+    "cecountloss": f"optax.softmax_cross_entropy_with_integer_labels({_COUNTS}, labels).mean()",
+    "cerateloss": _RATE_LOSS,
+    "cemaxmembraneloss": f"optax.softmax_cross_entropy_with_integer_labels({_PEAKS}, labels).mean()",
+    "msecountloss msemembraneloss": f"optax.squared_error({_COUNTS}, targets).mean()",
+    "accuracyrate": f"({_COUNTS}.argmax(-1) == labels).mean()",
+    "functional loss losses": f"a loss of Optax on outputs over time, such as "
+    f"optax.softmax_cross_entropy_with_integer_labels({_COUNTS}, labels).mean() of spike counts",
+    "fit": "a loop around surgrad.train.step or surgrad.train.epoch",
+    "utils backprop": "{unroll}(net, xs), which starts from rest, so that nothing is reset, and jax.grad",
     # data, files, pictures
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
     "poissonencoder rateencoder poissonencode rateencode poisson": _ENCODE,
@@ -177,7 +194,7 @@ _NAMES: dict[str, str] = {
     "datasets spikedata dataset": "surgrad.tasks.load(name)",
     "spikeplot visualizing viz": "surgrad.plot",
     "traces potential potentials voltage voltages plotvoltage membranes": "surgrad.plot.membrane(v, spikes)",
-    "spikes rasterplot plot1dspikes spiketrain spiketrains spikecount": "surgrad.plot.raster(spikes)",
+    "spikes rasterplot plot1dspikes spiketrain spiketrains": "surgrad.plot.raster(spikes)",
     "treeserialiseleaves serialise savemodel savestate savecheckpoint dump": "{save}(path, tree)",
     "treedeserialiseleaves deserialise loadmodel loadstate restore loadcheckpoint": "{load}(path)",
     # modules and bases
@@ -200,6 +217,10 @@ _ABSENT: dict[str, str] = {
     "lifparameters liparameters lifboxparameters lifrefracparameters": "they are arguments of the cell: "
     "{LIF}(surrogate, tau=tau, threshold=threshold)",
     "state": _FRESH,
+    "alpha slstm sconvlstm sconv2dlstm": "write it as a {Cell} of your own, init(shape, dtype) and (state, input) -> "
+    "(state, output)",
+    "delta": "spikes where x rises are jnp.diff(x, axis=0) >= threshold",
+    "sso stochasticspikeoperator": "its spikes are drawn at random, and those here follow from x",
     "population populationencode populationencoder": "a population code is {rate} of the tuning curves, such as "
     "jnp.exp(-(((x[..., None] - centers) / width) ** 2))",
     "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
@@ -243,6 +264,9 @@ _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 _LEARNED = "what is learned is chosen when it is trained: {partition}(net, also=['tau'])"
+_LEARNED_THRESHOLD = _LEARNED.replace("tau", "threshold")
+_LEARNED_SYNAPSE = _LEARNED.replace("tau", "tau_syn")
+_OUTPUTS = "{unroll}(net, xs) returns all outputs, and the last with keep='last'"
 _IN_TIME = "{unroll}(net, xs) returns the last state before the outputs, and {record} the states of all time steps"
 
 _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -253,11 +277,16 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("reset",),
         "reset='zero' is v_reset=0, and there is no other v_reset; reset='subtract' is v_reset=None",
     ),
-    "learnbeta learnalpha learnthreshold learntau learnable": ((), _LEARNED),
+    "learnbeta learntau learnable": ((), _LEARNED),
+    "learnthreshold": ((), _LEARNED_THRESHOLD),
+    "learnalpha": ((), _LEARNED_SYNAPSE),
+    "resetdelay": ((), "the reset comes in the time step of the spike, as with reset_delay=False of snnTorch"),
+    "inhibition": ((), f"write the inhibition as a {{Cell}} around {_LIF}"),
+    "alpha": (("tau_syn",), "alpha = exp(-dt / tau_syn), so tau_syn = -dt / log(alpha)"),
     "initialcarry initialstate initstate carry initcarry": (("state",), "from rest if it is left out"),
     "timemajor batchfirst timeaxis timedim batchmajor": ((), _TIME_LEADS),
     "inithidden stateful hidden hx": ((), _FRESH),
-    "returnsequences": (("keep",), "{unroll}(net, xs) returns all outputs, and the last with keep='last'"),
+    "returnsequences": (("keep",), _OUTPUTS),
     "returnstate returnstates returncarry returnvoltage returnmembrane storevseq output recordv": ((), _IN_TIME),
     "segment checkpoint remat checkpointing checkpointlength usecheckpoint": (
         ("checkpoint_every",),
@@ -336,6 +365,8 @@ CHOICES = {
 }
 """Of options: what is meant by the choices of other libraries."""
 ATTRIBUTES = _by_name(_ATTRIBUTES)
-"""Of objects: names here that the object may have, then what to do where it has none of them."""
+"""Of objects: names here that the object may have, and what else to know of them; without names, what to do."""
+COMPLETE = frozenset({_FRESH, _OUTPUTS})
+"""Texts that say what to do also where the object or function has none of the names beside them."""
 KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}
-"""Of functions and constructors: names here that may be among the parameters, then what to do."""
+"""Of functions and constructors: names here that may be among the parameters, and further as `ATTRIBUTES`."""

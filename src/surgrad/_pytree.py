@@ -173,9 +173,11 @@ class Pytree:
             raise MissingAttributeError(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        state = self.__dict__
+        if name not in state and _is_computed(type(self), name):
+            raise AttributeError(_not_assigned(self, name), name=name, obj=None)
         if name not in self._structural:
             value = _float_of_int(value)
-        state = self.__dict__
         if name not in state and not self._can_hold(name):
             raise MissingAttributeError(self, name)
         if _SEEN in state and name in state:
@@ -229,6 +231,10 @@ class Pytree:
     def __repr__(self) -> str:
         return shown(self, self._attributes())
 
+    def _in_attributes(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `replace` in terms of attributes; `beta` of a cell is one of `tau`."""
+        return changes
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values of some attributes.
 
@@ -238,16 +244,18 @@ class Pytree:
         Raises:
             TypeError: the object has no such attribute; the message names those that it has.
         """
+        changes = self._in_attributes(changes)
         parameters = [p.name for p in constructor_parameters(type(self))]
         fields = [f.name for f in dataclasses.fields(self)]
         names = dict.fromkeys([*parameters, *self._attributes(), *fields])
-        known = [name for name in names if hasattr(self, name)]
+        known = [name for name in names if hasattr(self, name) and not _is_computed(type(self), name)]
         for name in changes:
             if name not in known:
                 raise unknown_parameter(type(self), name, known)
-        new = object.__new__(type(self))
-        new.__setstate__(self.__getstate__())
-        if all(n in self.__dict__ for n in parameters):
+        new, state = object.__new__(type(self)), self.__getstate__()
+        again = all(n in state for n in parameters)
+        new.__setstate__({n: v for n, v in state.items() if not (again and n in parameters)})
+        if again:
             construct(new, {n: changes.get(n, self.__dict__[n]) for n in parameters})
             kept = {n: self.__dict__[n] for n in fields if n in self.__dict__ and n not in parameters}
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
@@ -259,6 +267,9 @@ class Pytree:
 
     def _attributes(self) -> dict[str, Any]:
         return {n: v for n, v in self.__dict__.items() if n not in _PRIVATE}
+
+
+Pytree.__init__ = constructor_that_answers(Pytree.__init__)  # that of all subclasses without fields of their own
 
 
 def leaf_attributes(tree: Pytree) -> tuple[str, ...]:
@@ -282,6 +293,19 @@ def mark_seen(tree: Any) -> None:
         for part in jax.tree.leaves(tree._attributes(), is_leaf=lambda v: isinstance(v, Pytree)):
             if isinstance(part, Pytree):
                 mark_seen(part)
+
+
+def _is_computed(cls: type, name: str) -> bool:
+    """Return whether an attribute of a class is a property that cannot be assigned."""
+    found = getattr(cls, name, None)
+    return isinstance(found, property) and found.fset is None
+
+
+def _not_assigned(tree: Pytree, name: str) -> str:
+    kind = type(tree).__name__
+    further = getattr(type(tree).__init__, "further_keywords", ())
+    instead = f"a copy with another is .replace({name}=...)" if name in further else "change what it is computed from"
+    return f"{kind}.{name} is computed from other attributes and cannot be assigned; {instead}."
 
 
 def _warn_stale(tree: Pytree, name: str) -> None:

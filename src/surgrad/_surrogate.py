@@ -16,7 +16,7 @@ from surgrad._config import decode, encode
 from surgrad._constructors import unknown_parameter
 from surgrad._convention import in_force
 from surgrad._elementwise import elementwise, membrane
-from surgrad._fields import check_field, parameter
+from surgrad._fields import check_assigned, check_field, parameter
 from surgrad._frameworks import unboxed
 from surgrad._numbers import require_real
 from surgrad._pytree import Pytree, mark_seen, static
@@ -34,7 +34,7 @@ def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callab
     def wrapped(self: Surrogate, *args: Any, **kwargs: Any) -> None:
         for name in kwargs.keys() - set(names):
             if name not in cls.aliases:
-                raise unknown_parameter(cls, name, [*names, *cls.aliases])
+                raise unknown_parameter(type(self), name, [*names, *cls.aliases])
             meant, convert = cls.aliases[name]
             if meant in kwargs or meant in names[: len(args)]:
                 raise TypeError(f"{cls.__name__}: {name!r} is another name for {meant!r}; give only one of the two.")
@@ -43,6 +43,21 @@ def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callab
         init(self, *args, **kwargs)
 
     return wrapped
+
+
+def _of_x_alone(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A call that says where hyperparameters are set if it gets more than x, as functions of other libraries do."""
+
+    @functools.wraps(call)
+    def checked(self: Any, *arguments: Any, **named: Any) -> Any:
+        if len(arguments) + len(named) != 1:
+            raise TypeError(
+                f"{type(self).__name__}: a call takes x alone, got {len(arguments) + len(named)} arguments; a copy "
+                f"with other hyperparameters is surrogate.replace(name=value)."
+            )
+        return call(self, *arguments, **named)
+
+    return checked
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(static, parameter))
@@ -97,11 +112,10 @@ class Surrogate(Pytree):
         return _checked_keywords(cls, init) if declared else super()._answering(init)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        field = type(self).__dataclass_fields__.get(name)  # type: ignore[attr-defined]
-        if field is not None:
-            check_field(type(self).__name__, name, value, field.metadata)
+        check_assigned(self, name, value)
         super().__setattr__(name, value)
 
+    @_of_x_alone
     def __call__(self, x: Input) -> Spikes:
         """Return the spikes, 0 or 1, in the shape and dtype of x; integers are promoted to floats.
 
@@ -127,7 +141,7 @@ class Surrogate(Pytree):
         Raises:
             NotImplementedError: the class defines no curve.
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no surrogate_fun.")
+        raise NotImplementedError(_without_curve(type(self)))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         """Return the slope: the surrogate of the derivative of the spike, in the shape and dtype of x."""
@@ -139,6 +153,8 @@ class Surrogate(Pytree):
 
     def smooth(self) -> Self:
         """Return a copy whose forward pass is the curve, with its derivatives by x and all hyperparameters.
+
+        A surrogate without a curve raises a `NotImplementedError` when the copy is called.
 
         >>> import surgrad
         >>> float(surgrad.Sigmoid(4.0).smooth()(0.0))
@@ -202,6 +218,9 @@ class Surrogate(Pytree):
         """Return the integral of the slope over all x, from the limits of the curve; infinite if the curve has none.
 
         Shape: that of the hyperparameters.
+
+        Raises:
+            NotImplementedError: the class defines no curve.
         """
         with jax.debug_nans(False), jax.debug_infs(False):  # infinities are passed on purpose
             low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
@@ -229,6 +248,19 @@ class Surrogate(Pytree):
         """
         found = half_maximum(self, self.peaks)
         return found.left + found.right
+
+
+def _without_curve(cls: type[Surrogate]) -> str:
+    """Return the message for a class that defines no curve, where that is needed."""
+    if cls.surrogate_grad is Surrogate.surrogate_grad:
+        return (
+            f"{cls.__name__} defines neither surrogate_grad(self, x), its slope, nor surrogate_fun(self, x), its "
+            f"curve; define one of the two."
+        )
+    return (
+        f"{cls.__name__} defines no curve, surrogate_fun(self, x), which area(), smooth(), Normalized(to='area'), "
+        f"parameter_tangent='function' and second_order='surrogate' need; define it, or do without those."
+    )
 
 
 def _descendants(cls: type) -> list[type]:

@@ -22,9 +22,9 @@ def check(subject: Any, inputs: Any = None, *, laws: Iterable[str] | None = None
     """Return a report on whether a surrogate or a layer obeys the laws that apply to it.
 
     A surrogate is tested on points of |x| <= 10⁴, dense around the threshold. A layer, a cell or a connection, of this
-    library or not (see `surgrad.nn._contract`), is run over the inputs, and over others like them: in chunks, with
-    checkpointing, under transformations of JAX, over devices and in half precision. The promises of its class are
-    tested too.
+    library or not (`surgrad.nn.Layer` has the contract), is run over the inputs, and over others like them: in chunks,
+    with checkpointing, under transformations of JAX, over devices and in half precision. The promises of its class
+    are tested too.
 
     A class lists the laws that it breaks on purpose in `waivers`, a class attribute, `{law: reason}`; such a law is
     reported as `"waived"`, and as `"unneeded"` if it holds. Two laws only advise: that a docstring names all

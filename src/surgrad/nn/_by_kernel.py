@@ -74,6 +74,8 @@ def MaxPool(  # noqa: N802
 ) -> MaxPool1d | MaxPool2d | MaxPool3d:
     """A `MaxPool1d`, `MaxPool2d` or `MaxPool3d`: with as many axes of space as the window has lengths.
 
+    Equal elements share the derivative, as in those.
+
     Parameters:
         kernel_size: length of a window along each axis of space.
         stride: distance between neighbouring windows; None for that of windows that do not overlap.

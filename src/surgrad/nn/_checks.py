@@ -66,14 +66,17 @@ def real_array(owner: Pytree, x: Any) -> Array:
     return x
 
 
-def check_state(cell: Pytree, state: Any, kind: type = jax.Array) -> None:
+def check_state(cell: Pytree, state: Any, kind: type = jax.Array, current: Any = None) -> None:
     """Refuse a state of another type than `init` makes: a named tuple, or an array.
+
+    The input of the step, `current`, is for the message: it is the state where the two are swapped.
 
     Raises:
         TypeError: it is of another type.
     """
     kinds, expected = ((kind, np.ndarray), "an array") if kind is jax.Array else (kind, f"a {kind.__name__}")
-    require_kind(f"{type(cell).__name__}: the state", state, kinds, f"{expected}, as init makes it")
+    advice = "; state and input are swapped" if kind is not jax.Array and isinstance(current, kind) else ""
+    require_kind(f"{type(cell).__name__}: the state", state, kinds, f"{expected}, as init makes it", advice)
 
 
 def check_membranes(cell: Pytree, state: Any) -> None:

@@ -43,7 +43,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from surgrad._fields import check_fields, parameter
+from surgrad._fields import check_assigned, check_fields, parameter
 from surgrad._kinds import called, described
 from surgrad._pytree import Pytree, static
 from surgrad._surrogates.sigmoidal import Arctan
@@ -94,6 +94,10 @@ class Layer(Pytree):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_assigned(self, name, value)
+        super().__setattr__(name, value)
 
     @classmethod
     def of_fields(cls, **fields: Any) -> Self:

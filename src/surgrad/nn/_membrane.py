@@ -14,7 +14,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from surgrad._fields import check_field, parameter
+from surgrad._fields import check_field, is_real, parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Parameter, Shape, Spikes
 from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
@@ -107,18 +107,41 @@ def takes_beta(cls: type[C]) -> type[C]:
 
     @functools.wraps(init)
     def wrapped(self: Any, *given: Any, beta: Any = None, **named: Any) -> None:
+        if before and given and is_real(given[0]):
+            raise TypeError(_number_first(type(self).__name__, given[0]))
         if beta is not None:
             kind = type(self).__name__
             if len(given) > before or named.keys() & {"tau", "dt"}:
-                raise TypeError(f"{kind}: beta = e^(-dt/tau) is the decay of a step; give either beta, or tau and dt.")
+                raise TypeError(_one_of_two(kind))
             named["tau"] = tau_of(kind, beta)
         elif len(given) > before and isinstance(given[before], float) and given[before] < 1:
             _warn_of_a_decay(type(self).__name__, given[before])
         init(self, *given, **named)
 
+    def in_attributes(self: Any, changes: dict[str, Any]) -> dict[str, Any]:
+        if "beta" not in changes:
+            return changes
+        if changes.keys() & {"tau", "dt"}:
+            raise TypeError(_one_of_two(type(self).__name__))
+        steps = tau_of(type(self).__name__, changes["beta"])
+        return {n: v for n, v in changes.items() if n != "beta"} | {"tau": steps * self.dt}
+
     wrapped.further_keywords = ("beta",)  # type: ignore[attr-defined]
     cls.__init__ = wrapped  # type: ignore[misc]
+    cls._in_attributes = in_attributes  # type: ignore[attr-defined]
     return cls
+
+
+def _number_first(owner: str, number: Any) -> str:
+    """The message for a number in the place of the surrogate, where others have the decay or the time constant."""
+    one = isinstance(number, (int, float))
+    decay, tau = (f"beta={number}", f"tau={number}") if one else ("beta=...", "tau=...")
+    meant = f"write {decay} for the decay" if not one or number < 1 else f"write {tau} for the time constant"
+    return f"{owner}: the first argument is the surrogate, got {number!r}; {meant}."
+
+
+def _one_of_two(owner: str) -> str:
+    return f"{owner}: beta = e^(-dt/tau) is the decay of a step; give either beta, or tau and dt."
 
 
 def _warn_of_a_decay(owner: str, tau: float) -> None:
@@ -172,7 +195,7 @@ def admitted(cell: Pytree, state: Any, kind: type, current: Any) -> Current:
         TypeError: the state is not what the cell's `init` makes, or the input is complex.
         ValueError: state, input and parameters differ in shape.
     """
-    check_state(cell, state, kind)
+    check_state(cell, state, kind, current)
     check_membranes(cell, state)
     current = entered(cell, jnp.asarray(state.v), current)
     check_broadcast(cell, current.shape)

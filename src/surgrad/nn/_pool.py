@@ -125,21 +125,33 @@ class AvgPool3d(AveragePool):
 
 
 class MaxPool1d(MaximumPool):
-    """The largest elements of windows along one axis of space, `(..., width, channels)`."""
+    """The largest elements of windows along one axis of space, `(..., width, channels)`.
+
+    Equal elements share the derivative. In windows of spikes several are equal as a rule; PyTorch gives all of it to
+    the first of them.
+    """
 
     spatial = 1
     takes_time = True
 
 
 class MaxPool2d(MaximumPool):
-    """The largest elements of windows along two axes of space, `(..., height, width, channels)`."""
+    """The largest elements of windows along two axes of space, `(..., height, width, channels)`.
+
+    Equal elements share the derivative. In windows of spikes several are equal as a rule; PyTorch gives all of it to
+    the first of them.
+    """
 
     spatial = 2
     takes_time = True
 
 
 class MaxPool3d(MaximumPool):
-    """The largest elements of windows along three axes of space, `(..., depth, height, width, channels)`."""
+    """The largest elements of windows along three axes of space, `(..., depth, height, width, channels)`.
+
+    Equal elements share the derivative. In windows of spikes several are equal as a rule; PyTorch gives all of it to
+    the first of them.
+    """
 
     spatial = 3
     takes_time = True

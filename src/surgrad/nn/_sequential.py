@@ -35,7 +35,7 @@ class Sequential(Cell):
 
     A part with a method `init(shape, dtype)` is a cell, `(state, input) -> (state, output)`; any other part is a
     connection, `(*batch, inputs) -> (*batch, outputs)`, that sees one time step. `unroll` evaluates a network in chunks
-    of time, layer by layer; connections that promise so (`surgrad.nn._contract`) act on all steps of a chunk at once.
+    of time, layer by layer; connections that promise so (`takes_time` of `Layer`) act on all steps of a chunk at once.
     `network[i]` is a part, `network[i:j]` a network of some.
 
     Parameters:
@@ -80,6 +80,11 @@ class Sequential(Cell):
 
     def __getitem__(self, index: int | slice) -> Any:
         return Sequential(*self.parts[index]) if isinstance(index, slice) else self.parts[index]
+
+    def __setitem__(self, index: Any, part: Any) -> None:
+        after = index + 1 if isinstance(index, int) else "..."
+        instead = f"Sequential(*net[:{index}], part, *net[{after}:])"
+        raise TypeError(f"Sequential: parts are not assigned; a network with another one is {instead}.")
 
     def init(self, shape: Shape, dtype: Any = None) -> tuple[PyTree, ...]:
         """The resting states of all parts, None for connections, from the shape of a step's input, `(*batch, inputs)`.
@@ -164,6 +169,9 @@ class Sequential(Cell):
         self, evaluate: Callable[..., Any], state: tuple[PyTree, ...], x: Numbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """The states and the outputs of all parts, each evaluated by `evaluate(part, state, x)`."""
+        if isinstance(x, tuple) and not isinstance(state, (tuple, list)):
+            given = f"({described(state)}, {described(x)})"
+            raise TypeError(f"Sequential: a step takes (state, input), got {given}; state and input are swapped.")
         self._require_each("the state", state, "init(shape)")
         states, outputs = [], []
         for index, (part, old) in enumerate(zip(self.parts, state, strict=True)):

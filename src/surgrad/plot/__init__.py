@@ -1,8 +1,9 @@
 """Pictures: surrogates, studies, and what networks do.
 
 Every function but `colour_of` returns a new Matplotlib figure, made without pyplot and without a change of settings.
-A notebook shows it, and `figure.savefig` saves it. A class of surrogates has the same colour in every picture, that of
-`colour_of`, out of the colours of `PALETTE`, which colour-blind people can tell apart.
+A notebook shows it, and `figure.savefig("picture.png")` saves it, which is what a script does, since no window opens. A
+class of surrogates has the same colour in every picture, that of `colour_of`, out of the colours of `PALETTE`, which
+colour-blind people can tell apart.
 """
 
 from typing import NoReturn as _NoReturn

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from surgrad._answers import answers_keywords
 from surgrad._colours import PALETTE
+from surgrad._kinds import described, require_kind
 from surgrad._numbers import require_whole
 from surgrad._types import Numbers
 from surgrad.plot._picture import Picture
@@ -66,8 +67,12 @@ def network(outputs: Mapping[str, Numbers], *, sample: int = 0) -> Figure:
         sample: which sample of the batch the raster plots show.
 
     Raises:
+        TypeError: the layers have no names.
         ValueError: as `raster`.
     """
+    if not isinstance(outputs, Mapping):
+        demand = "give the spikes of each layer by its name, {'hidden': spikes}"
+        raise TypeError(f"network: {demand}, got {described(outputs)}.")
     trains = {name: _spikes("network", layer, sample) for name, layer in outputs.items()}
     figure, panels = _stacked("network", list(trains.values()), columns=2)
     for i, (name, (left, right)) in enumerate(zip(trains, panels, strict=True)):
@@ -108,9 +113,13 @@ def membrane(
         the figure, that of `ax` if it is given.
 
     Raises:
+        TypeError: `neurons` is no sequence.
         ValueError: an array has another number of axes, shapes differ, or there is no such sample or neuron; `ax` is
             given for several neurons.
     """
+    if neurons is not None:
+        expected = "a sequence of integers, [3] for one neuron"
+        require_kind("membrane: neurons", neurons, (Sequence, np.ndarray), expected)
     traces = _of_sample("membrane", v, sample)
     few = FEW if ax is None else 1
     some = list(range(min(few, traces.shape[1]))) if neurons is None else list(neurons)

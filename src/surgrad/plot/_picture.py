@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any, NoReturn
 
 from matplotlib.figure import Figure
 
@@ -16,3 +17,14 @@ class Picture(Figure):
         file = io.BytesIO()
         self.savefig(file, format="png", dpi=DPI)
         return file.getvalue()
+
+    def show(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse to open a window, with what to do instead.
+
+        Raises:
+            AttributeError: always, as Matplotlib raises for figures that are not of pyplot.
+        """
+        raise AttributeError(
+            "a picture opens no window: in a script save it, figure.savefig('picture.png'); in a notebook it is shown "
+            "where a cell ends with it."
+        )

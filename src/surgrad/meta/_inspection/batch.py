@@ -53,3 +53,21 @@ def require_time_first(where: str, inputs: Array, labels: Any) -> None:
             f"{where}: {count} targets go with {count} samples, but inputs of shape {inputs.shape} have {count} steps "
             f"and {inputs.shape[1]} samples: time leads, (time, *batch, features); give jnp.swapaxes(inputs, 0, 1)."
         )
+
+
+def labels_of(where: str, inputs: Array, labels: Any) -> Array:
+    """The labels of a batch, one whole number for each sample, as the loss that is used without another takes them.
+
+    Raises:
+        TypeError: they are not whole numbers; the message knows those that are one-hot.
+        ValueError: there are more or fewer than samples.
+    """
+    found, samples = jnp.asarray(labels), inputs.shape[1:-1] if inputs.ndim < 4 else inputs.shape[1:2]
+    own = "; for other targets give a loss, loss=lambda outputs, targets: ..."
+    if not jnp.issubdtype(found.dtype, jnp.integer):
+        one_hot = "; one-hot targets become labels by targets.argmax(axis=-1)" if found.ndim == 2 else own
+        raise TypeError(f"{where}: labels must be whole numbers, got {found.dtype} of shape {found.shape}{one_hot}.")
+    if found.shape != samples:
+        demand = f"one for each sample, shape {samples}, since the inputs are {inputs.shape}"
+        raise ValueError(f"{where}: labels must be {demand}, got shape {found.shape}{own}.")
+    return found

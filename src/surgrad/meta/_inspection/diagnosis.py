@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._types import PyTree
-from surgrad.meta._inspection.batch import inputs_and_targets, require_time_first
+from surgrad.meta._inspection.batch import inputs_and_targets, labels_of, require_time_first
 from surgrad.meta._inspection.findings import INPUTS, Finding, find
 from surgrad.meta._inspection.layer import Layer, layer_of, statistics
 from surgrad.meta._inspection.recording import arrays, record, surrogates, with_arrays
@@ -78,8 +78,9 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
             that of `train.score`, the cross-entropy of the largest output over time, for labels.
 
     Raises:
-        TypeError: the batch is neither of those, or the loss returns no number.
-        ValueError: the model has no surrogates, or the inputs do not fit it, are empty, or time does not lead.
+        TypeError: the batch is neither of those, the loss returns no number, or labels are no whole numbers.
+        ValueError: the model has no surrogates, or the inputs do not fit it, are empty, or time does not lead; there is
+            not one label for each sample.
     """
     # This function looks for what is not finite, and says where; JAX's debugging aids would stop at the first.
     with jax.debug_nans(False), jax.debug_infs(False):
@@ -88,6 +89,8 @@ def diagnose(model: PyTree, batch: Dataset | tuple[Any, Any], *, loss: Loss | No
         if targets is None:
             raise TypeError(f"diagnose: batch must be {forms}, got {type(batch).__name__}.")
         require_time_first("diagnose", inputs, targets)
+        if loss is None:
+            targets = labels_of("diagnose", inputs, targets)
         return _diagnosed(model, inputs, targets, loss or peak_cross_entropy)
 
 
