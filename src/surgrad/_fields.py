@@ -78,9 +78,7 @@ def check_fields(tree: Pytree) -> None:
 
 
 def check_assigned(tree: Pytree, name: str, value: Any) -> None:
-    """Check a value that is assigned to a declared field, by the rules of this field alone, and the order of two.
-
-    While an object is built, fields are assigned one by one: an order is checked as soon as both numbers are there.
+    """Check a value that is assigned to a declared field: by the rules of that field, and the order of two.
 
     Raises:
         TypeError, ValueError: as `check_field`; a number is not above another one that it must exceed.

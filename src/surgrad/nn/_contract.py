@@ -96,7 +96,8 @@ class Layer(Pytree):
         check_fields(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        check_assigned(self, name, value)
+        if name in self.__dict__:  # while a layer is built, all of its fields are checked at the end
+            check_assigned(self, name, value)
         super().__setattr__(name, value)
 
     @classmethod
