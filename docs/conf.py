@@ -56,6 +56,7 @@ html_title = f"surgrad {version}"
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["surgrad.css"]
+html_search_scorer = "_ext/scorer.js"
 html_favicon = "_static/logo.svg"
 html_show_sourcelink = False
 html_theme_options = {

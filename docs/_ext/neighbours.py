@@ -35,7 +35,7 @@ Row = tuple[str, ...]
 
 
 def table_of_names(library: str) -> list[Row]:
-    """What it is, its name in the library, its name here.
+    """The name in the library, the name here, and what it is: a phone shows the first two without scrolling.
 
     Raises:
         LookupError: the table has no column of the library.
@@ -45,7 +45,7 @@ def table_of_names(library: str) -> list[Row]:
     if library not in head:
         raise LookupError(f"{NAMES.name} has no column {library}")
     what, here, there = (head.index(column) for column in ("what", "here", library))
-    return [(row[what], row[there], row[here]) for row in rows if row[there] != NOTHING]
+    return [(row[there], row[here], row[what]) for row in rows if row[there] != NOTHING]
 
 
 def key(name: str) -> str:
@@ -91,7 +91,7 @@ class Table(SphinxDirective):
     required_arguments = 1
     optional_arguments = 0
     has_content = True
-    first_columns: tuple[str, ...] = ()
+    last_columns: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
         """The rows below the head."""
@@ -105,7 +105,7 @@ class Table(SphinxDirective):
         except LookupError as error:
             logger.warning("%s", error, location=self.get_location())
             return []
-        head = (*self.first_columns, self.arguments[0], "surgrad")
+        head = (self.arguments[0], "surgrad", *self.last_columns)
         lines = [f"| {' | '.join(row)} |" for row in (head, ("-",) * len(head), *rows)]
         found = nodes.Element()
         self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, found)
@@ -115,7 +115,7 @@ class Table(SphinxDirective):
 class Names(Table):
     """Rows of the table of names."""
 
-    first_columns = ("what",)
+    last_columns = ("what",)
 
     def rows(self) -> list[Row]:
         """The rows that the library has something for."""

@@ -121,7 +121,8 @@ class Conv(Connection):
         """A layer with given arrays.
 
         Parameters:
-            weight: `(*kernel_size, in_channels / groups, out_channels)`.
+            weight: `(*kernel_size, in_channels / groups, out_channels)`; of PyTorch's `Conv2d` it is
+                `weight.permute(2, 3, 1, 0)`.
             bias: `(out_channels,)`, or None for a layer without.
             stride, padding, dilation, groups: as of the class.
 

@@ -18,6 +18,8 @@ class Flatten(Connection):
     Parameters:
         axes: number of axes, >= 1: 3 after `Conv2d` or its pools, 2 after `Conv1d`, 4 after `Conv3d`. The axes of the
             batch stay, so that their number does not matter.
+
+    Channels vary fastest, and in PyTorch slowest: there the weights of a `Linear` after it have another order.
     """
 
     takes_time = True

@@ -56,9 +56,9 @@ def partition(layer: Any, *, also: Iterable[str] = ()) -> tuple[Any, Any]:
 
     Parameters:
         layer: a connection, a cell or a network, or any pytree of those.
-        also: names of further fields to train, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
+        also: names of further fields to learn, in all layers: `"tau"`, `"threshold"`, `"alpha"`. `"beta"` means
             `"tau"` if no layer has a field of that name, since the cells here store the time constant. Synonyms of
-            keywords, such as `"v_th"`, are accepted.
+            keywords, such as `"v_th"`, are accepted. For those of one layer, partition that layer by itself.
 
     Returns:
         `(trained, rest)`, two trees with the structure of the layer; each has None where the other has a number, but
