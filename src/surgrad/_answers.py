@@ -183,6 +183,8 @@ def _answering(function: Any, owner: str | None) -> Any:
     names = frozenset(parameters)
     many = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
     most = math.inf if many else sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
+    # What a decorator of the function also takes in front of its arguments, as `takes_key` takes a key.
+    may_lead, place = getattr(function, "may_lead", lambda _: False), int("self" in parameters)
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -190,12 +192,9 @@ def _answering(function: Any, owner: str | None) -> Any:
             further = () if owner else getattr(type(args[0]).__init__, "further_keywords", ())
             known = [*(one for one in parameters if one != "self"), *further]
             kwargs = _with_our_names(owner or type(args[0]), kwargs, known)
-        if len(args) <= most:
-            return function(*args, **kwargs)
-        try:
-            return function(*args, **kwargs)  # which may take a key in front
-        except TypeError as error:
-            raise TypeError(_by_name_only(owner or type(args[0]).__name__, parameters, len(args))) from error
+        if len(args) > most and not (len(args) == most + 1 and may_lead(args[place])):
+            raise TypeError(_by_name_only(owner or type(args[0]).__name__, parameters, len(args)))
+        return function(*args, **kwargs)
 
     return wrapped
 

@@ -55,4 +55,5 @@ def takes_key(function: Function) -> Function:
             raise TypeError(f"{name}: key must be one key, such as jax.random.key(0), got {kwargs['key']!r}.")
         return function(*args, **kwargs)
 
+    with_key.may_lead = is_key  # type: ignore[attr-defined]
     return with_key  # pyright: ignore[reportReturnType]
