@@ -109,6 +109,8 @@ class Table(SphinxDirective):
         lines = [f"| {' | '.join(row)} |" for row in (head, ("-",) * len(head), *rows)]
         found = nodes.Element()
         self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, found)
+        for table in found.findall(nodes.table):
+            table["classes"].append("neighbours")
         return found.children
 
 
