@@ -179,7 +179,7 @@ class Neither(surgrad.Surrogate):
 
 
 def test_a_class_without_curve_and_slope_fails_by_name():
-    assert "Neither defines no surrogate_fun" in check(Neither())["finite"].detail
+    assert "Neither defines neither surrogate_grad" in check(Neither())["finite"].detail
 
 
 @pytest.fixture(scope="module")
