@@ -22,8 +22,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from surgrad.nn._dtypes import wide
+from surgrad.nn._fused.kernels import Kernels
 from surgrad.nn._fused.program import Program
-from surgrad.nn._fused.triton import Kernels
 from surgrad.nn._fused.warning import warn_of_scan
 
 
