@@ -145,7 +145,8 @@ class Kernels:
                 return totals, cotangents
 
             def segment(number: Any, length: int, carry: Any) -> Any:
-                start, passed = number * self.segment, []
+                start = number * self.segment
+                passed: list[tuple[list[Any], list[Any]]] = []
                 states = [block.load(ref, number) for ref in starts]
                 for now in range(length):
                     x = [block.load(ref, start + now) for ref in xs]
@@ -153,7 +154,8 @@ class Kernels:
                     if now < length - 1:
                         states = on_block(forward, numbers, [*states, *x])[: len(states)]
                 for now in reversed(range(length)):
-                    carry = step_back(start + now, *passed[now], carry)
+                    before, x = passed[now]
+                    carry = step_back(start + now, before, x, carry)
                 return carry
 
             carry = [block.zeros(total.dtype) for total in sums], [block.load(ref) for ref in ct_last]

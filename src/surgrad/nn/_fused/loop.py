@@ -90,7 +90,8 @@ def run(program: Program, kernels: Callable[[Program], Kernels], lists: tuple[li
         if along.has_backward:
             found = _tangent.bind(*chain(*primals), *kept, *chain(*moved), loop=along)
         else:
-            found = along.program.loop_tangent(*primals, moved)
+            parameters, first, inputs = primals
+            found = along.program.loop_tangent(parameters, first, inputs, moved)
         real = len(program.real_states)
         return (after, ys), (
             _with_zeros(after, program.real_states, found[:real]),

@@ -72,6 +72,7 @@ class Target(Protocol):
             types: of the values of operands and results, which may be stored in other ones.
             one: whether an operand is one number for all neurons.
         """
+        ...
 
 
 class TritonBlock:
