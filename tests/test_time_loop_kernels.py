@@ -18,6 +18,8 @@ from surgrad.nn._fused.elementwise import MixedNeuronsError
 from surgrad.nn._fused.targets import Mosaic, Triton
 from surgrad.nn._fused.warning import NoKernelWarning
 
+pytestmark = pytest.mark.versions
+
 SHAPE = (13, 3, 37)  # neither time nor neurons are multiples of a segment or of a block
 
 
