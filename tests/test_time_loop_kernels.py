@@ -276,7 +276,7 @@ class Mixing(nn.Cell):
 
 
 def test_a_cell_that_mixes_neurons_is_refused_and_the_operation_named():
-    with pytest.raises(MixedNeuronsError, match=r"Mixing promises to be elementwise, .* operation reduce_sum, which"):
+    with pytest.raises(MixedNeuronsError, match=r"Mixing promises to be elementwise, .* operation reduce_sum on"):
         nn.unroll(Mixing(), inputs(), backend="pallas")
     assert nn.unroll(Mixing(), inputs()).outputs.shape == SHAPE
 
@@ -292,6 +292,40 @@ class Growing(nn.Cell):
     def __call__(self, state, x):
         state = 0.9 * state + x
         return state, jnp.stack([state, x], -1)
+
+
+class Stacking(nn.Cell):
+    """An elementwise cell that is written with operations of which a kernel cannot know it."""
+
+    elementwise = True
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape)
+
+    def __call__(self, state, x):
+        state = jnp.stack([0.5 * state, x]).sum(0)
+        return state, jax.lax.fori_loop(0, 2, lambda _, y: 0.5 * y, state)
+
+
+@pytest.mark.parametrize(
+    "operation", [lambda v: jnp.cumsum(v, -1), lambda v: v[..., ::-1], lambda v: jnp.roll(v, 1, -1)]
+)
+def test_more_operations_that_mix_neurons(operation):
+    class Mixer(Mixing):
+        elementwise = True
+
+        def __call__(self, state, x):
+            state = 0.5 * operation(state) + x
+            return state, state
+
+    with pytest.raises(MixedNeuronsError, match="Mixer promises to be elementwise"):
+        nn.unroll(Mixer(), inputs(), backend="pallas")
+
+
+def test_operations_that_may_not_mix_neurons_are_no_error():
+    with pytest.warns(NoKernelWarning, match="Stacking: the time loop runs as a scan, .* none of single neurons"):
+        found = nn.unroll(Stacking(), inputs(), backend="pallas").outputs
+    np.testing.assert_array_equal(found, nn.unroll(Stacking(), inputs()).outputs)
 
 
 def test_what_a_kernel_cannot_compute_runs_as_a_scan_with_one_warning():
