@@ -53,12 +53,12 @@ def require_elementwise(where: str, split: Split, shape: tuple[int, ...]) -> Non
                 f"neurons, {shape}, which mixes them. Write the step with operations on single neurons, or delete the "
                 f"promise."
             )
-        if name not in ELEMENTWISE | UNCHANGED or not all(_leads(found, shape) for found in made):
+        if name not in ELEMENTWISE | UNCHANGED or not all(leads(found, shape) for found in made):
             found = ", ".join(map(str, made))
             raise NotImplementedError(f"the operation {name}, which makes {found}, is none of single neurons {shape}")
 
 
-def _leads(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+def leads(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a shape is that of the neurons, or a number for all, or under `vmap` one for each element of the map."""
     return len(found) <= len(shape) and all(a in (1, b) for a, b in zip(found, shape, strict=False))
 

@@ -102,15 +102,16 @@ class Kernels:
 
         full = [jax.ShapeDtypeStruct(program.shape, state.dtype) for state in program.states]
         made = [*_like(full, ()), *_like(program.outputs, (time,)), *(_like(full, (count,)) if keep else ())]
-        first = [self._each(state) for state in states]
+        first, inputs = [self._each(state) for state in states], [self._each(x, 1) for x in inputs]
         results = self._call(kernel, neurons, [*derived, *first, *inputs], made, len(derived))
         last, outputs, kept = parted(results, len(states), len(program.outputs))
         return [_of_all(value, leaf.shape) for value, leaf in zip(last, program.states, strict=True)], outputs, kept
 
-    def _each(self, state: Any) -> Any:
+    def _each(self, value: Any, leading: int = 0) -> Any:
         """A number for all neurons, such as that of the steps so far, repeated for each of them."""
-        rank = len(self.program.shape)
-        return jnp.broadcast_to(state.reshape(*state.shape, *[1] * (rank - state.ndim)), self.program.shape)
+        shape = self.program.shape
+        missing = len(shape) + leading - value.ndim
+        return jnp.broadcast_to(value.reshape(*value.shape, *[1] * missing), (*value.shape[:leading], *shape))
 
     def backward(
         self,
@@ -168,6 +169,7 @@ class Kernels:
             for ref, value in zip([*ct_parameters, *ct_first], [*totals, *found], strict=True):
                 block.store(ref, value)
 
+        inputs = [self._each(x, 1) for x in inputs]
         made = [
             *_like(sums, program.shape),
             *_like([program.states[i] for i in moving[1]], ()),
