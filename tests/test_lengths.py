@@ -142,3 +142,10 @@ def test_lengths_may_be_traced(x64):
 def test_lengths_that_do_not_fit_are_refused(lengths, error, message):
     with pytest.raises(error, match=message):
         nn.unroll(nn.LIF(), inputs(), lengths=lengths)
+
+
+def test_inputs_without_samples_have_no_lengths():
+    with pytest.raises(
+        ValueError, match=r"with lengths, inputs must be \(time, batch, \.\.\.\), got the shape \(11,\)"
+    ):
+        nn.unroll(nn.LIF(), jnp.ones(11), lengths=[11])

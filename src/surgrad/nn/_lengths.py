@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array
 
 from surgrad._kinds import described
@@ -33,10 +34,10 @@ class Held(Cell):
         """Whether the cell is."""
         return promises(self.cell, "elementwise")
 
-    def __call__(self, state: PyTree, x: tuple[Any, Array]) -> tuple[PyTree, Any]:
+    def __call__(self, state: PyTree, x: Any) -> tuple[PyTree, Any]:
         """One time step of one sample."""
-        x, active = x
-        after, output = self.cell(state, x)
+        now, active = x
+        after, output = self.cell(state, now)
         return _where(active, after, state), _where(active, output, jax.tree.map(jnp.zeros_like, output))
 
 
@@ -110,9 +111,13 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
 
     Raises:
         TypeError: lengths are not whole numbers.
-        ValueError: there is not one for each sample, or one is below 0 or above the length of time.
+        ValueError: inputs have no axis of samples; there is not one length for each sample, or one is below 0 or above
+            that of time.
     """
-    time, batch = jax.tree.leaves(inputs)[0].shape[:2] if jnp.ndim(jax.tree.leaves(inputs)[0]) > 1 else (0, None)
+    shape = jnp.shape(jax.tree.leaves(inputs)[0])
+    if len(shape) < 2:
+        raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
+    time, batch = shape[:2]
     lengths = _checked(lengths, time, batch)
     axes = _axes_of_samples(cell, state, inputs, batch)
     # A number that all samples share, such as that of the time steps so far, becomes one for each.
@@ -146,7 +151,7 @@ def _checked(lengths: Any, time: Any, batch: Any) -> Array:
         raise TypeError(f"unroll: {demand}, got {described(lengths)}.")
     if given.shape != (batch,):
         raise ValueError(f"unroll: {demand}, got {described(given)}.")
-    if not isinstance(given, jax.core.Tracer):
+    if not isinstance(given, Tracer):
         for sample, length in enumerate(np.asarray(given).tolist()):
             if not 0 <= length <= time:
                 raise ValueError(f"unroll: {demand}, got {length} for sample {sample}.")
