@@ -35,7 +35,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="surgrad beside its peers.")
     known = ", ".join([*WORKLOADS, "e", "f"])
-    parser.add_argument("--workload", default="abcdef", help=f"letters, of {known} (default: all)")
+    parser.add_argument("--workload", default="".join([*WORKLOADS, "ef"]), help=f"letters, of {known} (default: all)")
     parser.add_argument("--sizes", type=_numbers, help="numbers of neurons, 512,1024 (default: those of the workload)")
     parser.add_argument("--input", choices=("dense", "sparse"), help="only cases with this input")
     parser.add_argument("--competitors", type=_names, help=f"names, of {', '.join(COMPETITORS)} (default: all)")

@@ -23,9 +23,11 @@ UNKNOWN = {
     "wall_s": None,
     "cpu_s": None,
     "first_call_cpu_s": None,
+    "first_call_s": None,
     "compile_cpu_s": None,
     "memory_bytes": None,
     "parity": None,
+    "implementation": None,
 }
 """The figures of a competitor before they are known."""
 
@@ -68,7 +70,7 @@ class Match:
         threads: int = 2,
     ) -> None:
         self.case, self.names, self.log, self.threads = case, names, log, threads
-        self.pythons = pythons or {}
+        self.pythons, self.limits = pythons or {}, parity.LIMITS
         self.digest = problem(case).digest()
         self.figures: dict[str, dict[str, Any]] = {name: dict(UNKNOWN) for name in names}
         self._references: dict[str, parity.Outputs] = {}
@@ -76,18 +78,27 @@ class Match:
     def play(self, rounds: int) -> dict[str, Any]:
         """All figures, in turn; a competitor that fails parity is not timed."""
         with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-            ready = {}
-            for name in self.names:
-                options: dict[str, Any] = {"threads": self.threads}
-                if name in self.pythons:
-                    options["python"] = self.pythons[name]
-                process = stack.enter_context(Process(self.case, name, self.log, **options))
-                if self._try(name, lambda p=process, n=name: self._admit(n, p, Path(folder))):
-                    ready[name] = process
+            ready = self._admitted(stack, Path(folder))
             samples = in_turn({name: self._step(name, process) for name, process in ready.items()}, rounds)
             for name, process in ready.items():
                 self._try(name, lambda p=process, n=name: self._finish(n, p, samples[n]))
         return {**self.case.to_json(), "rounds": rounds, "competitors": self.figures}
+
+    def _admitted(self, stack: contextlib.ExitStack, folder: Path) -> dict[str, Process]:
+        """The processes of those that take part, one started after the other."""
+        processes: dict[str, Process] = {}
+
+        def admit(name: str) -> None:
+            processes[name] = stack.enter_context(self._process(name))
+            self._admit(name, processes[name], folder)
+
+        return {name: processes[name] for name in self.names if self._try(name, lambda n=name: admit(n))}
+
+    def _process(self, name: str, **options: Any) -> Process:
+        """A new process of a competitor."""
+        if name in self.pythons:
+            options["python"] = self.pythons[name]
+        return Process(self.case, name, self.log, threads=self.threads, **options)
 
     def _try(self, name: str, action: Callable[[], None]) -> bool:
         """Whether an action went well; if not, the reason stands in the figures."""
@@ -103,10 +114,12 @@ class Match:
         if started["digest"] != self.digest:
             raise WorkerError("error", "it has other inputs or weights: its code or its NumPy differs from ours.")
         figures["versions"] = started["versions"]
-        figures["first_call_cpu_s"] = process.ask("first")["cpu_s"]
+        first = process.ask("first")
+        figures |= {"first_call_cpu_s": first["cpu_s"], "first_call_s": first["wall_s"]}
+        figures["implementation"] = first["implementation"]
         path = folder / f"{name}.npz"
         process.ask(f"parity {path}")
-        found = figures["parity"] = parity.compare(parity.Outputs(path), self._reference(name, folder))
+        found = figures["parity"] = parity.compare(parity.Outputs(path), self._reference(name, folder), self.limits)
         if not found["passes"]:
             raise WorkerError(
                 "failed parity",
@@ -121,7 +134,7 @@ class Match:
         if slope not in self._references:
             path = folder / f"reference {slope}.npz"
             double = {"JAX_ENABLE_X64": "1"}
-            with Process(self.case, "plain_scan", self.log, environment=double, slope=slope, double=True) as process:
+            with self._process("plain_scan", environment=double, slope=slope, double=True) as process:
                 process.start()
                 process.ask(f"parity {path}")
             self._references[slope] = parity.Outputs(path)
@@ -145,7 +158,7 @@ class Match:
         for key in ("wall_s", "cpu_s"):
             figures[key] = spread(sample[key] for sample in samples)
         figures["compile_cpu_s"] = max(figures["first_call_cpu_s"] - figures["cpu_s"]["median"], 0.0)
-        figures["memory_bytes"] = process.ask("memory")["memory_bytes"]
+        figures |= process.ask("memory")
 
 
 def report(case: str, figures: Mapping[str, dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""SpikingJelly, layer by layer in its multi-step mode, on the backend that it chooses for a CPU."""
+"""SpikingJelly, layer by layer in its multi-step mode, on the implementation that it chooses for a device."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def lif(step_mode: str = "m") -> neuron.LIFNode:
     return neuron.LIFNode(tau=TAU, decay_input=False, v_reset=None, surrogate_function=atan, step_mode=step_mode)
 
 
+def chosen() -> str:
+    """The implementation of the neurons: Triton's kernels on NVIDIA cards, unless native ones were built."""
+    return functional.neuron_implementation("lif", torch.get_default_device())["implementation"]
+
+
+def neurons(problem: Problem) -> Program:
+    def run(currents):
+        cell = lif()
+        return cell(currents)
+
+    return on_torch.neurons(problem, run)._replace(implementation=chosen)
+
+
 def feedforward(problem: Problem) -> Program:
     xs = on_torch.inputs(problem)
     linear = layer.Linear(*problem.parameters["weights"].shape, step_mode="m")
@@ -38,6 +51,26 @@ def feedforward(problem: Problem) -> Program:
         return spikes, [spikes]
 
     return on_torch.program(problem, {"weights": linear.weight, "bias": linear.bias}, network)
+
+
+def layered(problem: Problem) -> Program:
+    xs, p = on_torch.inputs(problem), problem.parameters
+    layers = {name: layer.Linear(*w.shape, bias=False, step_mode="m") for name, w in p.items()}
+    *hidden, last = layers
+    blocks = [torch.nn.Sequential(layers[name], lif()) for name in hidden]
+    integrator = neuron.NonSpikingLIFNode(tau=TAU)
+
+    def network():
+        spikes = [xs]
+        for block in blocks:
+            functional.reset_net(block)
+            spikes.append(block(spikes[-1]))
+        # These neurons divide their input by τ, others do not.
+        readout = integrator(layers[last](spikes[-1]) * TAU)
+        return torch.stack(readout), spikes[1:]
+
+    made = on_torch.program(problem, {name: found.weight for name, found in layers.items()}, network)
+    return made._replace(implementation=chosen)
 
 
 def recurrent(problem: Problem) -> Program:

@@ -24,5 +24,8 @@ ENTRIES = {
     },
 }
 
-feedforward = functools.partial(surgrad.feedforward, event_driven=True)
-recurrent = functools.partial(surgrad.recurrent, event_driven=True)
+EVENTS = {"event_driven": True}
+
+feedforward = functools.partial(surgrad.feedforward, layers=EVENTS)
+layered = functools.partial(surgrad.layered, layers=EVENTS)
+recurrent = functools.partial(surgrad.recurrent, layers=EVENTS)
