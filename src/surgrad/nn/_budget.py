@@ -29,16 +29,17 @@ MANY_ROWS = 8192
 """The same for other backends: a large product fills an accelerator. Not measured."""
 
 
-def chunk_length(cell: Any, inputs: PyTree, time: Any) -> Any:
+def chunk_length(cell: Any, inputs: PyTree, time: Any, kernels: bool = False) -> Any:
     """The number of time steps to evaluate at once: about as many as give `ROWS` rows.
 
     There are two exceptions on CPUs: one step if the weights are small, and all steps if a layer promises
-    `whole_sequence`. If time or batch are symbolic, it is one step.
+    `whole_sequence`. If time or batch are symbolic, it is one step. With kernels for the loop over time, chunks are
+    as long as on accelerators.
     """
     batch = max((math.prod(jnp.shape(leaf)[1:-1]) for leaf in jax.tree.leaves(inputs)), default=1)
     if not runs_over_time(cell) or (isinstance(time, int) and time <= 1):
         return 1
-    backend = jax.default_backend()
+    backend = "gpu" if kernels else jax.default_backend()
     if backend == "cpu" and promises(cell, "whole_sequence"):
         return time
     if not isinstance(time, int) or not isinstance(batch, int) or (backend == "cpu" and size_of(cell) <= SMALL_WEIGHTS):

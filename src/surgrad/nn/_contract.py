@@ -49,7 +49,8 @@ from surgrad._pytree import Pytree, static
 from surgrad._surrogates.sigmoidal import Arctan
 from surgrad._types import PyTree, Shape
 from surgrad.nn._dtypes import promoted, wide
-from surgrad.nn._loops import steps, summed_wide
+from surgrad.nn._fused.choose import time_loop
+from surgrad.nn._loops import Keep, steps, summed_wide
 
 
 def spike_function() -> Any:
@@ -247,7 +248,12 @@ def over_time(layer: Any, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
     """Many time steps of a layer, at once if its class promises that it can."""
     if not is_cell(layer):
         return None, _mapped(layer, inputs)
-    return layer.over_time(state, inputs) if runs_over_time(layer) else steps(layer, state, inputs)
+    return layer.over_time(state, inputs) if runs_over_time(layer) else loop(layer, state, inputs)
+
+
+def loop(cell: Any, state: PyTree, inputs: Any, keep: Keep = "all") -> tuple[PyTree, Any]:
+    """Many time steps of a cell, one by one; in one kernel where its class promises to be elementwise."""
+    return (time_loop if promises(cell, "elementwise") else steps)(cell, state, inputs, keep)
 
 
 def _mapped(connection: Any, inputs: Any) -> Any:

@@ -99,11 +99,22 @@ def _sharded_as(inputs: Any, value: Any) -> Any:
 
 
 def varying_alike(*values: Array) -> tuple[Array, ...]:
-    """Arrays of one floating dtype, each varying over all mesh axes that one of them varies over."""
+    """Arrays, each varying over all mesh axes that one of them varies over."""
     if jax.sharding.get_abstract_mesh().empty:
         return values
-    zero = jnp.zeros_like(jax.eval_shape(lambda *values: sum(value.sum() for value in values), *values))
-    return tuple(value + zero for value in values)
+    zero = jax.eval_shape(lambda *values: sum(value.sum().astype("float32") for value in values), *values)
+    return tuple(_with_zero(value, jnp.zeros_like(zero).astype(value.dtype)) for value in values)
+
+
+def varies(value: Array) -> bool:
+    """Whether an array varies over a mesh, inside of `shard_map` with `check_vma=True`."""
+    if jax.sharding.get_abstract_mesh().empty:
+        return False
+    return jax.typeof(value) != jax.typeof(jnp.zeros(value.shape, value.dtype))
+
+
+def _with_zero(value: Array, zero: Array) -> Array:
+    return value | zero if value.dtype == bool else value + zero
 
 
 def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
@@ -114,7 +125,7 @@ def _typed_as(value: Any, made: jax.ShapeDtypeStruct) -> Any:
     zero = jnp.zeros_like(made)
     if jax.typeof(zero) == jax.typeof(value):
         return value
-    return value | zero if value.dtype == bool else value + zero
+    return _with_zero(value, zero)
 
 
 def _first(inputs: PyTree) -> PyTree:

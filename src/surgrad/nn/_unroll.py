@@ -16,9 +16,10 @@ from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
 from surgrad.nn._budget import chunk_length, segment_length
-from surgrad.nn._contract import Connection, at_rest, is_cell, promises, read_over_time, runs_over_time
+from surgrad.nn._contract import Connection, at_rest, is_cell, loop, promises, read_over_time, runs_over_time
 from surgrad.nn._former import takes_former_keywords
-from surgrad.nn._loops import Keep, blocks, carried, opened, steps, summed_wide
+from surgrad.nn._fused.choose import BACKENDS, Backend, using
+from surgrad.nn._loops import Keep, blocks, carried, opened, summed_wide
 
 
 class Unrolled(NamedTuple):
@@ -48,6 +49,7 @@ def unroll(
     checkpoint_every: int | str | None = None,
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
+    backend: Backend | None = None,
 ) -> Unrolled: ...
 
 
@@ -62,6 +64,7 @@ def unroll(
     checkpoint_every: int | str | None = None,
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
+    backend: Backend | None = None,
 ) -> Unrolled: ...
 
 
@@ -76,6 +79,7 @@ def unroll(
     checkpoint_every: int | str | None = None,
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
+    backend: Backend | None = None,
 ) -> Unrolled: ...
 
 
@@ -90,6 +94,7 @@ def unroll(
     checkpoint_every: int | str | None = None,
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
+    backend: Backend | None = None,
 ) -> Unrolled:
     """Run a network, or any cell, over time: `unroll(net, xs)` from rest, `unroll(net, state, xs)` from a state.
 
@@ -111,6 +116,9 @@ def unroll(
             chosen from it, if any are needed. All floating-point numbers of cell, state and inputs count as
             differentiated. Under `vmap` it counts one element of the map.
         chunk_size: time steps that are evaluated at once; None chooses by the sizes of the layers.
+        backend: how cells that promise to be `elementwise` run over time. `"pallas"`: as one kernel forwards and one
+            backwards, made from the cell's own step; forward mode and higher derivatives are those of the scan. On
+            CPUs Pallas interprets it, for tests. `"scan"`: step by step. None: as kernels on GPUs, else as a scan.
 
     Raises:
         TypeError: the cell is a class or a connection, or does not return a pair; arguments are in another order;
@@ -126,17 +134,23 @@ def unroll(
         ((100, 8, 3), (8, 3))
     """
     state, inputs, time = arranged("unroll", cell, arguments, state, inputs)
-    _check_options(keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size)
-    block: Any = chunk_length(cell, inputs, time) if chunk_size is None else min(chunk_size, max(time, 1))
+    _check_options(
+        keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size, backend=backend
+    )
+    block: Any = (
+        chunk_length(cell, inputs, time, backend == "pallas") if chunk_size is None else min(chunk_size, max(time, 1))
+    )
     if memory_bytes is not None or checkpoint_every == "auto":
         measured = functools.partial(_evaluate, keep=keep, chunk=block)
-        checkpoint_every = segment_length(cell, measured, state, inputs, block, memory_bytes)
+        with using(backend):
+            checkpoint_every = segment_length(cell, measured, state, inputs, block, memory_bytes)
     length = None if checkpoint_every is None or int(checkpoint_every) >= time else int(checkpoint_every)
     block = block if length is None else min(block, length)
     cell = opened(cell, state, inputs)
     if isinstance(cell, Pytree):
-        return Unrolled(*_compiled(block, length, keep, cell, state, inputs))
-    return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
+        return Unrolled(*_compiled(block, length, keep, backend, cell, state, inputs))
+    with using(backend):
+        return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
 
 
 def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any) -> tuple[Any, Any, Any]:
@@ -196,18 +210,19 @@ def _run(
     return blocks(again, keep, length, state, inputs)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3), inline=True)
 def _compiled(
-    chunk: Any, length: int | None, keep: Keep, cell: Any, state: PyTree, inputs: PyTree
+    chunk: Any, length: int | None, keep: Keep, backend: Backend | None, cell: Any, state: PyTree, inputs: PyTree
 ) -> tuple[PyTree, PyTree]:
     """One compiled function for all: outside `jit`, equal structures never compile twice."""
-    return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
+    with using(backend):
+        return _run(cell, state, inputs, keep=keep, chunk=chunk, length=length)
 
 
 def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: Any) -> tuple[PyTree, PyTree]:
     """All steps, chunk by chunk where the cell can evaluate many steps at once."""
     if not runs_over_time(cell) or (isinstance(chunk, int) and chunk == 1):
-        return steps(cell, state, inputs, keep)
+        return loop(cell, state, inputs, keep)
 
     def block(cell: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
         state, outputs = cell.over_time(state, inputs)
@@ -247,6 +262,8 @@ def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
 def _check_options(keep: str, time: Any, **options: Any) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     require_choice("unroll", "keep", keep, ("all", "last"))
+    if (backend := given.pop("backend", None)) is not None:
+        require_choice("unroll", "backend", backend, BACKENDS)
     if given and not isinstance(time, int):
         raise ValueError(
             f"unroll: {', '.join(options)} need a length of time that is a number, got the symbolic {time}."

@@ -1,0 +1,59 @@
+"""The loop of a cell as a function of flat lists, and as a kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from surgrad._types import PyTree
+from surgrad.nn._fused.loop import run
+from surgrad.nn._fused.program import Program
+from surgrad.nn._fused.triton import Kernels, parted
+from surgrad.nn._loops import Keep, varies, varying_alike
+
+STEPS_KEPT = 8
+"""States that a kernel holds in registers while it computes a segment again, of all the arrays of a state together."""
+LARGEST = 2**31
+"""Elements that a kernel can count."""
+
+
+def fused(
+    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool = False
+) -> tuple[PyTree, PyTree]:
+    """The loop as a kernel.
+
+    Raises:
+        MixedNeuronsError: the step is not elementwise.
+        NotImplementedError: a kernel cannot compute it.
+    """
+    leaves, structure = jax.tree.flatten(cell)
+    states, of_state = jax.tree.flatten(state)
+    xs, of_input = jax.tree.flatten(inputs)
+    leaves, states, xs = ([jnp.asarray(value) for value in values] for values in (leaves, states, xs))
+    time, first = len(xs[0]), [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs]
+    if not time or not xs[0].size or xs[0].size >= LARGEST:
+        raise NotImplementedError(f"inputs of the shape {xs[0].shape}")
+    _, output = jax.eval_shape(cell, state, of_input.unflatten(first))
+    last, of_output = jax.tree.flatten(output)
+    count = len(states)
+
+    def step(leaves: list[Any], states: list[Any], now: list[Any]) -> tuple[list[Any], list[Any]]:
+        after, output = structure.unflatten(leaves)(of_state.unflatten(states[:count]), of_input.unflatten(now))
+        after, output = jax.tree.leaves(after), jax.tree.leaves(output)
+        return (after, output) if keep == "all" else ([*after, *output], [])
+
+    if keep == "last":
+        states = [*states, *(jnp.zeros(leaf.shape, leaf.dtype) for leaf in last)]
+
+    def kernels(program: Program) -> Kernels:
+        return Kernels(program, max(1, STEPS_KEPT // max(1, len(program.states))), interpret)
+
+    together = varying_alike(*leaves, *states, *xs)
+    leaves, states, xs = parted(together, len(leaves), len(states))
+    if interpret and varies(xs[0]):
+        raise NotImplementedError("Pallas interprets nothing inside of shard_map with check_vma=True")
+    program = Program(type(cell).__name__, step, first[0].shape, leaves, states, first)
+    after, outputs = run(program, kernels, (leaves, states, xs), time)
+    return of_state.unflatten(after[:count]), of_output.unflatten(outputs if keep == "all" else after[count:])
