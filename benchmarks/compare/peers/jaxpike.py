@@ -41,7 +41,10 @@ class Integrator(jaxpike.LeakyIntegrator):
 
 
 def lif() -> LIF:
-    """Neurons with a soft reset and a threshold of 1/8, whose slope by their input is the others'."""
+    """Neurons with a soft reset and a threshold of 1/8, whose slope by their input is the others'.
+
+    They look at τ when they are made, so that they cannot be made inside of a compiled function.
+    """
     return LIF(threshold=SCALE, surrogate=jaxpike.ATan(alpha=2 / SCALE))
 
 
@@ -65,22 +68,27 @@ def filled(layer: Any, weight: jax.Array, bias: jax.Array | None = None) -> Any:
 
 
 def neurons(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
-    return on_jax.neurons(problem, lambda xs: unroll(jaxpike.Sequential(lif()), xs)[0])
+    network = jaxpike.Sequential(lif())
+    return on_jax.neurons(problem, lambda xs: unroll(network, xs)[0])
 
 
 def feedforward(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
+    cells = lif()
+
     def network(p, xs):
-        spikes = unroll(jaxpike.Sequential(dense(p["weights"], p["bias"]), lif()), xs)[0]
+        spikes = unroll(jaxpike.Sequential(dense(p["weights"], p["bias"]), cells), xs)[0]
         return spikes, [spikes]
 
     return on_jax.program(problem, network)
 
 
 def layered(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
+    cells, integrator = lif(), Integrator()
+
     def network(p, xs):
         *hidden, readout = p.values()
-        parts = [part for weights in hidden for part in (dense(weights), lif())]
-        last = [dense(readout / SCALE), Integrator()]
+        parts = [part for weights in hidden for part in (dense(weights), cells)]
+        last = [dense(readout / SCALE), integrator]
         outputs = unroll(jaxpike.Sequential(*parts, *last), xs)[0]
         # The compiler drops them from the step, which does not ask for them.
         ends = range(2, len(parts) + 1, 2)
@@ -90,23 +98,25 @@ def layered(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
 
 
 def recurrent(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
+    cells, integrator = lif(), Integrator()
     edges = [("input", "hidden"), ("hidden", "weights"), ("weights", "hidden")]
 
     def network(p, xs):
         currents = dense(p["input"]).parallel_apply(None, xs)[1]
-        graph = jaxpike.Graph({"hidden": lif(), "weights": dense(p["recurrent"])}, edges, "hidden")
+        graph = jaxpike.Graph({"hidden": cells, "weights": dense(p["recurrent"])}, edges, "hidden")
         spikes = unroll(graph, currents)[0]
-        return unroll(jaxpike.Sequential(dense(p["readout"] / SCALE), Integrator()), spikes)[0], [spikes]
+        return unroll(jaxpike.Sequential(dense(p["readout"] / SCALE), integrator), spikes)[0], [spikes]
 
     return on_jax.program(problem, network)
 
 
 def convolutional(problem: Problem, unroll: Unroll = jaxpike.unroll) -> Program:
+    cells, halve = lif(), jaxpike.Pool2d(2)
+
     def network(p, xs):
         weights = p["dense"].reshape(-1, p["dense"].shape[-1])
-        halve = jaxpike.Pool2d(2)
-        parts = [convolution(p["first"]), lif(), halve, convolution(p["second"]), lif(), halve]
-        parts += [jaxpike.Flatten(), dense(weights), lif()]
+        parts = [convolution(p["first"]), cells, halve, convolution(p["second"]), cells, halve]
+        parts += [jaxpike.Flatten(), dense(weights), cells]
         spikes = [unroll(jaxpike.Sequential(*parts[:end]), xs)[0] for end in (2, 5, 9)]
         return spikes[-1], spikes
 
