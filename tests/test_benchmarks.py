@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.compare import __main__ as command  # noqa: E402
-from benchmarks.compare import page, parity, problems, rounds, targets  # noqa: E402
+from benchmarks.compare import environments, page, parity, problems, rounds, targets  # noqa: E402
 from benchmarks.compare.cases import WORKLOADS, Case, cases  # noqa: E402
 from benchmarks.compare.competitors import COMPETITORS, entered  # noqa: E402
 from benchmarks.compare.peers import plain_scan  # noqa: E402
@@ -23,7 +23,7 @@ from marks import parameters  # noqa: E402
 
 pytestmark = pytest.mark.promotes("competitors' code, as their users write it")
 
-QUICK = [case for workload in "abc" for case in cases(workload, quick=True)]
+QUICK = [case for workload in "abcg" for case in cases(workload, quick=True)]
 
 
 def outputs(path, program):
@@ -120,6 +120,18 @@ def test_only_binary_inputs_are_given_to_event_driven_competitors():
     assert set(entered(sparse)) - set(entered(dense)) == {n for n, c in COMPETITORS.items() if c.sparse}
 
 
+def test_every_competitor_takes_part_somewhere_and_has_a_colour_of_its_own():
+    entries = COMPETITORS.values()
+    assert all(c.architectures and c.devices for c in entries)
+    assert len({c.colour for c in entries}) == len(COMPETITORS)
+
+
+def test_a_competitor_whose_environment_is_missing_is_not_installed(tmp_path):
+    found = rounds.Match(QUICK[0], ["sparx"], tmp_path / "log", {"sparx": "/nowhere/python"}).play(1)["competitors"]
+    assert found["sparx"]["status"] == "not installed"
+    assert "/nowhere/python" in found["sparx"]["reason"]
+
+
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_case_survives_json(workload):
     for case in cases(workload):
@@ -202,7 +214,7 @@ def test_a_page_names_what_failed_and_what_is_unknown(results, tmp_path):
     assert "| snnTorch | failed parity: 7 of 10 spikes differ |" in text
     assert "Unknown processor" in text
     assert "surgrad / fastest peer | 0.7 × | 0.5 | 0.5 | yes |" in text
-    assert "surgrad / products alone, XLA | 1.25 × | — | — | unknown |" in text
+    assert "surgrad / surgrad, dense products | 1.03 × | — | — | unknown |" in text
 
 
 def test_a_missed_target_stands_on_the_page(results, tmp_path):
@@ -220,9 +232,12 @@ def test_a_wrong_option_is_refused(wrong, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
 def test_all_peers_agree_with_the_reference(case, tmp_path):
-    for name in ("torch", "snntorch", "spikingjelly", "norse", "spyx", "brainpy"):
+    for name in ("torch", "snntorch", "spikingjelly", "norse", "spyx", "brainpy", "jaxpike"):
         pytest.importorskip(name)
-    found = rounds.Match(case, entered(case), tmp_path / "log").play(2)["competitors"]
+    names = entered(case)
+    pythons = environments.pythons(names)
+    found = rounds.Match(case, names, tmp_path / "log", pythons).play(2)["competitors"]
     cannot = {name: figures["reason"] for name, figures in found.items() if figures["status"] != "timed"}
-    expected = {name for name, c in COMPETITORS.items() if case.architecture == "convolutional" and c.sparse}
-    assert cannot.keys() == expected, cannot
+    unsupported = {name for name in names if case.architecture not in COMPETITORS[name].architectures}
+    elsewhere = {name for name in pythons if found[name]["status"] == "not installed"}
+    assert cannot.keys() == unsupported | elsewhere, cannot

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare import machine, page, rounds
+from benchmarks.compare import environments, machine, page, rounds
 from benchmarks.compare.cases import WORKLOADS, Case, cases
 from benchmarks.compare.competitors import COMPETITORS, entered
 from benchmarks.compare.processes import ENVIRONMENT, ROOT
@@ -70,9 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "load": {"before": machine.load(), "after": None},
         "runs": [],
     }
+    names = asked.competitors or list(COMPETITORS)
+    if not asked.quick:
+        environments.make(names)
+    pythons = environments.pythons(names) | dict(asked.python)
     for case in wanted(asked):
         count = max(asked.rounds // 5, 3) if case.steps >= SLOW_STEPS else asked.rounds
-        match = rounds.Match(case, entered(case, asked.competitors), log, dict(asked.python), asked.threads)
+        match = rounds.Match(case, entered(case, asked.competitors), log, pythons, asked.threads)
         results["runs"].append(match.play(count))
         rounds.report(case.name, match.figures)
         save(results, asked.out)
