@@ -41,6 +41,7 @@ def environment(rehearse: bool, site: Path | None) -> dict[str, str]:
     """
     found = [str(folder) for folder in (site, ROOT / "src") if folder] + os.environ.get("PYTHONPATH", "").split(":")
     return {
+        "BENCHMARK_DEVICE": "cpu" if rehearse else "cuda",
         "JAX_PLATFORMS": "cpu" if rehearse else "cuda",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",

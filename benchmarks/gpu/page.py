@@ -78,7 +78,8 @@ def _goals(results: dict[str, Any]) -> str:
     lines = ["| goal of surgrad, as it comes | at most | measured | |", "|-|-|-|-|"]
     for goal in goals(results):
         found = UNKNOWN if goal.found is None else f"{goal.found:.2f}"
-        lines.append(f"| {goal.what} | {goal.limit:.1f} | {found} | {goal.state} |")
+        state = "a rehearsal" if results["options"]["rehearsal"] else goal.state
+        lines.append(f"| {goal.what} | {goal.limit:.1f} | {found} | {state} |")
     return "\n".join(lines)
 
 

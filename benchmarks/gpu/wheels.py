@@ -14,8 +14,13 @@ from pathlib import Path
 WHEELS = (
     "jaxpike==0.1.*",
     "spikingjelly==2.0.*",
+    "loguru",
     "snntorch==1.0.*",
     "spyx==1.0.*",
+    "array-record",
+    "grain",
+    "nir",
+    "portpicker",
 )
 """The competitors, and what they import beyond what comes with JAX, Flax, Equinox and PyTorch."""
 

@@ -31,8 +31,7 @@ class DeviceWorker(worker.Worker):
         if self._with_torch:
             import torch
 
-            torch.set_default_device("cuda" if self._on_gpu else "cpu")
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = False  # of products it is by default
 
     def _step(self) -> dict[str, float]:
         """Medians of steps one after the other, each waited for; one before them wakes the device."""

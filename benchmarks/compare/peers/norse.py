@@ -16,7 +16,14 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "norse": {"label": "Norse", "role": "peer", "packages": ("norse", "torch"), "slope": "norse", "colour": "#AA4499"},
+    "norse": {
+        "label": "Norse",
+        "role": "peer",
+        "packages": ("norse", "torch"),
+        "devices": ("cpu",),
+        "slope": "norse",
+        "colour": "#AA4499",
+    },
 }
 
 RATE = (1 - DECAY) / 0.001

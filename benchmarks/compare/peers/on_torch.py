@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import torch
 
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
+
+DEVICE = torch.device(os.environ.get("BENCHMARK_DEVICE", "cpu"))
+"""Where tensors are made. PyTorch's own default device would cost some of the time of every call."""
 
 Network = Callable[[], tuple[torch.Tensor, Sequence[Any]]]
 """The readout, and the spikes of each layer: tensors, or lists of those of each step."""
@@ -21,21 +25,21 @@ def inputs(problem: Problem) -> torch.Tensor:
 
 
 def on_device(values: np.ndarray) -> torch.Tensor:
-    """A tensor on the default device, which the worker sets."""
-    return torch.from_numpy(values).to(torch.get_default_device())
+    """A tensor on `DEVICE`."""
+    return torch.from_numpy(values).to(DEVICE)
 
 
 def synchronise() -> None:
     """Wait for what the device still has to do."""
-    if torch.get_default_device().type == "cuda":
+    if DEVICE.type == "cuda":
         torch.cuda.synchronize()
 
 
-def loss(problem: Problem, readout: torch.Tensor) -> torch.Tensor:
+def loss(labels: torch.Tensor | None, readout: torch.Tensor) -> torch.Tensor:
     """The sum of the readout, or its cross-entropy."""
-    if problem.labels is None:
+    if labels is None:
         return readout.sum()
-    return torch.nn.functional.cross_entropy(readout.mean(0), on_device(problem.labels))
+    return torch.nn.functional.cross_entropy(readout.mean(0), labels)
 
 
 def program(problem: Problem, parameters: dict[str, torch.nn.Parameter], network: Network) -> Program:
@@ -44,10 +48,12 @@ def program(problem: Problem, parameters: dict[str, torch.nn.Parameter], network
         value = on_device(np.ascontiguousarray(_outputs_first(problem.parameters[name])))
         parameter.data = value.reshape(parameter.shape)
 
+    labels = None if problem.labels is None else on_device(problem.labels)
+
     def step() -> torch.Tensor:
         for parameter in parameters.values():
             parameter.grad = None
-        value = loss(problem, network()[0])
+        value = loss(labels, network()[0])
         value.backward()
         synchronise()
         return value.detach()

@@ -9,7 +9,13 @@ from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "products_torch": {"label": "products alone, torch", "role": "limit", "packages": ("torch",), "colour": "#AAAAAA"},
+    "products_torch": {
+        "label": "products alone, torch",
+        "role": "limit",
+        "packages": ("torch",),
+        "devices": ("cpu",),
+        "colour": "#AAAAAA",
+    },
 }
 
 

@@ -81,7 +81,7 @@ def recurrent(problem: Problem) -> Program:
 
     def network():
         voltage, integral, hidden, readout = torch.zeros(()), torch.zeros(()), [], []
-        fired = torch.zeros(xs.shape[1], layers["recurrent"].in_features)
+        fired = xs.new_zeros(xs.shape[1], layers["recurrent"].in_features)
         for current in layers["input"](xs):
             fired, voltage = cell(current + layers["recurrent"](fired), voltage)
             voltage = voltage - fired

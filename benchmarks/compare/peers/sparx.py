@@ -21,6 +21,7 @@ ENTRIES = {
         "label": "sparx",
         "role": "peer",
         "packages": ("sparxml", "flax", "jax"),
+        "devices": ("cpu",),
         "environment": ".venv-sparx",
         "colour": "#DDCC77",
     },

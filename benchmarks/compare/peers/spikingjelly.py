@@ -29,7 +29,7 @@ def lif(step_mode: str = "m") -> neuron.LIFNode:
 
 def chosen() -> str:
     """The implementation of the neurons: Triton's kernels on NVIDIA cards, unless native ones were built."""
-    return functional.neuron_implementation("lif", torch.get_default_device())["implementation"]
+    return functional.neuron_implementation("lif", on_torch.DEVICE)["implementation"]
 
 
 def neurons(problem: Problem) -> Program:
@@ -37,7 +37,7 @@ def neurons(problem: Problem) -> Program:
 
     def run(currents):
         # In half precision its node keeps half a membrane potential, which its kernels do not take.
-        rest = torch.zeros(currents.shape[1:])
+        rest = currents.new_zeros(currents.shape[1:], dtype=torch.float32)
         return functional.lif_multi_step(currents, rest, TAU, False, 1.0, None, atan)[0]
 
     return on_torch.neurons(problem, run)._replace(implementation=chosen)
@@ -84,7 +84,7 @@ def recurrent(problem: Problem) -> Program:
 
     def network():
         functional.reset_net(cell)
-        fired, hidden = torch.zeros(xs.shape[1], layers["recurrent"].in_features), []
+        fired, hidden = xs.new_zeros(xs.shape[1], layers["recurrent"].in_features), []
         for current in layers["input"](xs):
             fired = cell(current + layers["recurrent"](fired))
             hidden.append(fired)

@@ -11,6 +11,7 @@ ENTRIES = {
         "label": "surgrad, dense products",
         "role": "ours",
         "packages": ("surgrad", "jax"),
+        "devices": ("cpu",),
         "colour": "#5B7FCC",
     },
 }
