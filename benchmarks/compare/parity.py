@@ -32,13 +32,17 @@ class Limits(NamedTuple):
 
 LIMITS = Limits()
 
+LARGEST = 2**24
+"""Numbers of a gradient that are compared; of larger ones, every so many rows are."""
+
 
 def save(path: Path, program: Program) -> None:
     """Spikes of a program as bits, and its gradients, in a file."""
     spikes = [np.asarray(layer) != 0 for layer in program.spikes()]
     saved: dict[str, Any] = {f"spikes {i}": np.packbits(layer) for i, layer in enumerate(spikes)}
     saved |= {f"shape {i}": np.array(layer.shape) for i, layer in enumerate(spikes)}
-    saved |= {f"gradient {name}": value for name, value in program.gradients().items()}
+    gradients = {name: value[:: value.size // LARGEST + 1] for name, value in program.gradients().items()}
+    saved |= {f"gradient {name}": value for name, value in gradients.items()}
     np.savez(path, **saved)
 
 
