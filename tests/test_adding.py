@@ -24,7 +24,8 @@ def copy(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SOURCE, tmp_path / "surgrad", ignore=ignored)
     (tmp_path / "benchmarks").mkdir()
-    shutil.copy(BENCHMARKS / "__init__.py", tmp_path / "benchmarks")
+    for file in BENCHMARKS.glob("*.py"):
+        shutil.copy(file, tmp_path / "benchmarks")
     shutil.copytree(BENCHMARKS / "compare", tmp_path / "benchmarks" / "compare", ignore=ignored)
     shutil.copy(BENCHMARKS.parent / "run.py", tmp_path)
     return tmp_path

@@ -57,8 +57,8 @@ def _where(results: dict[str, Any]) -> str:
     found = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version)
     changed = " with changes" if commit["changed"] else ""
     return (
-        f"{machine['cpu'] or 'Unknown processor'}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over 1, 5 "
+        f"{results['date']}, {machine['cpu'] or 'unknown processor'}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over 1, 5 "
         f"and 15 minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
     )
 

@@ -16,6 +16,9 @@ from benchmarks.compare.competitors import COMPETITORS
 from benchmarks.compare.problems import problem
 from benchmarks.compare.processes import Process, WorkerError
 
+PATIENCE = 1800.0
+"""Seconds after which an answer is not waited for any longer: a step of the slowest takes some seconds."""
+
 UNKNOWN = {
     "status": "error",
     "reason": None,
@@ -98,7 +101,7 @@ class Match:
         """A new process of a competitor."""
         if name in self.pythons:
             options["python"] = self.pythons[name]
-        return Process(self.case, name, self.log, threads=self.threads, **options)
+        return Process(self.case, name, self.log, threads=self.threads, patience=lambda: PATIENCE, **options)
 
     def _try(self, name: str, action: Callable[[], None]) -> bool:
         """Whether an action went well; if not, the reason stands in the figures."""
@@ -106,6 +109,8 @@ class Match:
             action()
         except WorkerError as error:
             self.figures[name] |= {"status": error.status, "reason": error.reason}
+        except (ValueError, OSError) as error:  # what it has written cannot be read, or is something else
+            self.figures[name] |= {"status": "error", "reason": str(error)}
         return self.figures[name]["status"] == "timed"
 
     def _admit(self, name: str, process: Process, folder: Path) -> None:
