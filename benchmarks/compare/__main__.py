@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     log = asked.out / "log.txt"
     log.write_text("")
-    results = about(asked)
+    results, start = about(asked), time.monotonic()
     known = {(run["workload"], run["name"]): run for run in earlier(asked, results)}
     names = asked.competitors or list(COMPETITORS)
     if not asked.quick:
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (letter, module, repetitions) in OPERATIONS.items():
         if letter in asked.workload:
             results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
+    results["seconds"] = round(time.monotonic() - start)
     save(results, asked.out)
     print(page.write(results, asked.out))
     if asked.full:

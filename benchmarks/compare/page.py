@@ -58,8 +58,8 @@ def _where(results: dict[str, Any]) -> str:
     changed = " with changes" if commit["changed"] else ""
     return (
         f"{results['date']}, {machine['cpu'] or 'unknown processor'}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over 1, 5 "
-        f"and 15 minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
+        f"Python {machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over "
+        f"1, 5 and 15 minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
     )
 
 

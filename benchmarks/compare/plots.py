@@ -19,7 +19,8 @@ Run = dict[str, Any]
 
 INK, GREY = "#333333", "#8C8C8C"
 
-MARKERS = {name: "osD^vPxX*hpd"[place % 12] for place, name in enumerate(COMPETITORS)}
+LONG_FIRST = sorted(COMPETITORS, key=lambda name: not COMPETITORS[name].long)
+MARKERS = {name: "osD^vPxX*hpd"[place % 12] for place, name in enumerate(LONG_FIRST)}
 
 
 def draw(results: dict[str, Any], folder: Path) -> dict[str, str]:

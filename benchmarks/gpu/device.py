@@ -37,7 +37,7 @@ def environment(rehearse: bool, site: Path | None) -> dict[str, str]:
     """Variables of the processes of competitors.
 
     Memory is taken as it is needed, or nothing could be said of it, and products are those of float32 for all: by
-    default JAX takes TF32, and PyTorch does not.
+    default JAX takes TF32, and PyTorch does not. Warnings go to the log: a kernel that cannot be compiled gives one.
     """
     found = [str(folder) for folder in (site, ROOT / "src") if folder] + os.environ.get("PYTHONPATH", "").split(":")
     return {
@@ -45,5 +45,6 @@ def environment(rehearse: bool, site: Path | None) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu" if rehearse else "cuda",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        "PYTHONWARNINGS": "default",
         "PYTHONPATH": ":".join(filter(None, found)),
     }
