@@ -20,9 +20,18 @@ Step = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
 """One time step, or several at once: `(state, input) -> (state, output)`."""
 
 
+STEPS_AN_ITERATION = {"cpu": 1}
+"""Time steps of an iteration of a loop on a backend; more cost compile time, and on CPUs time too."""
+
+ON_ACCELERATORS = 8
+"""The same for other backends, where an iteration costs the start of its kernels: on a T4, 27 ms for one step an
+iteration and 12 ms for eight were published (SNN benchmark of jaxpike). Not measured here."""
+
+
 def steps(cell: Callable[..., Any], state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
     """Run a cell step by step in one scan: the last state, and all outputs or the last."""
-    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep)
+    count = STEPS_AN_ITERATION.get(jax.default_backend(), ON_ACCELERATORS)
+    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep, count)
 
 
 def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
@@ -43,15 +52,18 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
     return state, outputs
 
 
-def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
-    """`lax.scan` whose first carry need not vary over a mesh; with `keep="last"` no outputs are stacked."""
+def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all", together: int = 1) -> tuple[PyTree, PyTree]:
+    """`lax.scan` whose first carry need not vary over a mesh; with `keep="last"` no outputs are stacked.
+
+    An iteration of the loop does some steps together.
+    """
     state = carried(step, state, inputs)
     step = _closing_wide(step, state, inputs)
     if keep == "all":
-        return jax.lax.scan(step, state, inputs)
+        return jax.lax.scan(step, state, inputs, unroll=together)
     _, output = jax.eval_shape(lambda state, xs: step(state, _first(xs)), state, inputs)
     nothing = jax.tree.map(jnp.zeros_like, output)
-    return jax.lax.scan(lambda carry, now: (step(carry[0], now), None), (state, nothing), inputs)[0]
+    return jax.lax.scan(lambda carry, now: (step(carry[0], now), None), (state, nothing), inputs, unroll=together)[0]
 
 
 def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:

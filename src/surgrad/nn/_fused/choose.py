@@ -15,6 +15,8 @@ from surgrad.nn._loops import Keep, on_explicit_mesh, steps
 
 Backend = Literal["scan", "pallas"]
 BACKENDS = ("scan", "pallas")
+KERNELS = ("gpu", "tpu")
+"""Backends of JAX for which kernels are compiled."""
 
 _asked: ContextVar[Backend | None] = ContextVar("surgrad_time_loop", default=None)
 
@@ -35,13 +37,21 @@ def time_loop(cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all") -> t
     Raises:
         MixedNeuronsError: the step is not elementwise, and a kernel was to be built.
     """
-    on_gpu = jax.default_backend() == "gpu"
-    wanted = _asked.get() or ("pallas" if on_gpu else "scan")
+    compiles = jax.default_backend() in KERNELS
+    wanted = _asked.get() or ("pallas" if compiles else "scan")
     if wanted == "pallas" and not on_explicit_mesh():
-        from surgrad.nn._fused.build import fused  # Pallas takes a while to import
-
-        try:
-            return fused(cell, state, inputs, keep, interpret=not on_gpu)
-        except NotImplementedError as reason:
-            warn_of_scan(type(cell).__name__, "", reason)
+        return kernel_or_scan(cell, state, inputs, keep, interpret=not compiles)
     return steps(cell, state, inputs, keep)
+
+
+def kernel_or_scan(
+    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool
+) -> tuple[PyTree, PyTree]:
+    """The loop as a kernel, or with a warning as a scan where no kernel can be built or compiled."""
+    from surgrad.nn._fused.build import fused  # Pallas takes a while to import
+
+    try:
+        return fused(cell, state, inputs, keep, interpret=interpret, try_out=not interpret)
+    except NotImplementedError as reason:
+        warn_of_scan(type(cell).__name__, "", reason)
+        return steps(cell, state, inputs, keep)

@@ -8,6 +8,7 @@ scan. Derivatives of the three are those of the scan. Under `vmap` a step is map
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -21,8 +22,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from surgrad.nn._dtypes import wide
+from surgrad.nn._fused.kernels import Kernels
 from surgrad.nn._fused.program import Program
-from surgrad.nn._fused.triton import Kernels
 from surgrad.nn._fused.warning import warn_of_scan
 
 
@@ -32,6 +33,7 @@ class Loop:
     def __init__(self, program: Program, kernels: Callable[[Program], Kernels], time: int):
         self.program, self.kernels, self.time = program, kernels, time
         self.compiled = kernels(program)
+        self.compiled.require()
         self.lengths = len(program.parameters), len(program.states), len(program.inputs)
         self.segments = -(-time // self.compiled.segment)
 
@@ -45,7 +47,8 @@ class Loop:
     def has_backward(self) -> bool:
         """Whether the step backwards can be a kernel too; a warning says why it cannot."""
         try:
-            return self.program.backward is not None
+            self.compiled.require(backward=True)
+            return True
         except (NotImplementedError, TypeError, ValueError) as reason:
             warn_of_scan(self.program.where, "the derivative of ", reason)
             return False
@@ -87,7 +90,8 @@ def run(program: Program, kernels: Callable[[Program], Kernels], lists: tuple[li
         if along.has_backward:
             found = _tangent.bind(*chain(*primals), *kept, *chain(*moved), loop=along)
         else:
-            found = along.program.loop_tangent(*primals, moved)
+            parameters, first, inputs = primals
+            found = along.program.loop_tangent(parameters, first, inputs, moved)
         real = len(program.real_states)
         return (after, ys), (
             _with_zeros(after, program.real_states, found[:real]),
@@ -292,6 +296,18 @@ def _lead(value: Any, axis: int | None, to: int, size: int) -> Any:
     return jnp.broadcast_to(value, (*value.shape[:to], size, *value.shape[to + 1 :]))
 
 
+def _quiet(lowering: Callable[..., Any]) -> Callable[..., Any]:
+    """A lowering without the warning that JAX from 0.11 on gives each user of the Triton backend."""
+
+    @functools.wraps(lowering)
+    def quiet(*arguments: Any, **params: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The Pallas Triton backend is deprecated", DeprecationWarning)
+            return lowering(*arguments, **params)
+
+    return quiet
+
+
 def _primitive(name: str, types: Any, compute: Any, jvp: Any, batch: Any) -> Primitive:
     made = Primitive(f"time_loop_{name}")
     made.multiple_results = True
@@ -299,7 +315,7 @@ def _primitive(name: str, types: Any, compute: Any, jvp: Any, batch: Any) -> Pri
     made.def_impl(lambda *operands, **params: jax.jit(functools.partial(compute, **params))(*operands))
     ad.primitive_jvps[made] = jvp
     batching.primitive_batchers[made] = batch
-    mlir.register_lowering(made, mlir.lower_fun(compute, multiple_results=True))
+    mlir.register_lowering(made, _quiet(mlir.lower_fun(compute, multiple_results=True)))
     return made
 
 

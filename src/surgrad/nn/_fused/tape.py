@@ -60,10 +60,12 @@ class Tape:
         operations: in order.
         types: shape and dtype of the values.
         constants: arrays that stand in the function itself, by their numbers.
+        shown: the function as JAX shows it.
     """
 
     def __init__(self, function: Callable[..., Any], *arguments: Any):
         closed = jax.make_jaxpr(function)(*arguments)
+        self.shown = str(closed)
         self.types: list[ShapedArray] = []
         self.operations: list[Operation] = []
         self.constants: dict[int, Any] = {}
@@ -140,6 +142,7 @@ class Split:
         derived: the values that the loop takes, each one number or one a neuron.
         operations: of a time step.
         outputs: of a time step.
+        shown: the function as JAX shows it.
     """
 
     def __init__(self, tape: Tape, parameters: int):
@@ -157,6 +160,7 @@ class Split:
         self.operations = [op._replace(inputs=tuple(_swapped(one, op.inputs))) for op in self.operations]
         self.outputs = _swapped(one, tape.outputs)
         self.derived = list(dict.fromkeys(atom for atom in one.values() if isinstance(atom, int)))
+        self.shown = tape.shown
         self._before = tape.needed(self.derived, lambda op: moved.isdisjoint(op.outputs))
 
     def _one_number(self, atom: Atom) -> Atom:
