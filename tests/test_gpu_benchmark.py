@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.compare import rounds  # noqa: E402
+from benchmarks.compare import parity, problems, rounds  # noqa: E402
 from benchmarks.compare.cases import Case  # noqa: E402
 from benchmarks.compare.competitors import COMPETITORS  # noqa: E402
+from benchmarks.compare.peers import plain_scan, surgrad  # noqa: E402
 from benchmarks.gpu import __main__ as command  # noqa: E402
 from benchmarks.gpu import device, match, page, wheels  # noqa: E402
 from benchmarks.gpu.cases import WORKLOADS, cases  # noqa: E402
@@ -135,6 +136,21 @@ def test_a_wrong_option_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
         command.options(["--out", "x", *wrong])
     assert wrong[1] in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.promotes("competitors' code, as their users write it")
+@pytest.mark.parametrize("case", cases(rehearse=True), ids=lambda case: f"{case.workload}-{case.steps}-{case.dtype}")
+def test_the_kernels_that_a_gpu_takes_agree_with_a_scan_where_they_are_interpreted(case, tmp_path):
+    problem, outputs = problems.problem(case), []
+    programs = {"ours": getattr(surgrad, case.architecture)(problem, backend="pallas")}
+    programs["plain"] = getattr(plain_scan, case.architecture)(problem)
+    for name, program in programs.items():
+        parity.save(tmp_path / name, program)
+        outputs.append(parity.Outputs(tmp_path / f"{name}.npz"))
+    found = parity.compare(*outputs)
+    assert found["passes"], found
+    assert found["spikes"] > 0
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (letter, module, repetitions) in OPERATIONS.items():
         if letter in asked.workload:
             results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
-    results["seconds"] = round(time.monotonic() - start)
+    results["seconds"] = None if asked.resume else round(time.monotonic() - start)
     save(results, asked.out)
     print(page.write(results, asked.out))
     if asked.full:

@@ -38,9 +38,10 @@ def versions() -> dict[str, str | None]:
 
 
 def commit() -> dict[str, Any]:
-    """The commit that was measured, and whether files differed from it."""
+    """The commit that was measured, and whether files other than results differed from it."""
     found = _git("rev-parse", "HEAD")
-    changed = _git("status", "--porcelain", "--untracked-files=no")
+    results = [f":(exclude){folder}" for folder in ("benchmarks/results", "benchmarks/gpu/results")]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *results)
     return {"id": found, "changed": None if changed is None else bool(changed)}
 
 

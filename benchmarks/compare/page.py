@@ -56,10 +56,11 @@ def _where(results: dict[str, Any]) -> str:
     machine, load, commit = results["machine"], results["load"], results["commit"]
     found = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version)
     changed = " with changes" if commit["changed"] else ""
+    before, after = load["before"], load["after"]
     return (
         f"{results['date']}, {machine['cpu'] or 'unknown processor'}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over "
-        f"1, 5 and 15 minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
+        f"Python {machine['python']}; load of the machine {before} before and {after} after, means over 1, 5 and 15 "
+        f"minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
     )
 
 
