@@ -20,6 +20,7 @@ from benchmarks.compare import environments, page, parity, problems, rounds, tar
 from benchmarks.compare.cases import WORKLOADS, Case, cases  # noqa: E402
 from benchmarks.compare.competitors import COMPETITORS, entered  # noqa: E402
 from benchmarks.compare.peers import plain_scan  # noqa: E402
+from benchmarks.compare.processes import WorkerError  # noqa: E402
 from benchmarks.gpu import page as gpu_page  # noqa: E402
 
 from marks import parameters  # noqa: E402
@@ -147,6 +148,19 @@ def test_what_cannot_take_part_is_unknown_in_every_figure(tmp_path):
     assert found["surgrad_event_driven"]["status"] == "unsupported"
     unknown = {k: v for k, v in found["surgrad_event_driven"].items() if k not in ("status", "reason", "versions")}
     assert set(unknown.values()) == {None}
+
+
+def test_a_competitor_that_fails_in_a_round_is_not_asked_again(tmp_path):
+    match = rounds.Match(QUICK[0], ["plain_scan"], tmp_path / "log")
+    match.figures["plain_scan"]["status"] = "timed"
+    reasons = iter([WorkerError("not measured", "out of time."), WorkerError("error", "the process ended")])
+
+    class Dying:
+        def ask(self, command):
+            raise next(reasons)
+
+    rounds.in_turn({"plain_scan": match._step("plain_scan", Dying())}, 2)
+    assert match.figures["plain_scan"]["reason"] == "out of time."
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = asked.out / "log.txt"
     log.write_text("")
     results, start = about(asked), time.monotonic()
+    measure(asked, results, log)
+    for name, (letter, module, repetitions) in OPERATIONS.items():
+        if letter in asked.workload:
+            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
+    results["seconds"] = None if asked.resume else round(time.monotonic() - start)
+    save(results, asked.out)
+    print(page.write(results, asked.out))
+    if asked.full:
+        readme_table.write(results)
+    failed = [f for run in results["runs"] for f in run["competitors"].values() if f["status"] == "failed parity"]
+    return int(bool(failed))
+
+
+def measure(asked: argparse.Namespace, results: dict[str, Any], log: Path) -> None:
+    """All cases that were asked for, those that are known from an interrupted run excepted, into the results."""
     known = {(run["workload"], run["name"]): run for run in earlier(asked, results)}
     names = asked.competitors or list(COMPETITORS)
     if not asked.quick:
@@ -95,16 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results["runs"].append(match.play(count))
         rounds.report(f"({case.workload}) {case.name}", match.figures)
         save(results, asked.out)
-    for name, (letter, module, repetitions) in OPERATIONS.items():
-        if letter in asked.workload:
-            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
-    results["seconds"] = None if asked.resume else round(time.monotonic() - start)
-    save(results, asked.out)
-    print(page.write(results, asked.out))
-    if asked.full:
-        readme_table.write(results)
-    failed = [f for run in results["runs"] for f in run["competitors"].values() if f["status"] == "failed parity"]
-    return int(bool(failed))
 
 
 def about(asked: argparse.Namespace) -> dict[str, Any]:

@@ -147,6 +147,8 @@ class Match:
 
     def _step(self, name: str, process: Process) -> Callable[[], dict[str, float]]:
         def ask() -> dict[str, float]:
+            if self.figures[name]["status"] != "timed":
+                return {}
             try:
                 return process.ask("step")
             except WorkerError as error:

@@ -17,6 +17,9 @@ ROUNDS = 5
 PATIENCE = 90.0
 """Seconds after which a competitor has lost its turn."""
 
+GRACE = 2.0
+"""Seconds for an answer when time is over, so that those who have taken their turns still tell their memory."""
+
 LIMITS = parity.Limits(spikes=1e-3, gradient=3e-2)
 """Wider than on a CPU: convolutions may be computed by a transform, which is not exact, and then a spike that differs
 changes those that follow. Another reset, decay or slope still fails."""
@@ -73,7 +76,7 @@ class DeviceMatch(rounds.Match):
             self.log,
             environment={**self.environment, **(environment or {})},
             worker="benchmarks.gpu.worker",
-            patience=lambda: min(self.budget.left(), PATIENCE),
+            patience=lambda: min(max(self.budget.left(), GRACE), PATIENCE),
             device=self.device,
             **options,
         )
