@@ -61,9 +61,11 @@ def run(asked: argparse.Namespace, budget: Budget, environment: dict[str, str]) 
     """All cases that were asked for, each with its figures or the reason why it has none."""
     wanted = [case for case in cases(asked.rehearse) if case.workload in (asked.workload or WORKLOADS)]
     results = about(asked)
-    results["runs"] = [skipped(case, names(case, asked.competitors), "no GPU here.") for case in wanted]
+    nowhere = results["card"] is None and not asked.rehearse
+    reason = "no GPU here." if nowhere else "the run ended before."
+    results["runs"] = [skipped(case, names(case, asked.competitors), reason) for case in wanted]
     save(results, asked.out)
-    if results["card"] is None and not asked.rehearse:
+    if nowhere:
         return results
     for place, case in enumerate(wanted):
         who = names(case, asked.competitors)
@@ -74,6 +76,8 @@ def run(asked: argparse.Namespace, budget: Budget, environment: dict[str, str]) 
         with budget.taken(case):
             match = DeviceMatch(case, who, asked.out / "log.txt", budget, where, environment)
             results["runs"][place] = match.play(ROUNDS)
+        for found in match.figures.values():  # from wheels, which these processes alone have
+            results["versions"] |= found["versions"] or {}
         rounds.report(f"({case.workload}) {case.name}, {budget.left():.0f} s left", match.figures)
         save(results, asked.out)
     save(results, asked.out)
