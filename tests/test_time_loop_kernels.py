@@ -373,7 +373,7 @@ def test_shard_map_runs_kernels_with_the_same_gradients(x64):
 
 
 def test_shard_map_that_checks_runs_a_scan_where_pallas_interprets(x64):
-    with pytest.warns(NoKernelWarning, match="inside of shard_map"):
+    with pytest.warns(NoKernelWarning, match="inside shard_map"):
         found = jax.shard_map(
             lambda xs: nn.unroll(nn.LIF(), xs, backend="pallas").outputs,
             mesh=mesh(),

@@ -41,7 +41,7 @@ def fused(
         NotImplementedError: a kernel cannot compute it.
     """
     if interpret and any(varies(leaf) for leaf in jax.tree.leaves(inputs)):
-        raise NotImplementedError("Pallas interprets nothing inside of shard_map with check_vma=True")
+        raise NotImplementedError("Pallas interprets nothing inside shard_map with check_vma=True")
     target = target or TARGETS.get(jax.default_backend(), Triton())
     longest = target.longest or max(1, len(jax.tree.leaves(inputs)[0]))
     block = functools.partial(_fused, cell, keep, functools.partial(_kernels, target, interpret, try_out))

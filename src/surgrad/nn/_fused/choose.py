@@ -23,7 +23,7 @@ _asked: ContextVar[Backend | None] = ContextVar("surgrad_time_loop", default=Non
 
 @contextlib.contextmanager
 def using(backend: Backend | None) -> Iterator[None]:
-    """Run the time loops inside of a block as a kernel or as a scan; None chooses by the device."""
+    """Run the time loops inside a block as a kernel or as a scan; None chooses by the device."""
     token = _asked.set(backend)
     try:
         yield
