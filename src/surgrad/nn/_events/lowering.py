@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.interpreters import mlir
 from jaxtyping import Array, Float, Shaped
 
 from surgrad.nn._events.native import target
@@ -21,6 +23,23 @@ SPARSE = 0.2
 of a third, and as much wall time at about 0.16 if the dense product has two cores (proposals/event-driven.md)."""
 SAMPLE = 64
 """Number of rows from which the share of non-zeros is estimated; the estimate only affects speed."""
+
+
+def on_cpu(context: Any, left: Any, right: Any, *, kind: str) -> Any:
+    """The rule of lowering for CPUs."""
+    compute = native if _may_call(context.module_context) else dense
+    return mlir.lower_fun(compute, multiple_results=False)(context, left, right, kind=kind)
+
+
+def _may_call(program: Any) -> bool:
+    """Whether a program may call kernels of this process.
+
+    An exported program may be loaded by a process that does not have them. And XLA does not divide a call among the
+    devices of a mesh, as it divides a dense product: all devices would compute all of it. Inside of `shard_map` a
+    program is that of one device.
+    """
+    devices = getattr(program.axis_context, "num_devices", 1)  # `shard_map` has another context, without the number
+    return devices == 1 and not program.lowering_parameters.for_export
 
 
 def dense(left: Batch, right: Batch, *, kind: str) -> Batch:

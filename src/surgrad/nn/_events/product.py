@@ -22,12 +22,24 @@ from jaxtyping import Array, Shaped
 
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
-from surgrad.nn._events.lowering import dense, native
-from surgrad.nn._events.native import require
+from surgrad.nn._events.lowering import NATIVE, dense, on_cpu
+from surgrad.nn._events.native import available, require
 from surgrad.nn._loops import varying_alike
 
 FREE = {"nn": (1, 2), "nt": (1, 1), "tn": (2, 2)}
 """By kind, the axis of the left operand that is axis 1 of the result, and that of the right operand that is axis 2."""
+
+
+LARGE = 2**20
+"""Number of terms of the dense product from which it pays to look whether events are sparse."""
+
+
+def pays(rows: tuple[Any, ...], weights: Any) -> bool:
+    """Whether a product of rows of a shape and weights is large enough for `event_product`, and Numba is there."""
+    sizes = (*rows, *jnp.shape(weights))
+    known = all(isinstance(size, int) for size in sizes)  # others are symbolic, in a program to be exported
+    large = known and math.prod(sizes) >= LARGE
+    return large and jnp.result_type(weights).name in NATIVE and available()
 
 
 def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
@@ -36,7 +48,8 @@ def event_product(events: Numbers, weights: Numbers) -> Shaped[Array, ...]:
     Derivatives are as fast: that by the events visits the non-zeros of the cotangent, that by the weights those of the
     events or of the cotangent, of which it takes the sparser one. Derivatives of all orders and all transformations
     agree with those of the dense product, to rounding. The dense product is used where more than a fifth of the events
-    is not zero, on devices other than CPUs, and for dtypes other than float32 and float64.
+    is not zero, on devices other than CPUs, for dtypes other than float32 and float64, in exported programs, and where
+    XLA divides a program among devices.
 
     An event of zero times an infinite or NaN weight is 0 in the event-driven product and NaN in the dense one. NaN and
     infinite events always count.
@@ -121,4 +134,4 @@ _product.def_impl(_compute)
 ad.defbilinear(_product, _by_left, _by_right)
 batching.primitive_batchers[_product] = _batch
 mlir.register_lowering(_product, mlir.lower_fun(dense, multiple_results=False))
-mlir.register_lowering(_product, mlir.lower_fun(native, multiple_results=False), platform="cpu")
+mlir.register_lowering(_product, on_cpu, platform="cpu")
