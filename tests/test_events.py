@@ -72,28 +72,28 @@ class TestKernels:
     @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
     def test_a_kernel_gives_the_matrix_product(self, kind, dtype, shape, density):
         left, right = operands(kind, shape, density, dtype)
-        assert_equal_to_rounding(_product.bind(left, right, kind=kind), left, right, DIMENSIONS[kind])
+        assert_equal_to_rounding(_product.bind(left, right, kind=kind, batched=True), left, right, DIMENSIONS[kind])
 
     @pytest.mark.parametrize("shape", EMPTY.values(), ids=EMPTY)
     def test_an_empty_operand_gives_an_empty_sum(self, kind, dtype, shape):
         left, right = operands(kind, shape, 1.0, dtype)
-        actual = _product.bind(jnp.asarray(left), jnp.asarray(right), kind=kind)
+        actual = _product.bind(jnp.asarray(left), jnp.asarray(right), kind=kind, batched=True)
         np.testing.assert_array_equal(actual, np.einsum(DIMENSIONS[kind], left, right))
 
     def test_the_sparser_of_two_sides_gives_the_same_weights(self, kind, dtype):
         left, right = sparse(1, 1, 90, 8, density=1.0, dtype=dtype), sparse(2, 1, 90, 6, dtype=dtype)
-        assert_equal_to_rounding(_product.bind(left, right, kind="tn"), left, right, DIMENSIONS["tn"])
+        assert_equal_to_rounding(_product.bind(left, right, kind="tn", batched=True), left, right, DIMENSIONS["tn"])
 
     def test_nan_and_infinity_count_as_events(self, kind, dtype):
         left, right = operands(kind, (5, 6, 7), 0.0, dtype)
         left[0, 0, 0], left[1, 1, 1] = np.nan, np.inf
         expected = np.einsum(DIMENSIONS[kind], left, right)
-        np.testing.assert_array_equal(_product.bind(left, right, kind=kind), expected)
+        np.testing.assert_array_equal(_product.bind(left, right, kind=kind, batched=True), expected)
 
     def test_a_zero_event_skips_an_infinite_weight(self, kind, dtype):
         left, right = operands(kind, (5, 6, 7), 0.0, dtype)
         right[...] = np.inf
-        assert not np.any(_product.bind(left, right, kind=kind))
+        assert not np.any(_product.bind(left, right, kind=kind, batched=True))
 
 
 def _quadratic(product):
