@@ -41,14 +41,14 @@ def program(problem: Problem, network: Callable[[Any], Sequential], **options: A
     return on_jax.program(problem, outputs)
 
 
-def feedforward(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+def feedforward(problem: Problem, event_driven: bool | str = "auto", **options: Any) -> Program:
     def network(p):
         return Sequential(Linear.from_arrays(p["weights"], p["bias"], event_driven=event_driven), cells(problem))
 
     return program(problem, network, **options)
 
 
-def recurrent(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+def recurrent(problem: Problem, event_driven: bool | str = "auto", **options: Any) -> Program:
     def network(p):
         return Sequential(
             Linear.from_arrays(p["input"], zeros(p["input"]), event_driven=event_driven),

@@ -103,11 +103,6 @@ class Recurrent(Cell):
         """Whether its neurons are."""
         return promises(self.cell, "spiking")
 
-    @property
-    def whole_sequence(self) -> bool:
-        """Whether chunks of time cost more than they save on a CPU (250 steps of 64 x 256: 1.3 times as much)."""
-        return self.event_driven
-
     def __post_init__(self) -> None:
         super().__post_init__()
         self.cell = as_layer("Recurrent: cell", self.cell)

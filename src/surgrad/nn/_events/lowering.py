@@ -85,7 +85,10 @@ def _weights(name: str, plain: Callable[[Events, Events], Events], left: Events,
 
     shares = jnp.stack([density(_as_matrices(x, batched)) for x in (left, right)])
     branches = (through, lambda left, right: through(right, left).swapaxes(-1, -2), plain)
-    return lax.switch(jnp.where(shares.min() <= SPARSE, shares.argmin(), 2), branches, left, right)
+    # Of one axis, or XLA would give the result of all branches the layout that suits the second.
+    branches = [lambda *operands, branch=branch: branch(*operands).reshape(-1) for branch in branches]
+    taken = lax.switch(jnp.where(shares.min() <= SPARSE, shares.argmin(), 2), branches, left, right)
+    return taken.reshape(jax.eval_shape(plain, left, right).shape)
 
 
 def _as_matrices(x: Events, batched: bool) -> Batch:

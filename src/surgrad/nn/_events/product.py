@@ -1,14 +1,14 @@
 """The event-driven product, a primitive of JAX that is bilinear and closed under differentiation.
 
-Events are `(*rows, features)` and mostly zero: spikes, or gradients through a surrogate with finite support. Weights are
-`(inputs, outputs)` and dense. There are three products; the derivatives of each are the other two:
+Events are `(*rows, features)` and mostly zero: spikes, or gradients through a surrogate with finite support. Weights
+are `(inputs, outputs)` and dense. There are three products; the derivatives of each are the other two:
 
     nn   events · weights     rows of outputs, events again
     nt   events · weightsᵀ    rows of inputs, events again
     tn   eventsᵀ · events     weights
 
-A product that is `batched` has one more axis in front, of both operands. The axes of rows stay as they are: an array that
-was reshaped is another one to a loop over time, which would keep both for its backward pass.
+A product that is `batched` has one more axis in front, of both operands. The axes of rows stay as they are: an array
+that was reshaped is another one to a loop over time, which would keep both for its backward pass.
 """
 
 from __future__ import annotations
