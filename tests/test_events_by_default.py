@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 KEY = jax.random.split(jax.random.key(0), 4)
-NATIVE = "surgrad_event_product"
+NATIVE = "surgrad_event_"
 LARGE = (64, 128, 128)  # rows, inputs and outputs of a product that is just large enough
 
 

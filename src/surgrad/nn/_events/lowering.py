@@ -28,11 +28,11 @@ SAMPLE = 64
 
 def on_cpu(context: Any, left: Any, right: Any, *, kind: str, batched: bool) -> Any:
     """The rule of lowering for CPUs."""
-    compute = native if _may_call(context.module_context) else dense
+    compute = native if may_call(context.module_context) else dense
     return mlir.lower_fun(compute, multiple_results=False)(context, left, right, kind=kind, batched=batched)
 
 
-def _may_call(program: Any) -> bool:
+def may_call(program: Any) -> bool:
     """Whether a program may call kernels of this process.
 
     An exported program may be loaded by a process that does not have them. And XLA does not divide a call among the
