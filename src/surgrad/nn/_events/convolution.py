@@ -26,7 +26,7 @@ from surgrad.nn._events.native import available, require, target
 from surgrad.nn._loops import varying_alike
 
 Pair = tuple[int, int]
-Images = Shaped[Array, "images height width channels"]
+Images = Shaped[Array, "images _ _ _"]
 
 LARGE = 2**20
 """Number of terms of the dense convolution from which kernels pay."""

@@ -17,6 +17,9 @@ from surgrad.nn._events.call_frame import compiled
 IMAGES_PER_THREAD, ROWS_PER_THREAD = 8, 2
 """Blocks for each thread. Those of the gradient by the kernel each read all images, so that there are few."""
 
+FEW = 8
+"""Number of channels up to which it pays to list events for more than a pixel."""
+
 
 @compiled
 def _list_events(x, first, last, where):
@@ -77,24 +80,27 @@ def _correlate(x, y, out, sizes, images, first, last):
     """Write rows `first` to `last`: out[c, i, j, o] is the sum of x[n, h, w, c] y[n, h + i - top, w + j - left, o]."""
     height, width, channels, rows, columns, features, high, wide, top, left = sizes
     length = columns * features
-    where = np.empty(width * channels, np.int64)
     for q in range(first * length, last * length):
         out[q] = 0
-    for n in range(images):
-        for h in range(height):
-            i_first, i_last = max(0, top - h), min(rows, high + top - h)
-            at = (n * height + h) * width * channels
-            line = x[at : at + width * channels]
-            for t in range(_list_events(line, 0, width * channels, where)):
-                w, c = where[t] // channels, where[t] % channels
-                j0, j1 = max(0, left - w), min(columns, wide + left - w)
-                size, value = max(0, j1 - j0) * features, line[where[t]]
-                for i in range(max(i_first, first - c * rows), min(i_last, last - c * rows)):
-                    begin = (((n * high + h + i - top) * wide) + w + j0 - left) * features
-                    start = ((c * rows + i) * columns + j0) * features
-                    piece, given = out[start : start + size], y[begin : begin + size]
-                    for q in range(size):
-                        piece[q] += value * given[q]
+    # Events are listed for a pixel, or for a line of pixels of few channels.
+    span = width if channels < FEW else 1
+    begin, end = (0, span * channels) if channels < FEW else (first // rows, (last - 1) // rows + 1)
+    where = np.empty(span * channels, np.int64)
+    for place in range(0, images * height * width, span):
+        h, across = (place // width) % height, place % width
+        image = place // (width * height) * high
+        i_first, i_last = max(0, top - h), min(rows, high + top - h)
+        line = x[place * channels : (place + span) * channels]
+        for t in range(_list_events(line, begin, end, where)):
+            w, c = across + where[t] // channels, where[t] % channels
+            j0, j1 = max(0, left - w), min(columns, wide + left - w)
+            size, value = max(0, j1 - j0) * features, line[where[t]]
+            for i in range(max(i_first, first - c * rows), min(i_last, last - c * rows)):
+                source = ((image + h + i - top) * wide + w + j0 - left) * features
+                goal = ((c * rows + i) * columns + j0) * features
+                piece, given = out[goal : goal + size], y[source : source + size]
+                for q in range(size):
+                    piece[q] += value * given[q]
 
 
 @compiled
