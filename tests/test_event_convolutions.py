@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import export
+from jax.sharding import PartitionSpec as P
 
 from surgrad.nn import Conv1d, Conv2d, ConvTranspose2d
 from surgrad.nn._events import available, convolution
@@ -103,6 +104,20 @@ class TestKernels:
         assert not np.any(layer(x))
         x[0, 0, 0, 0] = np.nan
         assert np.isnan(layer(x)).sum() == 3
+
+    @pytest.mark.skipif(len(jax.devices()) < 2, reason="needs two devices")
+    def test_inside_shard_map_each_device_has_its_images(self):
+        events, dense, shape = layers("same")
+        mesh = jax.make_mesh((2,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
+        x = images(shape, 0.2)
+
+        def gradient(layer, x):
+            return jax.grad(lambda layer: jax.lax.psum(loss(layer, x), "device"))(layer)
+
+        specs = {"mesh": mesh, "in_specs": (P(), P("device")), "out_specs": P()}
+        divided = jax.jit(jax.shard_map(gradient, **specs))
+        assert NATIVE in divided.lower(events, x).as_text()
+        assert_alike(divided(events, x), jax.jit(jax.grad(loss))(dense, x))
 
     def test_an_exported_program_needs_no_kernel(self):
         events, dense, shape = layers("same")

@@ -128,7 +128,7 @@ def test_exported_programs_need_no_kernel(event_driven, batch):
 
 @pytest.mark.skipif(len(jax.devices()) < 2, reason="needs two devices")
 def test_xla_divides_a_full_product_among_devices():
-    """It would not divide a kernel, and all devices would compute all of it; inside of shard_map each has its part."""
+    """It would not divide a kernel, and all devices would compute all of it; inside shard_map each has its part."""
     mesh = jax.make_mesh((2,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
     rows, inputs, outputs = LARGE
     layer = Linear(inputs, outputs, key=KEY[0])

@@ -171,14 +171,16 @@ class Conv(Connection):
         return y.reshape(*leading, *y.shape[1:])
 
     def _convolved(self, x: Array, weight: Array) -> Array:
-        plain = self.spatial <= 2 and {*self.stride, *self.dilation, self.groups} == {1}
-        images, kernel = (x, weight) if self.spatial == 2 else (x[:, None], weight[None])
-        if not plain or not convolution_pays(images, kernel, self.event_driven):
+        if self.spatial > 2 or {*self.stride, *self.dilation, self.groups} != {1}:
             return self._dilated(x, weight, self.padding, stride=self.stride)
-        padding = self.padding
-        if padding == "SAME":
-            padding = tuple(((k - 1) // 2, k // 2) for k in weight.shape[: self.spatial])
-        y = event_convolution(images, kernel, padding if self.spatial == 2 else ((0, 0), *padding))
+        images, kernel = (x, weight) if self.spatial == 2 else (x[:, None], weight[None])
+        if not convolution_pays(images, kernel, self.event_driven):
+            return self._dilated(x, weight, self.padding, stride=self.stride)
+        padding = list(self.padding)
+        if self.padding == "SAME":
+            padding = [((k - 1) // 2, k // 2) for k in weight.shape[: self.spatial]]
+        above, across = ((0, 0), *padding)[-2:]
+        y = event_convolution(images, kernel, (above, across))
         return y if self.spatial == 2 else y[:, 0]
 
     def _dilated(self, x: Array, weight: Array, padding: Any, **strides: tuple[int, ...]) -> Array:

@@ -228,7 +228,7 @@ def address_of(function: Callable[..., Any]) -> Any:
 
     def typed(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            task = cfunc(types.void(types.intp))(function)
+            task: Any = cfunc(types.void(types.intp))(function)
             context.active_code_library.add_linking_library(task._library)
             word = context.get_value_type(types.intp)
             kind = ir.FunctionType(ir.VoidType(), [word])

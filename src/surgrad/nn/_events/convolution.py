@@ -30,15 +30,13 @@ Images = Shaped[Array, "images _ _ _"]
 
 LARGE = 2**20
 """Number of terms of the dense convolution from which kernels pay."""
-
-
 PIECE = 24
 """The least number of neighbouring outputs that an input adds to for which kernels pay."""
 SPARSE = 0.5
 """The share of inputs that are not zero up to which kernels pay forwards, with numbers of channels other than those of
 `DENSE`. Gradients by the weight always go through kernels. `proposals/event-driven.md` has what was measured."""
 DENSE = range(8, 33)
-"""Numbers of channels for which kernels are faster than XLA whatever the share."""
+"""Numbers of channels for which kernels are faster than XLA, also with dense inputs."""
 
 
 def convolution_pays(x: Any, weight: Any, asked: bool | str) -> bool:
@@ -82,7 +80,8 @@ def _abstract(left: Any, right: Any, *, kind: str, corner: Pair, shape: Pair) ->
 def dense(left: Array, right: Array, *, kind: str, corner: Pair, shape: Pair) -> Array:
     """The convolution of XLA."""
     if kind == "correlate":
-        spread = functools.partial(dense, left, kind="spread", corner=corner, shape=right.shape[1:3])
+        _, high, wide, _ = right.shape
+        spread = functools.partial(dense, left, kind="spread", corner=corner, shape=(high, wide))
         kernel = jax.ShapeDtypeStruct(_result(left, right, kind, shape), left.dtype)
         return jax.linear_transpose(spread, kernel)(right)[0]
     weight = jnp.flip(right.transpose(1, 2, 0, 3), (0, 1))
@@ -142,7 +141,7 @@ def native(left: Array, right: Array, **options: Any) -> Array:
 
     if not spread or left.shape[3] in DENSE:
         return events(left, right)
-    # Of one axis, so that the result has one layout whatever suits a branch.
+    # Of one axis, so that the layout that suits a branch does not become that of both.
     branches = [lambda *operands, f=f: f(*operands).reshape(-1) for f in (events, plain)]
     sparse = density(left.reshape(1, -1, left.shape[-2] * left.shape[-1])) <= SPARSE
     return lax.cond(sparse, *branches, left, right).reshape(out.shape)

@@ -36,7 +36,7 @@ def may_call(program: Any) -> bool:
     """Whether a program may call kernels of this process.
 
     An exported program may be loaded by a process that does not have them. And XLA does not divide a call among the
-    devices of a mesh, as it divides a dense product: all devices would compute all of it. Inside of `shard_map` a
+    devices of a mesh, as it divides a dense product: all devices would compute all of it. Inside `shard_map` a
     program is that of one device.
     """
     devices = getattr(program.axis_context, "num_devices", 1)  # `shard_map` has another context, without the number
