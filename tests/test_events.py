@@ -251,9 +251,24 @@ def test_numba_is_imported_when_a_product_is_first_computed_and_not_before():
         ("Metadata", "struct_size api_version traits state_type_id"),
         ("Metadata_Extension", "extension_base metadata"),
         ("Api_Version", "struct_size extension_start major_version minor_version"),
+        ("ThreadPool_Schedule_Args", "struct_size extension_start ctx task data"),
+        ("ThreadPool_NumThreads_Args", "struct_size extension_start ctx num_threads"),
+        ("Error_Destroy_Args", "struct_size extension_start error"),
     ],
 )
 def test_the_call_frame_of_this_jaxlib_is_the_one_that_the_kernels_read(struct, fields):
     header = (Path(jax.ffi.include_dir()) / "xla/ffi/api/c_api.h").read_text()
     body = re.search(rf"struct XLA_FFI_{struct} {{(.*?)\n}}", header, re.DOTALL)[1]
     assert re.findall(r"\b(\w+);", re.sub(r"//[^\n]*", "", body)) == fields.split()
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [(8, "Error_Destroy"), (17, "ThreadPool_Schedule"), (18, "ThreadPool_NumThreads")]
+)
+def test_the_services_of_this_jaxlib_are_where_the_kernels_find_them(service, name):
+    header = (Path(jax.ffi.include_dir()) / "xla/ffi/api/c_api.h").read_text()
+    body = re.search(r"struct XLA_FFI_Api {(.*?)\n}", header, re.DOTALL)[1]
+    services = re.findall(r"STRUCT_FIELD\(XLA_FFI_(\w+)\)", body)
+    # The version of the interface is a structure of three words.
+    words = ["struct_size", "extension_start", *["api_version"] * 3, "internal_api", *services]
+    assert words[service] == name
