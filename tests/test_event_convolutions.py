@@ -151,7 +151,7 @@ def test_large_convolutions_look_for_events_and_small_ones_do_not():
 @pytest.mark.parametrize("density", [0.1, 1.0])
 def test_a_convolution_that_threads_share_is_the_dense_one(channels, density):
     layer = Conv2d(channels, 16, 5, key=KEY, padding="SAME")
-    x = images((40, 20, 20, channels), density)
+    x = images((120, 20, 20, channels), density)
     for function in ("value", "gradient"):
         found, expected = (jax.jit(FUNCTIONS[function])(one, x) for one in (layer, layer.replace(event_driven=False)))
         for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):

@@ -40,8 +40,8 @@ element of the batch, and of rows of a block, and the call frame; after them, `R
 REQUEST = 5
 POSIX = os.name == "posix"
 
-SHARED = 2**22
-"""Number of terms of the dense product from which other threads are asked to help, which takes about 5 µs."""
+SHARED = 2**24
+"""Number of terms of the dense product from which other threads are asked for help."""
 
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
 
