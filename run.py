@@ -119,7 +119,7 @@ def test_adapters(options):
     if python is None:
         say("no Python >= 3.12 here, which braintools 0.4 needs: tested braintools 0.3 alone")
         return
-    call(environment(".venv-adapters-newest", requirements, python), *tests)
+    call(environment(".venv-adapters-newest", [*requirements, "--upgrade"], python, pinned=False), *tests)
 
 
 def test_peers(options):

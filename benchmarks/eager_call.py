@@ -37,6 +37,8 @@ def calls(surrogate: surgrad.Surrogate, x: jax.Array) -> dict[str, Call]:
     slope = jax.jit(lambda surrogate, x: surrogate.surrogate_grad(x))
     gradient = jax.jit(jax.grad(lambda surrogate, x: surrogate(x).sum(), 1))
     function = jax.grad(lambda x: surrogate(x).sum())
+    sine = jax.jit(jnp.sin)
+    of_sine = jax.grad(lambda x: sine(x).sum())  # what JAX takes for any function that is compiled
     kind = type(surrogate)
     return {
         "jitted x >= 0": lambda: compare(x),
@@ -45,6 +47,7 @@ def calls(surrogate: surgrad.Surrogate, x: jax.Array) -> dict[str, Call]:
         "jitted slope": lambda: slope(surrogate, x),
         "jitted gradient of a sum": lambda: gradient(surrogate, x),
         "eager gradient of a sum": lambda: function(x),
+        "eager gradient of a sum of a jitted sine": lambda: of_sine(x),
     }
 
 

@@ -24,11 +24,11 @@ import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
-# All modules but one: Numba keeps the kernels by pickling them, and checked functions cannot be pickled.
+# All modules but those of Numba: it keeps the kernels by pickling them, and checked functions cannot be pickled.
 SOURCE = pathlib.Path(importlib.util.find_spec("surgrad").origin).parent
 MODULES = [".".join(file.relative_to(SOURCE.parent).with_suffix("").parts) for file in SOURCE.rglob("*.py")]
-KERNELS = "surgrad.nn._events.kernels"
-jaxtyping.install_import_hook([module for module in MODULES if module != KERNELS], "annotations.checked")
+KERNELS = {f"surgrad.nn._events.{name}" for name in ("call_frame", "convolution_kernels", "kernels")}
+jaxtyping.install_import_hook([module for module in MODULES if module not in KERNELS], "annotations.checked")
 
 # Files that take longest come first, so that no worker is left alone with one of them in the end.
 FIRST = (

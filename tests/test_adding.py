@@ -24,8 +24,10 @@ def copy(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SOURCE, tmp_path / "surgrad", ignore=ignored)
     (tmp_path / "benchmarks").mkdir()
-    shutil.copy(BENCHMARKS / "__init__.py", tmp_path / "benchmarks")
+    for file in BENCHMARKS.glob("*.py"):
+        shutil.copy(file, tmp_path / "benchmarks")
     shutil.copytree(BENCHMARKS / "compare", tmp_path / "benchmarks" / "compare", ignore=ignored)
+    shutil.copy(BENCHMARKS.parent / "run.py", tmp_path)
     return tmp_path
 
 
@@ -223,6 +225,8 @@ def test_a_competitor_of_the_benchmarks_is_one_file(copy):
     assert found["status"] == "timed"
     assert found["parity"]["passes"]
     assert "one product" in (copy / "results" / "README.md").read_text()
+    assert (copy / "results" / "a-dense.png").exists()
+    assert touched(copy) == [copy / "benchmarks/compare/peers/one_product.py"]
 
 
 CELL = '''"""Rectified neurons: the membrane potential has a floor."""

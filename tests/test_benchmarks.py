@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -13,17 +14,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import readme_table  # noqa: E402
 from benchmarks.compare import __main__ as command  # noqa: E402
-from benchmarks.compare import page, parity, problems, rounds, targets  # noqa: E402
+from benchmarks.compare import environments, page, parity, problems, rounds, targets  # noqa: E402
 from benchmarks.compare.cases import WORKLOADS, Case, cases  # noqa: E402
 from benchmarks.compare.competitors import COMPETITORS, entered  # noqa: E402
 from benchmarks.compare.peers import plain_scan  # noqa: E402
+from benchmarks.compare.processes import WorkerError  # noqa: E402
+from benchmarks.gpu import page as gpu_page  # noqa: E402
 
 from marks import parameters  # noqa: E402
 
 pytestmark = pytest.mark.promotes("competitors' code, as their users write it")
 
-QUICK = [case for workload in "abc" for case in cases(workload, quick=True)]
+QUICK = [case for workload in "abcg" for case in cases(workload, quick=True)]
 
 
 def outputs(path, program):
@@ -120,6 +124,18 @@ def test_only_binary_inputs_are_given_to_event_driven_competitors():
     assert set(entered(sparse)) - set(entered(dense)) == {n for n, c in COMPETITORS.items() if c.sparse}
 
 
+def test_every_competitor_takes_part_somewhere_and_has_a_colour_of_its_own():
+    entries = COMPETITORS.values()
+    assert all(c.architectures and c.devices for c in entries)
+    assert len({c.colour for c in entries}) == len(COMPETITORS)
+
+
+def test_a_competitor_whose_environment_is_missing_is_not_installed(tmp_path):
+    found = rounds.Match(QUICK[0], ["sparx"], tmp_path / "log", {"sparx": "/nowhere/python"}).play(1)["competitors"]
+    assert found["sparx"]["status"] == "not installed"
+    assert "/nowhere/python" in found["sparx"]["reason"]
+
+
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_case_survives_json(workload):
     for case in cases(workload):
@@ -132,6 +148,19 @@ def test_what_cannot_take_part_is_unknown_in_every_figure(tmp_path):
     assert found["surgrad_event_driven"]["status"] == "unsupported"
     unknown = {k: v for k, v in found["surgrad_event_driven"].items() if k not in ("status", "reason", "versions")}
     assert set(unknown.values()) == {None}
+
+
+def test_a_competitor_that_fails_in_a_round_is_not_asked_again(tmp_path):
+    match = rounds.Match(QUICK[0], ["plain_scan"], tmp_path / "log")
+    match.figures["plain_scan"]["status"] = "timed"
+    reasons = iter([WorkerError("not measured", "out of time."), WorkerError("error", "the process ended")])
+
+    class Dying:
+        def ask(self, command):
+            raise next(reasons)
+
+    rounds.in_turn({"plain_scan": match._step("plain_scan", Dying())}, 2)
+    assert match.figures["plain_scan"]["reason"] == "out of time."
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +209,7 @@ def results():
     competitors |= {"surgrad": timed(2.0, 20.0, 2.0)}
     run = cases("a", (512,))[0].to_json() | {"rounds": 3, "competitors": competitors}
     return {
+        "date": "2026-11-28",
         "options": {"rounds": 3, "threads": 2},
         "machine": {"cpu": None, "cores": 2, "system": "Linux", "python": "3.11"},
         "versions": {"torch": None},
@@ -200,9 +230,9 @@ def test_the_fastest_library_is_one_that_was_timed_and_no_baseline(results):
 def test_a_page_names_what_failed_and_what_is_unknown(results, tmp_path):
     text = page.write(results, tmp_path).read_text()
     assert "| snnTorch | failed parity: 7 of 10 spikes differ |" in text
-    assert "Unknown processor" in text
+    assert "2026-11-28, unknown processor, 2 cores" in text
     assert "surgrad / fastest peer | 0.7 × | 0.5 | 0.5 | yes |" in text
-    assert "surgrad / products alone, XLA | 1.25 × | — | — | unknown |" in text
+    assert "surgrad / surgrad, dense products | 1.03 × | — | — | unknown |" in text
 
 
 def test_a_missed_target_stands_on_the_page(results, tmp_path):
@@ -217,12 +247,62 @@ def test_a_wrong_option_is_refused(wrong, capsys):
     assert "z" in capsys.readouterr().err or "0" in wrong or "nest" in wrong
 
 
+def test_the_table_of_the_readme_is_that_of_the_results():
+    table = readme_table.table(json.loads(readme_table.RESULTS.read_text()))
+    text = (ROOT / "README.md").read_text()
+    assert readme_table.written(text, table) == text, "run `python -m benchmarks.readme_table`"
+
+
+def test_a_table_that_differs_from_its_results_is_noticed():
+    results = json.loads(readme_table.RESULTS.read_text())
+    results["runs"][0]["competitors"]["surgrad"]["cpu_s"]["median"] *= 2
+    text = (ROOT / "README.md").read_text()
+    assert readme_table.written(text, readme_table.table(results)) != text
+
+
+@pytest.mark.parametrize(("folder", "module"), [("results", page), ("gpu/results", gpu_page)])
+def test_the_page_of_results_is_that_of_their_json(folder, module, tmp_path):
+    folder = ROOT / "benchmarks" / folder
+    written = module.write(json.loads((folder / "results.json").read_text()), tmp_path)
+    assert written.read_text() == (folder / "README.md").read_text(), "write the page again"
+    assert {file.name for file in tmp_path.glob("*.png")} == {file.name for file in folder.glob("*.png")}
+
+
+def test_the_table_names_versions_of_competitors_that_ran_elsewhere(results):
+    results["runs"][0]["competitors"]["spyx"]["versions"] = {"spyx": "1.0", "jax": "0.12"}
+    results["versions"] |= {"spyx": "1.0", "jax": "0.10"}
+    for name in ("plain_scan", "surgrad"):
+        results["runs"][0]["competitors"][name]["versions"] = {"jax": "0.10"}
+    assert readme_table.table(results).endswith("an unknown processor; spyx 1.0, jax 0.10; Spyx: jax 0.12.")
+
+
+def test_only_a_run_of_everything_replaces_the_results_that_are_kept():
+    assert command.options([]).out == readme_table.RESULTS.parent
+    for less in (["--quick"], ["--workload", "a"], ["--sizes", "512"], ["--competitors", "surgrad"]):
+        found = command.options(less)
+        assert not found.full
+        assert found.out != readme_table.RESULTS.parent
+
+
+def test_a_run_goes_on_where_it_was_interrupted(measured, tmp_path):
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    names = ["--competitors", "plain_scan,products_xla", "--workload", "a", "--input", "dense", "--quick"]
+    before = json.loads((tmp_path / "results.json").read_text())["runs"]
+    assert command.main([*names, "--rounds", "3", "--resume", "--out", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "results.json").read_text())["runs"] == before
+    with pytest.raises(SystemExit, match="another options"):
+        command.main([*names, "--rounds", "4", "--resume", "--out", str(tmp_path)])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
 def test_all_peers_agree_with_the_reference(case, tmp_path):
-    for name in ("torch", "snntorch", "spikingjelly", "norse", "spyx", "brainpy"):
+    for name in ("torch", "snntorch", "spikingjelly", "norse", "spyx", "brainpy", "jaxpike"):
         pytest.importorskip(name)
-    found = rounds.Match(case, entered(case), tmp_path / "log").play(2)["competitors"]
+    names = entered(case)
+    pythons = environments.pythons(names)
+    found = rounds.Match(case, names, tmp_path / "log", pythons).play(2)["competitors"]
     cannot = {name: figures["reason"] for name, figures in found.items() if figures["status"] != "timed"}
-    expected = {name for name, c in COMPETITORS.items() if case.architecture == "convolutional" and c.sparse}
-    assert cannot.keys() == expected, cannot
+    unsupported = {name for name in names if case.architecture not in COMPETITORS[name].architectures}
+    elsewhere = {name for name in pythons if found[name]["status"] == "not installed"}
+    assert cannot.keys() == unsupported | elsewhere, cannot

@@ -193,7 +193,7 @@ def test_what_does_not_fit_is_refused_in_words(mistake, message):
             lambda: Conv2d.from_arrays(np.ones((2, 2, 2, 2), complex)),
             r"Conv2d: weight must be .* got an array of complex128",
         ),
-        (lambda: dense(event_driven="no"), r"Linear: event_driven must be True or False, got 'no'"),
+        (lambda: dense(event_driven="no"), r"Linear: event_driven must be True, False or 'auto', got 'no'"),
         (lambda: Linear(2, 3, key=jax.random.key(0), weight_init="he_normal"), r"Linear: weight_init must be .*'he_n"),
     ],
 )

@@ -31,7 +31,6 @@ def spikes(shape, rate=0.05, dtype=jnp.float32):
         ((Linear(512, 512, key=KEY), CELL), (7, 1, 512), 7),
         ((Conv2d(1, 2, (3, 3), key=KEY, padding="SAME"), CELL), (50, 2, 8, 8, 1), 50),
         ((Sequential(Conv2d(1, 2, (3, 3), key=KEY, padding="SAME")), CELL), (50, 2, 8, 8, 1), 50),
-        ((Recurrent(CELL, 512, key=KEY, event_driven=True),), (50, 2, 512), 50),
     ],
 )
 def test_chunks_are_chosen_by_the_sizes_of_weights_and_batches(parts, shape, steps):

@@ -206,7 +206,7 @@ def test_unrolled_over_another_axis_than_time_it_says_that_time_leads(shape):
         ),
         (
             lambda: Recurrent.from_arrays(LeakyIntegrator(), np.eye(3), event_driven=1),
-            r"Recurrent: event_driven must be True or False, got 1",
+            r"Recurrent: event_driven must be True, False or 'auto', got 1",
         ),
         (
             lambda: unroll(DENSE, None, np.ones((5, 3))),

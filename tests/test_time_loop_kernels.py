@@ -11,10 +11,14 @@ import pytest
 
 import surgrad
 from surgrad import nn
+from surgrad.nn._fused import build
 from surgrad.nn._fused.build import fused
 from surgrad.nn._fused.choose import kernel_or_scan
 from surgrad.nn._fused.elementwise import MixedNeuronsError
+from surgrad.nn._fused.targets import Mosaic, Triton
 from surgrad.nn._fused.warning import NoKernelWarning
+
+pytestmark = pytest.mark.versions
 
 SHAPE = (13, 3, 37)  # neither time nor neurons are multiples of a segment or of a block
 
@@ -71,11 +75,23 @@ SURROGATES = {
     **{name: cls() for name, cls in surgrad.catalogue().items()},
     "one alpha a neuron": surgrad.Arctan(per_neuron(0.5, 4.0)),
     "a user's own": own_slope,
-    "combinator": 0.5 * surgrad.Sigmoid(2.0) + 0.5 * surgrad.Gaussian(1.0)
-    if hasattr(surgrad, "Gaussian")
-    else own_slope,
+    "combinator": surgrad.Mixture([surgrad.Sigmoid(2.0), surgrad.GaussianGrad(1.0)], [0.4, 0.6]),
     "Temperature": surgrad.Temperature(surgrad.ERF(), 0.5),
 }
+
+
+FEW = ("one alpha a neuron", "a user's own", "combinator")
+"""Surrogates of the default run; the others take as long to compile, and are slow tests."""
+
+
+@pytest.fixture
+def short_segments(monkeypatch):
+    """Segments of two steps, which compile faster than those of eight."""
+    monkeypatch.setattr(build, "STEPS_KEPT", 2)
+
+
+def some(names, fast):
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def loss(backend, cell, state, xs, keep="all"):
@@ -115,22 +131,22 @@ def current(name):
     return inputs() * {"AdEx": 1500.0, "Izhikevich": 20.0}.get(name, 1.0)
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_kernels_of_every_elementwise_cell_equal_the_scan(x64, name):
+@pytest.mark.parametrize("name", some(CELLS, ("LIF, zero, refractory", "AdEx", "MeanOverTime", "a user's own")))
+def test_kernels_of_every_elementwise_cell_equal_the_scan(x64, short_segments, name):
     assert_same(CELLS[name], current(name))
 
 
-@pytest.mark.parametrize("name", SURROGATES)
-def test_kernels_with_every_surrogate_equal_the_scan(x64, name):
+@pytest.mark.parametrize("name", some(SURROGATES, FEW))
+def test_kernels_with_every_surrogate_equal_the_scan(x64, short_segments, name):
     assert_same(nn.LIF(surrogate=SURROGATES[name]), inputs())
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", some(["float32", "bfloat16", "float16"], ["bfloat16"]))
 def test_kernels_of_narrow_inputs_equal_the_scan(dtype):
     assert_same(nn.LIF(refractory=1), inputs(dtype), tolerance=3e-6 if dtype == "float32" else 2e-3)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (8, 300), (7, 2, 2, 5), (20, 64), (5,)])
+@pytest.mark.parametrize("shape", some([(1, 1), (8, 300), (7, 2, 2, 5), (20, 64), (5,)], [(8, 300), (5,)]))
 def test_kernels_take_odd_sizes(x64, shape):
     assert_same(nn.LIF(), inputs(shape=shape))
 
@@ -152,7 +168,7 @@ def assert_close(pair, tolerance=1e-10):
         np.testing.assert_allclose(np.asarray(found) / scale, np.asarray(expected) / scale, atol=tolerance)
 
 
-def test_forward_mode_is_that_of_the_scan(x64):
+def test_forward_mode_is_that_of_the_scan(x64, short_segments):
     cell, xs = nn.LIF(tau=8.0), inputs()
     state = cell.init(xs.shape[1:], xs.dtype)
 
@@ -162,7 +178,7 @@ def test_forward_mode_is_that_of_the_scan(x64):
     assert_close(scan_and_kernel(along, 8.0, xs))
 
 
-def test_second_derivatives_are_those_of_the_scan(x64):
+def test_second_derivatives_are_those_of_the_scan(x64, short_segments):
     """Reverse over reverse, and forward over reverse."""
     cell, xs = nn.LIF(tau=8.0), inputs(shape=(7, 2, 3))
     state = cell.init(xs.shape[1:], xs.dtype)
@@ -180,7 +196,7 @@ def test_second_derivatives_are_those_of_the_scan(x64):
     assert_close(scan_and_kernel(both, 8.0, 1.1))
 
 
-def test_vmap_over_inputs_states_and_parameters_stays_a_kernel(x64):
+def test_vmap_over_inputs_states_and_parameters_stays_a_kernel(x64, short_segments):
     xs = inputs(shape=(7, 4, 2, 3))
 
     def each(f):
@@ -201,7 +217,7 @@ def test_vmap_over_inputs_states_and_parameters_stays_a_kernel(x64):
     assert_close(scan_and_kernel(each, jnp.linspace(2.0, 20.0, 4), xs))
 
 
-def test_maps_of_maps(x64):
+def test_maps_of_maps(x64, short_segments):
     xs = inputs(shape=(5, 2, 3, 4))
 
     def twice(f):
@@ -213,7 +229,7 @@ def test_maps_of_maps(x64):
     assert_close(scan_and_kernel(twice, jnp.array([3.0, 9.0]), xs))
 
 
-def test_checkpoints_and_chunks_agree(x64):
+def test_checkpoints_and_chunks_agree(x64, short_segments):
     xs = inputs()
     cell = nn.LIF()
     state = cell.init(xs.shape[1:], xs.dtype)
@@ -260,7 +276,7 @@ class Mixing(nn.Cell):
 
 
 def test_a_cell_that_mixes_neurons_is_refused_and_the_operation_named():
-    with pytest.raises(MixedNeuronsError, match=r"Mixing promises to be elementwise, .* operation reduce_sum, which"):
+    with pytest.raises(MixedNeuronsError, match=r"Mixing promises to be elementwise, .* operation reduce_sum on"):
         nn.unroll(Mixing(), inputs(), backend="pallas")
     assert nn.unroll(Mixing(), inputs()).outputs.shape == SHAPE
 
@@ -276,6 +292,40 @@ class Growing(nn.Cell):
     def __call__(self, state, x):
         state = 0.9 * state + x
         return state, jnp.stack([state, x], -1)
+
+
+class Stacking(nn.Cell):
+    """An elementwise cell that is written with operations of which a kernel cannot know it."""
+
+    elementwise = True
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape)
+
+    def __call__(self, state, x):
+        state = jnp.stack([0.5 * state, x]).sum(0)
+        return state, jax.lax.fori_loop(0, 2, lambda _, y: 0.5 * y, state)
+
+
+@pytest.mark.parametrize(
+    "operation", [lambda v: jnp.cumsum(v, -1), lambda v: v[..., ::-1], lambda v: jnp.roll(v, 1, -1)]
+)
+def test_more_operations_that_mix_neurons(operation):
+    class Mixer(Mixing):
+        elementwise = True
+
+        def __call__(self, state, x):
+            state = 0.5 * operation(state) + x
+            return state, state
+
+    with pytest.raises(MixedNeuronsError, match="Mixer promises to be elementwise"):
+        nn.unroll(Mixer(), inputs(), backend="pallas")
+
+
+def test_operations_that_may_not_mix_neurons_are_no_error():
+    with pytest.warns(NoKernelWarning, match="Stacking: the time loop runs as a scan, .* none of single neurons"):
+        found = nn.unroll(Stacking(), inputs(), backend="pallas").outputs
+    np.testing.assert_array_equal(found, nn.unroll(Stacking(), inputs()).outputs)
 
 
 def test_what_a_kernel_cannot_compute_runs_as_a_scan_with_one_warning():
@@ -323,7 +373,7 @@ def test_shard_map_runs_kernels_with_the_same_gradients(x64):
 
 
 def test_shard_map_that_checks_runs_a_scan_where_pallas_interprets(x64):
-    with pytest.warns(NoKernelWarning, match="inside of shard_map"):
+    with pytest.warns(NoKernelWarning, match="inside shard_map"):
         found = jax.shard_map(
             lambda xs: nn.unroll(nn.LIF(), xs, backend="pallas").outputs,
             mesh=mesh(),
@@ -343,26 +393,49 @@ def on_paper(*axes):
     return mesh(abstract_device=device)
 
 
-def lowered_for_cuda(cell, xs):
-    """The module for CUDA of the gradient by cell and inputs; no GPU is needed to lower it."""
+def lowered(platform, target, cell, xs):
+    """The module for a platform of the gradient by cell and inputs; no device is needed to lower it."""
     state = cell.init(xs.shape[1:])
 
     def of(cell, xs):
-        after, ys = fused(cell, state, xs)
+        after, ys = fused(cell, state, xs, target=target)
         return sum(jnp.sum(x) for x in jax.tree.leaves((after, ys)) if jnp.issubdtype(x.dtype, jnp.floating))
 
     with jax.sharding.use_abstract_mesh(on_paper()):
-        return jax.jit(jax.grad(of, (0, 1))).trace(cell, xs).lower(lowering_platforms=("cuda",)).as_text()
+        return jax.jit(jax.grad(of, (0, 1))).trace(cell, xs).lower(lowering_platforms=(platform,)).as_text()
 
 
 @pytest.mark.parametrize("name", SURROGATES)
 def test_kernels_with_every_surrogate_lower_for_cuda(name):
-    assert lowered_for_cuda(nn.LIF(surrogate=SURROGATES[name]), inputs()).count("surgrad_time_loop") >= 2
+    assert lowered("cuda", Triton(), nn.LIF(surrogate=SURROGATES[name]), inputs()).count("surgrad_time_loop") >= 2
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_kernels_of_every_elementwise_cell_lower_for_cuda(name):
-    assert lowered_for_cuda(CELLS[name], current(name)).count("surgrad_time_loop") >= 2
+    assert lowered("cuda", Triton(), CELLS[name], current(name)).count("surgrad_time_loop") >= 2
+
+
+@pytest.mark.parametrize("name", ["LIF, zero, refractory", "CuBaLIF", "ALIF, refractory", "AdEx", "MeanOverTime"])
+def test_kernels_lower_for_tpus(name):
+    assert lowered("tpu", Mosaic(), CELLS[name], current(name)).count("tpu_custom_call") >= 2
+
+
+@pytest.mark.parametrize("dtype", some(["float32", "bfloat16"], ["bfloat16"]))
+def test_kernels_for_tpus_equal_the_scan(dtype):
+    """Also where time is longer than a kernel takes at once."""
+    xs = inputs(dtype)
+    kernel = functools.partial(fused, target=Mosaic(longest=6), interpret=True)
+    scan = jax.lax.scan
+
+    def of(run, cell, xs):
+        state, ys = run(cell, cell.init(xs.shape[1:]), xs)
+        return jnp.sum(ys.astype(float) * jnp.sin(jnp.arange(ys.size).reshape(ys.shape))) + jnp.sum(state.v)
+
+    pair = [
+        jax.jit(jax.value_and_grad(functools.partial(of, run), (0, 1)))(nn.LIF(refractory=1), xs)
+        for run in (scan, kernel)
+    ]
+    assert_close(jax.tree.map(lambda leaf: leaf.astype(float), pair), tolerance=2e-6 if dtype == "float32" else 5e-3)
 
 
 def test_kernels_inside_of_shard_map_lower_for_cuda():

@@ -1,21 +1,26 @@
 """The benchmark of surgrad beside its peers: JSON, a page and pictures.
 
+python -m benchmarks.compare                    # all of it: benchmarks/results, and the README's table
+python -m benchmarks.compare --resume           # the same, after an interruption: only what is missing
 python -m benchmarks.compare --workload a --sizes 512,1024 --rounds 15 --out results/benchmarks
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare import machine, page, rounds
+from benchmarks import readme_table
+from benchmarks.compare import environments, machine, page, rounds
 from benchmarks.compare.cases import WORKLOADS, Case, cases
 from benchmarks.compare.competitors import COMPETITORS, entered
 from benchmarks.compare.processes import ENVIRONMENT, ROOT
@@ -27,6 +32,12 @@ OPERATIONS = {
 }
 """Programs without peers in other processes: their workload and the option for the number of repetitions."""
 
+KEPT, SCRATCH = ROOT / "benchmarks" / "results", ROOT / "results" / "benchmarks"
+"""Where results go: of all that there is, which are committed, and of anything less."""
+
+LESS = ("workload", "sizes", "input", "competitors", "quick")
+"""Options that leave something out."""
+
 SLOW_STEPS = 4000
 """From this length on, a case has a fifth of the rounds: what takes seconds has less noise."""
 
@@ -35,7 +46,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="surgrad beside its peers.")
     known = ", ".join([*WORKLOADS, "e", "f"])
-    parser.add_argument("--workload", default="abcdef", help=f"letters, of {known} (default: all)")
+    parser.add_argument("--workload", help=f"letters, of {known} (default: all)")
     parser.add_argument("--sizes", type=_numbers, help="numbers of neurons, 512,1024 (default: those of the workload)")
     parser.add_argument("--input", choices=("dense", "sparse"), help="only cases with this input")
     parser.add_argument("--competitors", type=_names, help=f"names, of {', '.join(COMPETITORS)} (default: all)")
@@ -45,10 +56,17 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--python", action="append", type=_pair, default=[], metavar="NAME=PATH", help="interpreter of one"
     )
     parser.add_argument("--quick", action="store_true", help="tiny cases, to see that everything runs")
+    parser.add_argument("--resume", action="store_true", help="keep the cases that the folder has from this commit")
     parser.add_argument(
-        "--out", type=Path, default=Path("results/benchmarks"), help="folder for JSON, page and pictures"
+        "--out",
+        type=Path,
+        help="folder for JSON, page and pictures (default: benchmarks/results, which the README's table is made from, "
+        "and results/benchmarks if anything is left out)",
     )
     found = parser.parse_args(arguments)
+    found.full = found.out is None and not any(getattr(found, name) for name in LESS)
+    found.out = found.out or (KEPT if found.full else SCRATCH)
+    found.workload = found.workload or "".join([*WORKLOADS, "ef"])
     if unknown := sorted(set(found.workload) - set(WORKLOADS) - set("ef")):
         parser.error(f"--workload: unknown {', '.join(unknown)}; there are {known}.")
     if found.rounds < 1 or found.threads < 1:
@@ -62,7 +80,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     log = asked.out / "log.txt"
     log.write_text("")
-    results: dict[str, Any] = {
+    results, start = about(asked), time.monotonic()
+    measure(asked, results, log)
+    for name, (letter, module, repetitions) in OPERATIONS.items():
+        if letter in asked.workload:
+            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
+    results["seconds"] = None if asked.resume else round(time.monotonic() - start)
+    save(results, asked.out)
+    print(page.write(results, asked.out))
+    if asked.full:
+        readme_table.write(results)
+    failed = [f for run in results["runs"] for f in run["competitors"].values() if f["status"] == "failed parity"]
+    return int(bool(failed))
+
+
+def measure(asked: argparse.Namespace, results: dict[str, Any], log: Path) -> None:
+    """All cases that were asked for, those that are known from an interrupted run excepted, into the results."""
+    known = {(run["workload"], run["name"]): run for run in earlier(asked, results)}
+    names = asked.competitors or list(COMPETITORS)
+    if not asked.quick:
+        environments.make(names)
+    pythons = environments.pythons(names) | dict(asked.python)
+    for case in wanted(asked):
+        if (case.workload, case.name) in known:
+            results["runs"].append(known[case.workload, case.name])
+            continue
+        count = max(asked.rounds // 5, 3) if case.steps >= SLOW_STEPS else asked.rounds
+        match = rounds.Match(case, entered(case, asked.competitors), log, pythons, asked.threads)
+        results["runs"].append(match.play(count))
+        rounds.report(f"({case.workload}) {case.name}", match.figures)
+        save(results, asked.out)
+
+
+def about(asked: argparse.Namespace) -> dict[str, Any]:
+    """When, where and of what is measured, without any figures."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "options": {"rounds": asked.rounds, "threads": asked.threads, "quick": asked.quick},
         "machine": machine.machine(),
         "versions": machine.versions(),
@@ -70,19 +123,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "load": {"before": machine.load(), "after": None},
         "runs": [],
     }
-    for case in wanted(asked):
-        count = max(asked.rounds // 5, 3) if case.steps >= SLOW_STEPS else asked.rounds
-        match = rounds.Match(case, entered(case, asked.competitors), log, dict(asked.python), asked.threads)
-        results["runs"].append(match.play(count))
-        rounds.report(case.name, match.figures)
-        save(results, asked.out)
-    for name, (letter, module, repetitions) in OPERATIONS.items():
-        if letter in asked.workload:
-            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
-    save(results, asked.out)
-    print(page.write(results, asked.out))
-    failed = [f for run in results["runs"] for f in run["competitors"].values() if f["status"] == "failed parity"]
-    return int(bool(failed))
+
+
+def earlier(asked: argparse.Namespace, now: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cases that are kept from a run that was interrupted.
+
+    Raises:
+        SystemExit: it was one of another commit, machine or set of versions, or with other options.
+    """
+    file = asked.out / "results.json"
+    if not (asked.resume and file.exists()):
+        return []
+    before = json.loads(file.read_text(encoding="utf-8"))
+    for key in ("commit", "machine", "versions", "options"):
+        if before[key] != now[key]:
+            raise SystemExit(f"--resume: {file} has another {key}, {before[key]}; now it is {now[key]}.")
+    return before["runs"]
 
 
 def wanted(asked: argparse.Namespace) -> list[Case]:

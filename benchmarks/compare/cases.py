@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+ARCHITECTURES = ("neurons", "feedforward", "layered", "recurrent", "convolutional")
+"""The networks that competitors may have."""
+
 WORKLOADS = {
     "a": "Linear(n, n) + LIF, the public benchmark of Open Neuromorphic",
     "b": "recurrent network",
     "c": "convolutional network of three layers",
     "d": "long sequences through Linear(n, n) + LIF",
+    "g": "network of three layers",
 }
 """The workloads of networks; those of single operations are in `elements` and `eager`."""
 
@@ -26,6 +30,8 @@ class Case:
         steps: length in time.
         batch: sequences at once.
         activity: fraction of the inputs that are 1 while the others are 0; None for dense normal inputs.
+        dtype: of inputs and outputs.
+        long: whether the length of time is what is asked about, by competitors that can be long.
     """
 
     workload: str
@@ -34,12 +40,15 @@ class Case:
     steps: int
     batch: int
     activity: float | None = None
+    dtype: str = "float32"
+    long: bool = False
 
     @property
     def name(self) -> str:
         """What tells the case from others of its workload."""
         inputs = "dense input" if self.activity is None else f"{100 * self.activity:g} % binary input"
-        return f"{'-'.join(map(str, self.sizes))}, {self.steps} steps, batch {self.batch}, {inputs}"
+        dtype = "" if self.dtype == "float32" else f", {self.dtype}"
+        return f"{'-'.join(map(str, self.sizes))}, {self.steps} steps, batch {self.batch}, {inputs}{dtype}"
 
     def to_json(self) -> dict[str, Any]:
         """The parameters, and the name."""
@@ -61,7 +70,8 @@ def cases(workload: str, sizes: Sequence[int] | None = None, quick: bool = False
         sizes: numbers of neurons n, for the workloads that have one; None for those of the published results.
         quick: seconds in place of minutes, to see that everything runs; no figure of it means anything.
     """
-    return {"a": _linear, "b": _recurrent, "c": _convolutional, "d": _long}[workload](sizes, quick)
+    made = {"a": _linear, "b": _recurrent, "c": _convolutional, "d": _long, "g": _layered}
+    return made[workload](sizes, quick)
 
 
 def _linear(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
@@ -84,4 +94,11 @@ def _convolutional(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
 def _long(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
     lengths = (20, 60) if quick else (250, 1000, 4000, 16_000)
     sizes = sizes or ((32,) if quick else (128, 512))
-    return [Case("d", "feedforward", (n, n), steps, 4 if quick else 16, 0.05) for n in sizes for steps in lengths]
+    batch = 4 if quick else 16
+    return [Case("d", "feedforward", (n, n), steps, batch, 0.05, long=True) for n in sizes for steps in lengths]
+
+
+def _layered(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
+    if quick:
+        return [Case("g", "layered", (40, 32, 32, 5), 20, 4, 0.1)]
+    return [Case("g", "layered", (700, n, n, 20), 500, 16, 0.05) for n in sizes or (512,)]

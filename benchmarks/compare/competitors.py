@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.compare.cases import Case
+from benchmarks.compare.cases import ARCHITECTURES, Case
 from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
@@ -22,8 +22,13 @@ class Competitor(NamedTuple):
             can leave out; `"ours"`.
         packages: what must be installed, and whose versions are reported.
         module: its file in `peers`.
+        architectures: the networks that it has, functions of its file.
         slope: its surrogate's, a name in `problems.SLOPES`.
         sparse: whether it needs binary inputs.
+        long: whether it takes part in long sequences unless told otherwise: gigabytes for each at once are more than
+            machines have.
+        devices: on what it takes part, of `"cpu"` and `"gpu"`.
+        environment: the folder of the environment that has it, see `environments`; None for that of the harness.
         colour: its colour in all pictures: Paul Tol's muted scheme for libraries, greys for limits, blues and yellows
             for surgrad.
     """
@@ -32,8 +37,12 @@ class Competitor(NamedTuple):
     role: str
     packages: tuple[str, ...]
     module: str
+    architectures: tuple[str, ...]
     slope: str = "arctan"
     sparse: bool = False
+    long: bool = False
+    devices: tuple[str, ...] = ("cpu", "gpu")
+    environment: str | None = None
     colour: str = "#C8AE4A"
 
     def build(self, architecture: str) -> Callable[[Problem], Program]:
@@ -42,19 +51,27 @@ class Competitor(NamedTuple):
         Raises:
             NotImplementedError: it has none.
         """
-        found = getattr(importlib.import_module(f"benchmarks.compare.peers.{self.module}"), architecture, None)
-        if found is None:
+        if architecture not in self.architectures:
             raise NotImplementedError(f"{self.label} has no {architecture} network.")
-        return found
+        return getattr(importlib.import_module(f"benchmarks.compare.peers.{self.module}"), architecture)
 
 
 def _entries() -> Iterator[tuple[str, Competitor]]:
     """The competitors of all files in `peers`, from their literal `ENTRIES`: their libraries need not be installed."""
     for file in sorted(Path(__file__).with_name("peers").glob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ENTRIES":
-                for name, entry in ast.literal_eval(node.value).items():
-                    yield name, Competitor(module=file.stem, **entry)
+        defined = dict(_definitions(ast.parse(file.read_text(encoding="utf-8"))))
+        networks = tuple(name for name in ARCHITECTURES if name in defined)
+        for name, entry in ast.literal_eval(defined.get("ENTRIES") or ast.Dict([], [])).items():
+            yield name, Competitor(module=file.stem, architectures=networks, **entry)
+
+
+def _definitions(module: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
+    """The names that a file defines, functions and values, and the expressions of values."""
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, None
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
 
 
 ROLES = ("peer", "baseline", "limit", "ours")
@@ -65,11 +82,9 @@ A competitor is one file in `peers`: its functions, and `ENTRIES`, with the fiel
 """
 
 
-LONG = ["snntorch", "spyx", "plain_scan", "surgrad", "surgrad_low_memory"]
-"""Who takes part in long sequences unless told otherwise: gigabytes for each at once are more than machines have."""
-
-
-def entered(case: Case, names: list[str] | None = None) -> list[str]:
-    """Who takes part in a case, of some or of all."""
-    names = names or (LONG if case.workload == "d" else list(COMPETITORS))
-    return [name for name in names if case.activity is not None or not COMPETITORS[name].sparse]
+def entered(case: Case, names: list[str] | None = None, device: str = "cpu") -> list[str]:
+    """Who takes part in a case, of those that are named, or of all."""
+    chosen = {name: COMPETITORS[name] for name in names or COMPETITORS}
+    if names is None:
+        chosen = {name: c for name, c in chosen.items() if device in c.devices and (c.long or not case.long)}
+    return [name for name, c in chosen.items() if case.activity is not None or not c.sparse]

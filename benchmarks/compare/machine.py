@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from benchmarks.compare.competitors import COMPETITORS
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,14 +33,15 @@ def load() -> list[float] | None:
 
 def versions() -> dict[str, str | None]:
     """The versions of all packages that take part; None for those that are not installed."""
-    names = ("surgrad", "jax", "jaxlib", "numpy", "torch", "snntorch", "spikingjelly", "norse", "spyx", "flax")
-    return {name: _version(name) for name in (*names, "brainpy", "brainstate", "braintools", "numba")}
+    names = ("surgrad", "jax", "jaxlib", "numpy", *(name for c in COMPETITORS.values() for name in c.packages))
+    return {name: version(name) for name in dict.fromkeys(names)}
 
 
 def commit() -> dict[str, Any]:
-    """The commit that was measured, and whether files differed from it."""
+    """The commit that was measured, and whether files other than results differed from it."""
     found = _git("rev-parse", "HEAD")
-    changed = _git("status", "--porcelain", "--untracked-files=no")
+    results = [f":(exclude){folder}" for folder in ("benchmarks/results", "benchmarks/gpu/results")]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *results)
     return {"id": found, "changed": None if changed is None else bool(changed)}
 
 
@@ -49,11 +53,12 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _version(name: str) -> str | None:
+def version(name: str) -> str | None:
+    """The version of a package, also of surgrad where its source alone is there; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return importlib.import_module(name).__version__ if name == "surgrad" else None
 
 
 def _cpu() -> str | None:

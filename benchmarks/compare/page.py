@@ -56,10 +56,11 @@ def _where(results: dict[str, Any]) -> str:
     machine, load, commit = results["machine"], results["load"], results["commit"]
     found = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version)
     changed = " with changes" if commit["changed"] else ""
+    before, after = load["before"], load["after"]
     return (
-        f"{machine['cpu'] or 'Unknown processor'}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}; load of the machine {load['before']} before and {load['after']} after, means over 1, 5 "
-        f"and 15 minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
+        f"{results['date']}, {machine['cpu'] or 'unknown processor'}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}; load of the machine {before} before and {after} after, means over 1, 5 and 15 "
+        f"minutes; commit {(commit['id'] or 'unknown')[:12]}{changed}.\n\n{found}."
     )
 
 
@@ -70,8 +71,8 @@ def _targets(results: dict[str, Any]) -> str:
     lines = ["| target | at most | CPU | wall | reached |", "|-|-|-|-|-|"]
     for row in rows:
         reached = {True: "yes", False: "**no**", None: "unknown"}[row.reached]
-        cpu, wall = (_number(value) for value in (row.cpu, row.wall))
-        lines.append(f"| {row.what} | {_number(row.limit)} {row.unit} | {cpu} | {wall} | {reached} |")
+        cpu, wall = (number(value) for value in (row.cpu, row.wall))
+        lines.append(f"| {row.what} | {number(row.limit)} {row.unit} | {cpu} | {wall} | {reached} |")
     return "## Targets\n\n" + "\n".join(lines)
 
 
@@ -82,15 +83,15 @@ def _table(run: dict[str, Any]) -> str:
     for name, found in run["competitors"].items():
         label = COMPETITORS[name].label + (" (fastest library)" if name == best else "")
         if found["status"] != "timed":
-            lines.append(f"| {label} | {found['status']}: {_one_line(found['reason'])} | | | | | | | |")
+            lines.append(f"| {label} | {found['status']}: {one_line(found['reason'])} | | | | | | | |")
             continue
         ratios = [targets.ratio(run, name, other, "cpu_s") for other in (best, "products_xla")]
         memory = None if found["memory_bytes"] is None else found["memory_bytes"] / 1e6
         parity = found["parity"]
         differ = "—" if parity["entries"] is None else f"{parity['spikes_that_differ']} of {parity['entries']:,}"
         error = "—" if parity["gradient_error"] is None else f"{parity['gradient_error']:.0e}"
-        cells = [_times(found["cpu_s"]), _times(found["wall_s"]), *map(_number, ratios), _number(memory)]
-        lines.append(f"| {label} | {' | '.join([*cells, _number(found['compile_cpu_s']), differ, error])} |")
+        cells = [times(found["cpu_s"]), times(found["wall_s"]), *map(number, ratios), number(memory)]
+        lines.append(f"| {label} | {' | '.join([*cells, number(found['compile_cpu_s']), differ, error])} |")
     return "\n".join(lines)
 
 
@@ -100,21 +101,22 @@ def _operations(results: dict[str, Any], pictures: dict[str, str]) -> list[str]:
         parts += ["## (e) Slopes", f"![Slopes]({pictures['e']})"]
     if results.get("eager"):
         eager = results["eager"]
-        lines = [f"| {name} | {_number(v['cpu'])} | {_number(v['wall'])} |" for name, v in eager["median_us"].items()]
+        lines = [f"| {name} | {number(v['cpu'])} | {number(v['wall'])} |" for name, v in eager["median_us"].items()]
         what = f"## (f) Eager calls\n\n{eager['surrogate']}, {eager['size']} elements."
         parts.append("\n".join([what, "", "| | CPU µs | wall µs |", "|-|-|-|", *lines]))
     if results.get("imports"):
-        lines = [f"| {m or 'Python alone'} | {_number(v)} |" for m, v in results["imports"]["cpu_s"].items()]
+        lines = [f"| {m or 'Python alone'} | {number(v)} |" for m, v in results["imports"]["cpu_s"].items()]
         parts.append("\n".join(["## Imports", "", "| | CPU s |", "|-|-|", *lines]))
     return parts
 
 
-def _times(found: dict[str, Any]) -> str:
-    low, middle, high = (_number(1000 * found[key]) for key in ("low", "median", "high"))
+def times(found: dict[str, Any]) -> str:
+    """A median in milliseconds, with its quartiles."""
+    low, middle, high = (number(1000 * found[key]) for key in ("low", "median", "high"))
     return f"{middle} ({low}–{high})"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Three digits, never an exponent; a dash where it is unknown."""
     if value is None:
         return "—"
@@ -123,7 +125,8 @@ def _number(value: float | None) -> str:
     )
 
 
-def _one_line(reason: str | None) -> str:
+def one_line(reason: str | None) -> str:
+    """A reason that fits into a cell."""
     return " ".join((reason or "").replace("|", "/").split())[:160]
 
 

@@ -19,7 +19,8 @@ Run = dict[str, Any]
 
 INK, GREY = "#333333", "#8C8C8C"
 
-MARKERS = {name: "osD^vPxX*hpd"[place % 12] for place, name in enumerate(COMPETITORS)}
+LONG_FIRST = sorted(COMPETITORS, key=lambda name: not COMPETITORS[name].long)
+MARKERS = {name: "osD^vPxX*hpd"[place % 12] for place, name in enumerate(LONG_FIRST)}
 
 
 def draw(results: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -149,7 +150,7 @@ def slopes(elements: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     copy = ns["copy"]["cpu"]
     for place, (name, bound) in enumerate(bounds.items()):
-        axes.barh(place, ns[f"{name} slope"]["cpu"] / copy, 0.7, color=COLOURS["surgrad"])
+        axes.barh(place, ns[f"{name} slope"]["cpu"] / copy, 0.7, color=COMPETITORS["surgrad"].colour)
         axes.plot(ns[bound]["cpu"] / copy, place, "|", color="#E69F00", ms=14, mew=2.5)
     axes.plot([], [], "|", color="#E69F00", ms=12, mew=2.5, ls="", label="the operations that it cannot do without")
     axes.axvline(2, color=GREY, lw=1, ls=":", label="target, where these allow it")

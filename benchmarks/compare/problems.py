@@ -21,10 +21,16 @@ DECAY = 7 / 8
 WINDOW = 0.1
 """Half-width of the slope that is cut off, in units of the threshold."""
 
-SEEDS = {"feedforward": 2036, "recurrent": 2036, "convolutional": 2047}
+SEEDS = {"neurons": 2036, "feedforward": 2036, "layered": 2036, "recurrent": 2036, "convolutional": 2047}
 """Of all numbers. With them no voltage of the recurrent network of 256 comes closer to the threshold than 3.8e-6 in
 float64, and none of the convolutional one than 3.0e-6, several times what rounding moves them: there, a single spike
 that differs changes all that follow."""
+
+SAMPLE = 2**16
+"""How many neurons of neurons alone are compared; more would only take time."""
+
+TILE = 2**18
+"""How many neurons of neurons alone have numbers of their own; the others repeat them."""
 
 SLOPES = {"arctan", "arctan window", "norse"}
 """Slopes that competitors have: 1/(1 + (πx)²); the same for |x| <= `WINDOW`, else 0; Norse's, see its file."""
@@ -34,7 +40,8 @@ class Problem(NamedTuple):
     """What a competitor computes.
 
     The loss is the sum of the readout over all (`labels` None), else the cross-entropy of its mean over time. A
-    readout is the spikes of the last layer, or leaky integrators (recurrent). Thresholds are 1, resets subtract 1.
+    readout is the spikes of the last layer, or leaky integrators (layered, recurrent). Thresholds are 1, resets
+    subtract 1. Of neurons alone, the currents are the parameter, and the inputs are the gradient by their spikes.
 
     Parameters:
         inputs: `(time, batch, inputs)`, or `(time, batch, height, width, channels)`.
@@ -51,6 +58,11 @@ class Problem(NamedTuple):
     def head(self, steps: int) -> Problem:
         """The same over the first steps alone."""
         return self._replace(inputs=self.inputs[:steps])
+
+    @property
+    def stride(self) -> int:
+        """Of neurons alone every so many are compared, about `SAMPLE` of them."""
+        return max(self.inputs.shape[-1] // SAMPLE, 1)
 
     def double(self) -> Problem:
         """The same in float64."""
@@ -87,6 +99,25 @@ def _weights(random: np.random.Generator, shape: tuple[int, ...], deviation: flo
     return _grid(random.uniform(-reach, reach, shape), 13)
 
 
+def _neurons(case: Case, random: np.random.Generator) -> Problem:
+    (count,) = case.sizes
+    drawn = (2, case.steps, case.batch, min(count, TILE))
+    values = np.tile(_grid(random.standard_normal(drawn, np.float32), 6), -(-count // drawn[-1]))[..., :count]
+    currents, field = values
+    # Odd multiples of 2^-7 never add up to the threshold, where some libraries spike and others do not.
+    return Problem(field.astype(case.dtype), {"currents": (currents + np.float32(2**-7)).astype(case.dtype)})
+
+
+def _layered(case: Case, random: np.random.Generator) -> Problem:
+    inputs, *hidden, outputs = case.sizes
+    parameters, active = {}, case.activity or 1
+    for i, size in enumerate([*hidden, outputs]):
+        parameters[f"layer {i}"] = _weights(random, (inputs, size), 0.65 * active**-0.5)
+        inputs, active = size, 0.1  # what such weights make of the spikes of a layer
+    labels = random.integers(0, outputs, case.batch)
+    return Problem(_inputs(case, random, (case.steps, case.batch, case.sizes[0])), parameters, labels)
+
+
 def _feedforward(case: Case, random: np.random.Generator) -> Problem:
     inputs, outputs = case.sizes
     # As torch.nn.Linear draws them; binary inputs need larger weights for spikes.
@@ -120,7 +151,9 @@ def _convolutional(case: Case, random: np.random.Generator) -> Problem:
 
 
 _PROBLEMS: dict[str, Callable[[Case, np.random.Generator], Problem]] = {
+    "neurons": _neurons,
     "feedforward": _feedforward,
+    "layered": _layered,
     "recurrent": _recurrent,
     "convolutional": _convolutional,
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,7 +45,12 @@ class Process:
         python: the interpreter that has it installed.
         log: file for what libraries print.
         environment: variables beside `ENVIRONMENT`.
+        worker: the module that answers.
+        patience: how many seconds an answer is waited for; None for as long as it takes.
         options: of the worker, see there.
+
+    Raises:
+        WorkerError: there is no such interpreter.
     """
 
     def __init__(
@@ -52,11 +60,15 @@ class Process:
         log: Path,
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
+        worker: str = "benchmarks.compare.worker",
+        patience: Callable[[], float] | None = None,
         **options: Any,
     ) -> None:
-        self._log = log.open("a")
+        if shutil.which(python) is None:
+            raise WorkerError("not installed", f"there is no {python}.")
+        self._log, self._patience, self._waiting = log.open("a"), patience, False
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.compare.worker"],
+            [python, "-m", worker],
             cwd=ROOT,
             env=os.environ | ENVIRONMENT | dict(environment or {}),
             stdin=subprocess.PIPE,
@@ -73,7 +85,8 @@ class Process:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._questions.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._questions.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -82,22 +95,36 @@ class Process:
         self._answers.close()
         self._log.close()
 
+    def hand_over(self) -> None:
+        """Hand over the case, and do not wait until it is ready."""
+        self._waiting = True
+        self._tell(self._request)
+
     def start(self) -> dict[str, Any]:
-        """Hand over the case; returns what it runs on."""
-        return self.ask(self._request)
+        """Hand over the case, unless that is done; returns what it runs on."""
+        if not self._waiting:
+            self.hand_over()
+        return self._answer()
 
     def ask(self, command: str) -> dict[str, Any]:
         """The answer to a command.
 
         Raises:
-            WorkerError: the worker cannot, or died.
+            WorkerError: the worker cannot, or died, or takes too long.
         """
-        try:
-            self._questions.write(command + "\n")
+        self._tell(command)
+        return self._answer()
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._questions.write(line + "\n")
             self._questions.flush()
-            line = self._answers.readline()
-        except BrokenPipeError:
-            line = ""
+
+    def _answer(self) -> dict[str, Any]:
+        if self._patience is not None and not select.select([self._answers], [], [], max(self._patience(), 0.0))[0]:
+            self._process.kill()
+            raise WorkerError("not measured", "out of time.")
+        line = self._answers.readline()
         if not line:
             raise WorkerError("error", f"the process ended with status {self._process.wait()}.")
         answer = json.loads(line)

@@ -16,8 +16,12 @@ class Program(NamedTuple):
         spikes: `(time, batch, ...)` of each layer, as nonzero where a neuron spikes, of the forward pass of the step.
             Empty for a limit, which has no neurons.
         gradients: what the step finds, in the shapes of the problem's parameters.
+        planned: bytes that the compiled step takes beyond its inputs and weights; None where nothing is planned.
+        implementation: which of its implementations a library has chosen, where it has several.
     """
 
     step: Callable[[], Any]
     spikes: Callable[[], Sequence[np.ndarray]]
     gradients: Callable[[], dict[str, np.ndarray]]
+    planned: Callable[[], int | None] = lambda: None
+    implementation: Callable[[], str | None] = lambda: None

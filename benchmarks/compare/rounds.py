@@ -16,6 +16,9 @@ from benchmarks.compare.competitors import COMPETITORS
 from benchmarks.compare.problems import problem
 from benchmarks.compare.processes import Process, WorkerError
 
+PATIENCE = 1800.0
+"""Seconds after which an answer is not waited for any longer: a step of the slowest takes some seconds."""
+
 UNKNOWN = {
     "status": "error",
     "reason": None,
@@ -23,9 +26,11 @@ UNKNOWN = {
     "wall_s": None,
     "cpu_s": None,
     "first_call_cpu_s": None,
+    "first_call_s": None,
     "compile_cpu_s": None,
     "memory_bytes": None,
     "parity": None,
+    "implementation": None,
 }
 """The figures of a competitor before they are known."""
 
@@ -68,7 +73,7 @@ class Match:
         threads: int = 2,
     ) -> None:
         self.case, self.names, self.log, self.threads = case, names, log, threads
-        self.pythons = pythons or {}
+        self.pythons, self.limits = pythons or {}, parity.LIMITS
         self.digest = problem(case).digest()
         self.figures: dict[str, dict[str, Any]] = {name: dict(UNKNOWN) for name in names}
         self._references: dict[str, parity.Outputs] = {}
@@ -76,18 +81,27 @@ class Match:
     def play(self, rounds: int) -> dict[str, Any]:
         """All figures, in turn; a competitor that fails parity is not timed."""
         with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-            ready = {}
-            for name in self.names:
-                options: dict[str, Any] = {"threads": self.threads}
-                if name in self.pythons:
-                    options["python"] = self.pythons[name]
-                process = stack.enter_context(Process(self.case, name, self.log, **options))
-                if self._try(name, lambda p=process, n=name: self._admit(n, p, Path(folder))):
-                    ready[name] = process
+            ready = self._admitted(stack, Path(folder))
             samples = in_turn({name: self._step(name, process) for name, process in ready.items()}, rounds)
             for name, process in ready.items():
                 self._try(name, lambda p=process, n=name: self._finish(n, p, samples[n]))
         return {**self.case.to_json(), "rounds": rounds, "competitors": self.figures}
+
+    def _admitted(self, stack: contextlib.ExitStack, folder: Path) -> dict[str, Process]:
+        """The processes of those that take part, one started after the other."""
+        processes: dict[str, Process] = {}
+
+        def admit(name: str) -> None:
+            processes[name] = stack.enter_context(self._process(name))
+            self._admit(name, processes[name], folder)
+
+        return {name: processes[name] for name in self.names if self._try(name, lambda n=name: admit(n))}
+
+    def _process(self, name: str, **options: Any) -> Process:
+        """A new process of a competitor."""
+        if name in self.pythons:
+            options["python"] = self.pythons[name]
+        return Process(self.case, name, self.log, threads=self.threads, patience=lambda: PATIENCE, **options)
 
     def _try(self, name: str, action: Callable[[], None]) -> bool:
         """Whether an action went well; if not, the reason stands in the figures."""
@@ -95,6 +109,8 @@ class Match:
             action()
         except WorkerError as error:
             self.figures[name] |= {"status": error.status, "reason": error.reason}
+        except (ValueError, OSError) as error:  # what it has written cannot be read, or is something else
+            self.figures[name] |= {"status": "error", "reason": str(error)}
         return self.figures[name]["status"] == "timed"
 
     def _admit(self, name: str, process: Process, folder: Path) -> None:
@@ -103,10 +119,12 @@ class Match:
         if started["digest"] != self.digest:
             raise WorkerError("error", "it has other inputs or weights: its code or its NumPy differs from ours.")
         figures["versions"] = started["versions"]
-        figures["first_call_cpu_s"] = process.ask("first")["cpu_s"]
+        first = process.ask("first")
+        figures |= {"first_call_cpu_s": first["cpu_s"], "first_call_s": first["wall_s"]}
+        figures["implementation"] = first["implementation"]
         path = folder / f"{name}.npz"
         process.ask(f"parity {path}")
-        found = figures["parity"] = parity.compare(parity.Outputs(path), self._reference(name, folder))
+        found = figures["parity"] = parity.compare(parity.Outputs(path), self._reference(name, folder), self.limits)
         if not found["passes"]:
             raise WorkerError(
                 "failed parity",
@@ -121,7 +139,7 @@ class Match:
         if slope not in self._references:
             path = folder / f"reference {slope}.npz"
             double = {"JAX_ENABLE_X64": "1"}
-            with Process(self.case, "plain_scan", self.log, environment=double, slope=slope, double=True) as process:
+            with self._process("plain_scan", environment=double, slope=slope, double=True) as process:
                 process.start()
                 process.ask(f"parity {path}")
             self._references[slope] = parity.Outputs(path)
@@ -129,6 +147,8 @@ class Match:
 
     def _step(self, name: str, process: Process) -> Callable[[], dict[str, float]]:
         def ask() -> dict[str, float]:
+            if self.figures[name]["status"] != "timed":
+                return {}
             try:
                 return process.ask("step")
             except WorkerError as error:
@@ -145,7 +165,7 @@ class Match:
         for key in ("wall_s", "cpu_s"):
             figures[key] = spread(sample[key] for sample in samples)
         figures["compile_cpu_s"] = max(figures["first_call_cpu_s"] - figures["cpu_s"]["median"], 0.0)
-        figures["memory_bytes"] = process.ask("memory")["memory_bytes"]
+        figures |= process.ask("memory")
 
 
 def report(case: str, figures: Mapping[str, dict[str, Any]]) -> None:

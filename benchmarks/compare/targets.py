@@ -57,20 +57,23 @@ def rows(results: dict[str, Any]) -> list[Row]:
 def _of_run(run: Run) -> Iterator[Row]:
     n, dense = run["sizes"][0], run["activity"] is None
     if run["workload"] == "a" and dense:
-        limits = {512: (0.70, 1.25), 1024: (0.75, 1.10), 2048: (0.95, 1.08)}
+        limits = {512: 0.70, 1024: 0.80, 2048: 0.95}
         if n in limits:
-            yield _against(run, "surgrad", "fastest peer", limits[n][0])
-            yield _against(run, "surgrad", "products_xla", limits[n][1])
+            yield _against(run, "surgrad", "fastest peer", limits[n])
+            yield _against(run, "surgrad", "surgrad_dense", 1.03)
+        if n >= 1024:
+            yield _against(run, "surgrad", "products_xla", 1.10)
         if n == 512:
             yield _figure(run, "surgrad", "memory_bytes", 40, "MB", 1e6)
             yield _figure(run, "surgrad_low_memory", "memory_bytes", 27, "MB", 1e6)
             yield _figure(run, "surgrad", "compile_cpu_s", 0.8, "CPU s to compile")
-    elif run["workload"] == "a":
-        yield _against(run, "surgrad_event_driven", "products_xla", 0.6 if n == 1024 else 1.0)
-    elif run["workload"] == "b":
-        yield _against(run, "surgrad", "fastest peer", 0.75)
-        yield _against(run, "surgrad_event_driven", "fastest peer", 0.5)
-        yield _against(run, "surgrad_events_full_slope", "fastest peer", 0.5)
+    elif run["workload"] == "a" and n in (512, 1024):
+        yield _against(run, "surgrad", "fastest peer", 0.45 if n == 512 else 0.40)
+    elif run["workload"] in ("b", "g"):
+        yield _against(run, "surgrad", "fastest peer", 0.5)
+    elif run["workload"] == "c":
+        yield _against(run, "surgrad", "fastest peer", 1.0)
+        yield _against(run, "surgrad_event_driven", "fastest peer", 0.6)
     elif run["workload"] == "d" and run["steps"] == 16_000:
         entries = run["steps"] * run["batch"] * run["sizes"][-1]
         yield _figure(run, "surgrad_low_memory", "memory_bytes", 0.25, "bytes a neuron and step", entries)

@@ -6,7 +6,6 @@ Commands are a word each: `first`, the first step, which compiles; `parity FILE`
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import statistics
@@ -19,6 +18,7 @@ from typing import Any
 from benchmarks.compare import parity
 from benchmarks.compare.cases import Case
 from benchmarks.compare.competitors import COMPETITORS
+from benchmarks.compare.machine import version
 from benchmarks.compare.memory import peak_of
 from benchmarks.compare.problems import Problem, problem
 from benchmarks.compare.program import Program
@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.competitor = COMPETITORS[request["competitor"]]
-        _use_threads(request.get("threads", 2), "torch" in self.competitor.packages)
+        self._prepare(request)
         case = Case.from_json(request["case"])
         given = problem(case)._replace(slope=request.get("slope", self.competitor.slope))
         self.digest = given.digest()
@@ -51,23 +51,34 @@ class Worker:
         self.build = self.competitor.build(case.architecture)
         self.program = self.build(self.problem)
 
+    def _step(self) -> dict[str, float]:
+        return timed(self.program.step)
+
+    def _prepare(self, request: dict[str, Any]) -> None:
+        """What comes before a library makes anything."""
+        _use_threads(request.get("threads", 2), "torch" in self.competitor.packages)
+
     def ready(self) -> dict[str, Any]:
         """What it runs on."""
-        versions = {name: importlib.metadata.version(name) for name in self.competitor.packages}
-        return {"digest": self.digest, "versions": versions}
+        return {"digest": self.digest, "versions": {name: version(name) for name in self.competitor.packages}}
 
     def answer(self, command: str) -> dict[str, Any]:
         """The answer to a command."""
         word, _, rest = command.partition(" ")
-        if word in ("first", "step"):
-            return timed(self.program.step)
+        if word == "first":
+            return timed(self.program.step) | {"implementation": self.program.implementation()}
+        if word == "step":
+            return self._step()
         if word == "memory":
-            found = [peak for _ in range(3) if (peak := peak_of(self.program.step)) is not None]
-            return {"memory_bytes": statistics.median(found) if found else None}
+            return self._memory()
         if word == "parity":
             parity.save(Path(rest), self._head())
             return {}
         raise ValueError(f"worker: unknown command {command!r}.")
+
+    def _memory(self) -> dict[str, Any]:
+        found = [peak for _ in range(3) if (peak := peak_of(self.program.step)) is not None]
+        return {"memory_bytes": statistics.median(found) if found else None}
 
     def _head(self) -> Program:
         """The program, or one for the beginning of a long case."""
@@ -86,7 +97,7 @@ def _use_threads(count: int, torch: bool) -> None:
         library.set_num_threads(count)
 
 
-def main() -> None:
+def main(kind: type[Worker] = Worker) -> None:
     """Answer until the other side closes."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -94,12 +105,12 @@ def main() -> None:
     for line in sys.stdin:
         try:
             if worker is None:
-                worker = Worker(json.loads(line))
+                worker = kind(json.loads(line))
                 answer = worker.ready()
             else:
                 answer = worker.answer(line.strip())
         except Exception as error:  # whatever a library raises is an answer
-            missing = isinstance(error, (ImportError, importlib.metadata.PackageNotFoundError))
+            missing = isinstance(error, ImportError)
             kind = "not installed" if missing else "unsupported" if isinstance(error, NotImplementedError) else "error"
             answer = {"status": kind, "reason": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)

@@ -123,11 +123,17 @@ def check_field(owner: str, name: str, value: Any, rules: Mapping[str, Any]) -> 
     if rules.get("choices") is not None:
         require_choice(owner, name, value, rules["choices"], choice_answer(name, value))
     if rules.get("flag") and not isinstance(value, bool):
-        raise TypeError(f"{owner}: {name} must be True or False, got {value!r}.")
+        _check_word(owner, name, value, rules.get("also", ()))
     if "whole" in rules:
         require_whole(owner, rules["whole"], **dict[str, Any]({name: value}))
     if "callable" in rules:
         require_callable(f"{owner}: {name}", value, rules["callable"])
+
+
+def _check_word(owner: str, name: str, value: Any, words: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in words:
+        *first, last = ("True", "False", *map(repr, words))
+        raise TypeError(f"{owner}: {name} must be {', '.join(first)} or {last}, got {value!r}.")
 
 
 def _check_real(owner: str, name: str, value: Any) -> None:

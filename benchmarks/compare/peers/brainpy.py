@@ -25,7 +25,16 @@ ENTRIES = {
         "label": "brainpy.state",
         "role": "peer",
         "packages": ("brainpy", "brainstate", "braintools", "jax"),
+        "devices": ("cpu",),
         "colour": "#7F7F1A",
+    },
+    "brainpy_newest": {
+        "label": "brainpy.state, newest JAX",
+        "role": "peer",
+        "packages": ("brainpy", "brainstate", "braintools", "jax"),
+        "devices": ("cpu",),
+        "environment": ".venv-peers-newest",
+        "colour": "#B8B84D",
     },
 }
 
@@ -70,6 +79,26 @@ def feedforward(problem: Problem) -> Program:
     def network(p, xs):
         fired = spikes(neurons, xs @ p["weights"].value + p["bias"].value)
         return fired, [fired]
+
+    return program(problem, network)
+
+
+def layered(problem: Problem) -> Program:
+    sizes = [weights.shape[1] for weights in problem.parameters.values()]
+    hidden = [cells(problem, size) for size in sizes[:-1]]
+    integral = brainstate.HiddenState(jnp.zeros((problem.inputs.shape[1], sizes[-1])))
+
+    def network(p, xs):
+        def integrate(current):
+            integral.value = DECAY * integral.value + current
+            return integral.value
+
+        *first, last = (state.value for state in p.values())
+        fired = [xs]
+        for neurons, weights in zip(hidden, first, strict=True):
+            fired.append(spikes(neurons, fired[-1] @ weights))
+        integral.value = jnp.zeros_like(integral.value)
+        return brainstate.transform.for_loop(integrate, fired[-1] @ last), fired[1:]
 
     return program(problem, network)
 

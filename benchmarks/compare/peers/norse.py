@@ -16,7 +16,14 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "norse": {"label": "Norse", "role": "peer", "packages": ("norse", "torch"), "slope": "norse", "colour": "#AA4499"},
+    "norse": {
+        "label": "Norse",
+        "role": "peer",
+        "packages": ("norse", "torch"),
+        "devices": ("cpu",),
+        "slope": "norse",
+        "colour": "#AA4499",
+    },
 }
 
 RATE = (1 - DECAY) / 0.001
@@ -52,21 +59,41 @@ def feedforward(problem: Problem) -> Program:
     return on_torch.program(problem, {"weights": linear.weight, "bias": linear.bias}, network)
 
 
+def integrated(currents: torch.Tensor) -> torch.Tensor:
+    """Leaky integrators, whose input is not scaled, over `(time, ...)`."""
+    state, values = LIBoxState(torch.zeros(())), []
+    leak = LIBoxParameters(tau_mem_inv=torch.tensor(RATE))
+    for current in currents / (1 - DECAY):
+        value, state = li_box_feed_forward_step(current, state, leak)
+        values.append(value)
+    return torch.stack(values)
+
+
+def layered(problem: Problem) -> Program:
+    xs = on_torch.inputs(problem)
+    layers = {name: torch.nn.Linear(*w.shape, bias=False) for name, w in problem.parameters.items()}
+
+    def network():
+        *hidden, last = layers.values()
+        spikes = [xs]
+        for layer in hidden:
+            spikes.append(over_time(layer(spikes[-1])))
+        return integrated(last(spikes[-1])), spikes[1:]
+
+    return on_torch.program(problem, {name: layer.weight for name, layer in layers.items()}, network)
+
+
 def recurrent(problem: Problem) -> Program:
     xs, cell = on_torch.inputs(problem), box()
     layers = {name: torch.nn.Linear(*w.shape, bias=False) for name, w in problem.parameters.items()}
-    leak = LIBoxParameters(tau_mem_inv=torch.tensor(RATE))
 
     def network():
-        state, integral, hidden, readout = None, LIBoxState(torch.zeros(())), [], []
+        state, hidden = None, []
         fired = torch.zeros(xs.shape[1], layers["recurrent"].in_features)
         for current in layers["input"](xs):
             fired, state = cell(current + layers["recurrent"](fired), state)
             hidden.append(fired)
-        for current in layers["readout"](torch.stack(hidden)) / (1 - DECAY):
-            value, integral = li_box_feed_forward_step(current, integral, leak)
-            readout.append(value)
-        return torch.stack(readout), [hidden]
+        return integrated(layers["readout"](torch.stack(hidden))), [hidden]
 
     return on_torch.program(problem, {name: layer.weight for name, layer in layers.items()}, network)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -37,10 +38,48 @@ def program(problem: Problem, network: Network) -> Program:
     """Value and gradient of the loss in one compiled function."""
     parameters = jax.tree.map(jnp.asarray, problem.parameters)
     inputs = jnp.asarray(problem.inputs)
-    step = jax.jit(jax.value_and_grad(lambda p, x: loss(problem, network(p, x)[0])))
+    step = Compiled(jax.value_and_grad(lambda p, x: loss(problem, network(p, x)[0])), parameters, inputs)
     forward = jax.jit(lambda p, x: network(p, x)[1])
     return Program(
-        lambda: jax.block_until_ready(step(parameters, inputs)),
+        lambda: jax.block_until_ready(step()),
         lambda: [np.asarray(spikes) for spikes in forward(parameters, inputs)],
-        lambda: {name: np.asarray(value) for name, value in step(parameters, inputs)[1].items()},
+        lambda: {name: np.asarray(value) for name, value in step()[1].items()},
+        step.planned,
     )
+
+
+def neurons(problem: Problem, run: Callable[[jax.Array], jax.Array]) -> Program:
+    """Spikes of neurons over time, and the gradient by their inputs, in one compiled function."""
+    currents, field = jnp.asarray(problem.parameters["currents"]), jnp.asarray(problem.inputs)
+
+    def both(currents, field):
+        spikes, backward = jax.vjp(run, currents)
+        return spikes, backward(field.astype(spikes.dtype))[0]
+
+    step = Compiled(both, currents, field)
+    return Program(
+        lambda: jax.block_until_ready(step()),
+        lambda: [np.asarray(step()[0][..., :: problem.stride])],
+        lambda: {"currents": np.asarray(step()[1][..., :: problem.stride])},
+        step.planned,
+    )
+
+
+class Compiled:
+    """A function of some arguments that is compiled for them when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._function, self._arguments = jax.jit(function), arguments
+
+    @functools.cached_property
+    def _program(self) -> Any:
+        return self._function.lower(*self._arguments).compile()
+
+    def __call__(self) -> Any:
+        """The function's results."""
+        return self._program(*self._arguments)
+
+    def planned(self) -> int | None:
+        """Bytes of temporary arrays and results, as the compiler has laid them out; None where it does not tell."""
+        found = self._program.memory_analysis()
+        return None if found is None else found.temp_size_in_bytes + found.output_size_in_bytes

@@ -12,7 +12,13 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "plain_scan": {"label": "plain lax.scan", "role": "baseline", "packages": ("jax",), "colour": "#44AA99"},
+    "plain_scan": {
+        "label": "plain lax.scan",
+        "role": "baseline",
+        "packages": ("jax",),
+        "colour": "#44AA99",
+        "long": True,
+    },
 }
 
 
@@ -28,6 +34,22 @@ def spike(problem: Problem) -> Callable[[jax.Array], jax.Array]:
     return step
 
 
+def neurons(problem: Problem) -> Program:
+    fire = spike(problem)
+
+    def run(xs):
+        def step(voltage, x):
+            voltage = DECAY * voltage + x
+            spikes = fire(voltage - 1)
+            return voltage - spikes, spikes.astype(xs.dtype)
+
+        # Half precision cannot hold what is summed over time.
+        rest = jnp.zeros(xs.shape[1:], jnp.promote_types(xs.dtype, jnp.float32))
+        return jax.lax.scan(step, rest, xs)[1]
+
+    return on_jax.neurons(problem, run)
+
+
 def feedforward(problem: Problem) -> Program:
     fire = spike(problem)
 
@@ -40,6 +62,28 @@ def feedforward(problem: Problem) -> Program:
         rest = jnp.zeros((xs.shape[1], p["bias"].size), xs.dtype)
         spikes = jax.lax.scan(step, rest, xs)[1]
         return spikes, [spikes]
+
+    return on_jax.program(problem, network)
+
+
+def layered(problem: Problem) -> Program:
+    fire = spike(problem)
+
+    def network(p, xs):
+        *hidden, readout = p.values()
+
+        def step(state, x):
+            voltages, integral = state
+            left, fired = [], [x]
+            for voltage, weights in zip(voltages, hidden, strict=True):
+                voltage = DECAY * voltage + fired[-1] @ weights
+                fired.append(fire(voltage - 1))
+                left.append(voltage - fired[-1])
+            integral = DECAY * integral + fired[-1] @ readout
+            return (left, integral), (integral, fired[1:])
+
+        *rest, integral = (jnp.zeros((xs.shape[1], weights.shape[1]), xs.dtype) for weights in p.values())
+        return jax.lax.scan(step, (rest, integral), xs)[1]
 
     return on_jax.program(problem, network)
 

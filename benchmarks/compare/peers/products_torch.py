@@ -9,7 +9,13 @@ from benchmarks.compare.problems import Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "products_torch": {"label": "products alone, torch", "role": "limit", "packages": ("torch",), "colour": "#AAAAAA"},
+    "products_torch": {
+        "label": "products alone, torch",
+        "role": "limit",
+        "packages": ("torch",),
+        "devices": ("cpu",),
+        "colour": "#AAAAAA",
+    },
 }
 
 
@@ -18,6 +24,19 @@ def feedforward(problem: Problem) -> Program:
     weights = torch.from_numpy(problem.parameters["weights"])
     field = torch.ones(len(x), weights.shape[1])
     return Program(lambda: (x @ weights, x.T @ field), list, dict)
+
+
+def layered(problem: Problem) -> Program:
+    weights = [torch.from_numpy(value) for value in problem.parameters.values()]
+    inputs = [on_torch.inputs(problem), *(torch.ones(*problem.inputs.shape[:2], len(w)) for w in weights[1:])]
+
+    def step():
+        forward = [x @ w for x, w in zip(inputs, weights, strict=True)]
+        backward = [y @ w.T for y, w in zip(forward[1:], weights[1:], strict=True)]
+        gradients = [torch.tensordot(x, y, ([0, 1], [0, 1])) for x, y in zip(inputs, forward, strict=True)]
+        return forward, backward, gradients
+
+    return Program(step, list, dict)
 
 
 def recurrent(problem: Problem) -> Program:

@@ -25,6 +25,19 @@ def feedforward(problem: Problem) -> Program:
     return _program(lambda x, w, g: (x @ w, x.T @ g), x, weights, jnp.ones((len(x), weights.shape[1])))
 
 
+def layered(problem: Problem) -> Program:
+    weights = [jnp.asarray(value) for value in problem.parameters.values()]
+    inputs = [jnp.asarray(problem.inputs), *(jnp.ones((*problem.inputs.shape[:2], len(w))) for w in weights[1:])]
+
+    def products(weights, inputs):
+        forward = [x @ w for x, w in zip(inputs, weights, strict=True)]
+        backward = [y @ w.T for y, w in zip(forward[1:], weights[1:], strict=True)]
+        gradients = [jnp.tensordot(x, y, ([0, 1], [0, 1])) for x, y in zip(inputs, forward, strict=True)]
+        return forward, backward, gradients
+
+    return _program(products, weights, inputs)
+
+
 def recurrent(problem: Problem) -> Program:
     p, xs = jax.tree.map(jnp.asarray, problem.parameters), jnp.asarray(problem.inputs)
     hidden = jnp.ones((*xs.shape[:2], len(p["recurrent"])))

@@ -16,7 +16,13 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "snntorch": {"label": "snnTorch", "role": "peer", "packages": ("snntorch", "torch"), "colour": "#CC6677"},
+    "snntorch": {
+        "label": "snnTorch",
+        "role": "peer",
+        "packages": ("snntorch", "torch"),
+        "colour": "#CC6677",
+        "long": True,
+    },
 }
 
 
@@ -25,19 +31,47 @@ def leaky() -> snntorch.Leaky:
     return snntorch.Leaky(beta=DECAY, spike_grad=surrogate.atan(alpha=2.0), reset_mechanism="none")
 
 
+def over_time(currents: torch.Tensor) -> torch.Tensor:
+    """All spikes of neurons that are driven by `(time, ...)`."""
+    cell, voltage, spikes = leaky(), torch.zeros(()), []
+    for current in currents:
+        fired, voltage = cell(current, voltage)
+        voltage = voltage - fired
+        spikes.append(fired)
+    return torch.stack(spikes)
+
+
+def neurons(problem: Problem) -> Program:
+    return on_torch.neurons(problem, over_time)
+
+
 def feedforward(problem: Problem) -> Program:
-    xs, cell = on_torch.inputs(problem), leaky()
+    xs = on_torch.inputs(problem)
     linear = torch.nn.Linear(*problem.parameters["weights"].shape)
 
     def network():
-        voltage, spikes = torch.zeros(()), []
-        for current in linear(xs):
-            fired, voltage = cell(current, voltage)
-            voltage = voltage - fired
-            spikes.append(fired)
-        return torch.stack(spikes), [spikes]
+        spikes = over_time(linear(xs))
+        return spikes, [spikes]
 
     return on_torch.program(problem, {"weights": linear.weight, "bias": linear.bias}, network)
+
+
+def layered(problem: Problem) -> Program:
+    xs = on_torch.inputs(problem)
+    layers = {name: torch.nn.Linear(*w.shape, bias=False) for name, w in problem.parameters.items()}
+    integrator = snntorch.Leaky(beta=DECAY, reset_mechanism="none")
+
+    def network():
+        *hidden, last = layers.values()
+        spikes, integral, readout = [xs], torch.zeros(()), []
+        for layer in hidden:
+            spikes.append(over_time(layer(spikes[-1])))
+        for current in last(spikes[-1]):
+            _, integral = integrator(current, integral)
+            readout.append(integral)
+        return torch.stack(readout), spikes[1:]
+
+    return on_torch.program(problem, {name: layer.weight for name, layer in layers.items()}, network)
 
 
 def recurrent(problem: Problem) -> Program:
@@ -47,7 +81,7 @@ def recurrent(problem: Problem) -> Program:
 
     def network():
         voltage, integral, hidden, readout = torch.zeros(()), torch.zeros(()), [], []
-        fired = torch.zeros(xs.shape[1], layers["recurrent"].in_features)
+        fired = xs.new_zeros(xs.shape[1], layers["recurrent"].in_features)
         for current in layers["input"](xs):
             fired, voltage = cell(current + layers["recurrent"](fired), voltage)
             voltage = voltage - fired

@@ -1,4 +1,4 @@
-"""SpikingJelly, layer by layer in its multi-step mode, on the backend that it chooses for a CPU."""
+"""SpikingJelly, layer by layer in its multi-step mode, on the implementation that it chooses for a device."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ def lif(step_mode: str = "m") -> neuron.LIFNode:
     return neuron.LIFNode(tau=TAU, decay_input=False, v_reset=None, surrogate_function=atan, step_mode=step_mode)
 
 
+def chosen() -> str:
+    """The implementation of the neurons: Triton's kernels on NVIDIA cards, unless native ones were built."""
+    return functional.neuron_implementation("lif", on_torch.DEVICE)["implementation"]
+
+
+def neurons(problem: Problem) -> Program:
+    atan = surrogate.ATan(alpha=2.0)
+
+    def run(currents):
+        # In half precision its node keeps half a membrane potential, which its kernels do not take.
+        rest = currents.new_zeros(currents.shape[1:], dtype=torch.float32)
+        return functional.lif_multi_step(currents, rest, TAU, False, 1.0, None, atan)[0]
+
+    return on_torch.neurons(problem, run)._replace(implementation=chosen)
+
+
 def feedforward(problem: Problem) -> Program:
     xs = on_torch.inputs(problem)
     linear = layer.Linear(*problem.parameters["weights"].shape, step_mode="m")
@@ -37,7 +53,28 @@ def feedforward(problem: Problem) -> Program:
         spikes = model(xs)
         return spikes, [spikes]
 
-    return on_torch.program(problem, {"weights": linear.weight, "bias": linear.bias}, network)
+    made = on_torch.program(problem, {"weights": linear.weight, "bias": linear.bias}, network)
+    return made._replace(implementation=chosen)
+
+
+def layered(problem: Problem) -> Program:
+    xs, p = on_torch.inputs(problem), problem.parameters
+    layers = {name: layer.Linear(*w.shape, bias=False, step_mode="m") for name, w in p.items()}
+    *hidden, last = layers
+    blocks = [torch.nn.Sequential(layers[name], lif()) for name in hidden]
+    integrator = neuron.NonSpikingLIFNode(tau=TAU)
+
+    def network():
+        spikes = [xs]
+        for block in blocks:
+            functional.reset_net(block)
+            spikes.append(block(spikes[-1]))
+        # These neurons divide their input by τ, others do not.
+        readout = integrator(layers[last](spikes[-1]) * TAU)
+        return torch.stack(readout), spikes[1:]
+
+    made = on_torch.program(problem, {name: found.weight for name, found in layers.items()}, network)
+    return made._replace(implementation=chosen)
 
 
 def recurrent(problem: Problem) -> Program:
@@ -47,7 +84,7 @@ def recurrent(problem: Problem) -> Program:
 
     def network():
         functional.reset_net(cell)
-        fired, hidden = torch.zeros(xs.shape[1], layers["recurrent"].in_features), []
+        fired, hidden = xs.new_zeros(xs.shape[1], layers["recurrent"].in_features), []
         for current in layers["input"](xs):
             fired = cell(current + layers["recurrent"](fired))
             hidden.append(fired)
@@ -76,4 +113,5 @@ def convolutional(problem: Problem) -> Program:
             spikes.append(block(spikes[-1]))
         return spikes[-1], spikes[1:]
 
-    return on_torch.program(problem, {"first": first.weight, "second": second.weight, "dense": dense.weight}, network)
+    weights = {"first": first.weight, "second": second.weight, "dense": dense.weight}
+    return on_torch.program(problem, weights, network)._replace(implementation=chosen)

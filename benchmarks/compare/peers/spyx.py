@@ -15,7 +15,7 @@ from benchmarks.compare.problems import DECAY, Problem
 from benchmarks.compare.program import Program
 
 ENTRIES = {
-    "spyx": {"label": "Spyx", "role": "peer", "packages": ("spyx", "flax", "jax"), "colour": "#117733"},
+    "spyx": {"label": "Spyx", "role": "peer", "packages": ("spyx", "flax", "jax"), "colour": "#117733", "long": True},
 }
 
 
@@ -54,6 +54,11 @@ def filled(module: nnx.Module, **values) -> nnx.Module:
     return copy
 
 
+def neurons(problem: Problem) -> Program:
+    cell = spyx.nn.Sequential(cells(problem, problem.inputs.shape[-1]))
+    return on_jax.neurons(problem, lambda xs: spyx.nn.run(cell, xs)[0])
+
+
 def feedforward(problem: Problem) -> Program:
     linear = nnx.Linear(*problem.parameters["weights"].shape, rngs=nnx.Rngs(0))
     neurons = spyx.nn.Sequential(cells(problem, problem.parameters["bias"].size))
@@ -62,6 +67,22 @@ def feedforward(problem: Problem) -> Program:
         currents = filled(linear, kernel=p["weights"], bias=p["bias"])(xs)
         spikes = spyx.nn.run(neurons, currents)[0]
         return spikes, [spikes]
+
+    return on_jax.program(problem, network)
+
+
+def layered(problem: Problem) -> Program:
+    p = problem.parameters
+    dense = {name: nnx.Linear(*w.shape, use_bias=False, rngs=nnx.Rngs(0)) for name, w in p.items()}
+    hidden = [spyx.nn.Sequential(cells(problem, w.shape[1])) for w in list(p.values())[:-1]]
+    integrator = spyx.nn.LI(list(p.values())[-1].shape[1:], beta=DECAY, rngs=nnx.Rngs(0))
+
+    def network(p, xs):
+        *first, last = (filled(dense[name], kernel=w) for name, w in p.items())
+        spikes = [xs]
+        for linear, neurons in zip(first, hidden, strict=True):
+            spikes.append(spyx.nn.run(neurons, linear(spikes[-1]))[0])
+        return spyx.nn.run(integrator, last(spikes[-1]))[0], spikes[1:]
 
     return on_jax.program(problem, network)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,10 +16,14 @@ from benchmarks.compare.program import Program
 from surgrad.nn import LIF, AvgPool2d, Conv2d, Flatten, LeakyIntegrator, Linear, Recurrent, Sequential, unroll
 
 ENTRIES = {
-    "surgrad": {"label": "surgrad", "role": "ours", "packages": ("surgrad", "jax"), "colour": "#1F3D99"},
+    "surgrad": {"label": "surgrad", "role": "ours", "packages": ("surgrad", "jax"), "colour": "#1F3D99", "long": True},
 }
 
 TAU = -1 / np.log(DECAY)
+
+Options = Mapping[str, Any]
+NONE: Options = {}
+"""No options of layers: those that they have by default."""
 
 
 def cells(problem: Problem) -> LIF:
@@ -41,19 +45,32 @@ def program(problem: Problem, network: Callable[[Any], Sequential], **options: A
     return on_jax.program(problem, outputs)
 
 
-def feedforward(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+def neurons(problem: Problem, **options: Any) -> Program:
+    return on_jax.neurons(problem, lambda xs: unroll(cells(problem), xs, **options).outputs)
+
+
+def feedforward(problem: Problem, layers: Options = NONE, **options: Any) -> Program:
     def network(p):
-        return Sequential(Linear.from_arrays(p["weights"], p["bias"], event_driven=event_driven), cells(problem))
+        return Sequential(Linear.from_arrays(p["weights"], p["bias"], **layers), cells(problem))
 
     return program(problem, network, **options)
 
 
-def recurrent(problem: Problem, event_driven: bool = False, **options: Any) -> Program:
+def layered(problem: Problem, layers: Options = NONE, **options: Any) -> Program:
+    def network(p):
+        linear = [Linear.from_arrays(w, zeros(w), **layers) for w in p.values()]
+        hidden = [part for layer in linear[:-1] for part in (layer, cells(problem))]
+        return Sequential(*hidden, linear[-1], LeakyIntegrator(TAU))
+
+    return program(problem, network, **options)
+
+
+def recurrent(problem: Problem, layers: Options = NONE, **options: Any) -> Program:
     def network(p):
         return Sequential(
-            Linear.from_arrays(p["input"], zeros(p["input"]), event_driven=event_driven),
-            Recurrent.from_arrays(cells(problem), p["recurrent"], event_driven=event_driven),
-            Linear.from_arrays(p["readout"], zeros(p["readout"]), event_driven=event_driven),
+            Linear.from_arrays(p["input"], zeros(p["input"]), **layers),
+            Recurrent.from_arrays(cells(problem), p["recurrent"], **layers),
+            Linear.from_arrays(p["readout"], zeros(p["readout"]), **layers),
             LeakyIntegrator(TAU),
         )
 

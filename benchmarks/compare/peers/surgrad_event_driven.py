@@ -11,6 +11,7 @@ ENTRIES = {
         "label": "surgrad, event-driven",
         "role": "ours",
         "packages": ("surgrad", "jax", "numba"),
+        "devices": ("cpu",),
         "slope": "arctan window",
         "sparse": True,
         "colour": "#E69F00",
@@ -19,10 +20,14 @@ ENTRIES = {
         "label": "surgrad, events, full slope",
         "role": "ours",
         "packages": ("surgrad", "jax", "numba"),
+        "devices": ("cpu",),
         "sparse": True,
         "colour": "#F4CE7C",
     },
 }
 
-feedforward = functools.partial(surgrad.feedforward, event_driven=True)
-recurrent = functools.partial(surgrad.recurrent, event_driven=True)
+EVENTS = {"event_driven": True}
+
+feedforward = functools.partial(surgrad.feedforward, layers=EVENTS)
+layered = functools.partial(surgrad.layered, layers=EVENTS)
+recurrent = functools.partial(surgrad.recurrent, layers=EVENTS)

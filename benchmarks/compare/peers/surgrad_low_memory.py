@@ -17,6 +17,7 @@ ENTRIES = {
         "role": "ours",
         "packages": ("surgrad", "jax"),
         "colour": "#6FA8DC",
+        "long": True,
     },
 }
 
@@ -28,5 +29,6 @@ def feedforward(problem: Problem) -> Program:
     return surgrad.program(problem, network, checkpoint_every="auto", keep="last")
 
 
+layered = functools.partial(surgrad.layered, checkpoint_every="auto")
 recurrent = functools.partial(surgrad.recurrent, checkpoint_every="auto")
 convolutional = functools.partial(surgrad.convolutional, checkpoint_every="auto")

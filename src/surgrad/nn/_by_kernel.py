@@ -33,6 +33,7 @@ def Conv(  # noqa: N802
     use_bias: bool = True,
     gain: float = 1.0,
     weight_init: Initializer | None = None,
+    event_driven: bool | str = "auto",
 ) -> Convolution:
     """A `Conv1d`, `Conv2d` or `Conv3d`: with as many axes of space as the kernel has lengths.
 
@@ -40,7 +41,8 @@ def Conv(  # noqa: N802
 
     Parameters:
         kernel_size: length of the kernel along each axis of space.
-        in_channels, out_channels, stride, padding, dilation, groups, key, use_bias, gain, weight_init: as of `Conv2d`.
+        in_channels, out_channels, stride, padding, dilation, groups: as of `Conv2d`.
+        key, use_bias, gain, weight_init, event_driven: as of `Conv2d`.
 
     Raises:
         ValueError: the kernel has not 1 to 3 lengths; further as `Conv2d`.
@@ -65,6 +67,7 @@ def Conv(  # noqa: N802
         use_bias=use_bias,
         gain=gain,
         weight_init=weight_init,
+        event_driven=event_driven,
     )
 
 

@@ -61,9 +61,9 @@ def spike_function() -> Any:
     return dataclasses.field(default=Arctan(2.0), metadata={"callable": "a surrogate, or a function of x that spikes"})
 
 
-def flag(*, default: bool, kw_only: bool = True) -> Any:
-    """A declared option that is True or False, given by name."""
-    return static(default=default, kw_only=kw_only, flag=True)
+def flag(*, default: bool | str, kw_only: bool = True, also: tuple[str, ...] = ()) -> Any:
+    """A declared option that is True or False, or one of the words `also`, given by name."""
+    return static(default=default, kw_only=kw_only, flag=True, also=also)
 
 
 def cell_field() -> Any:

@@ -21,8 +21,9 @@ from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
-from surgrad.nn._contract import Connection, weight_array
+from surgrad.nn._contract import Connection, flag, weight_array
 from surgrad.nn._dtypes import promoted
+from surgrad.nn._events import convolution_pays, event_convolution
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 from surgrad.nn._loops import automatically_sharded
 from surgrad.nn._windows import Padding, PerAxis, channels_first_hint, paddings, per_axis, space_axes
@@ -47,6 +48,9 @@ class Conv(Connection):
         use_bias: whether there is a bias, one number for each output channel; it starts at zero.
         gain: standard deviation of the initial weights times √(inputs of an output), >= 0.
         weight_init: an initializer of `jax.nn.initializers`, in place of normal weights of that deviation.
+        event_driven: whether each input that is not zero adds its kernel to the outputs, as of `Linear`: True, False or
+            `"auto"`. It applies to convolutions along one or two axes in float32, without strides, dilation and groups,
+            that are not transposed; the others are XLA's.
 
     Attributes:
         weight: `(*kernel_size, in_channels / groups, out_channels)`.
@@ -67,6 +71,7 @@ class Conv(Connection):
     padding: Any = static()
     dilation: tuple[int, ...] = static()
     groups: int = static(whole=1)
+    event_driven: bool | str = flag(default="auto", also=("auto",))
 
     @takes_key
     def __init__(
@@ -83,6 +88,7 @@ class Conv(Connection):
         use_bias: bool = True,
         gain: float = 1.0,
         weight_init: Initializer | None = None,
+        event_driven: bool | str = "auto",
     ) -> None:
         kind = type(self).__name__
         require_whole(kind, in_channels=in_channels, out_channels=out_channels, groups=groups)
@@ -91,13 +97,16 @@ class Conv(Connection):
         self.weight = initial_weight(kind, key, (*kernel, in_channels // groups, out_channels), gain, weight_init)
         check_field(kind, "use_bias", use_bias, {"flag": True})
         self.bias = jnp.zeros(out_channels) if use_bias else None
-        self._set_options(stride, padding, dilation, groups)
+        self._set_options(stride, padding, dilation, groups, event_driven)
 
-    def _set_options(self, stride: PerAxis, padding: Padding, dilation: PerAxis, groups: int) -> None:
+    def _set_options(
+        self, stride: PerAxis, padding: Padding, dilation: PerAxis, groups: int, event_driven: bool | str
+    ) -> None:
         kind = type(self).__name__
         self.stride = per_axis(kind, "stride", stride, self.spatial)
         self.dilation = per_axis(kind, "dilation", dilation, self.spatial)
         self.padding, self.groups = paddings(kind, padding, self.spatial), groups
+        self.event_driven = event_driven
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -117,6 +126,7 @@ class Conv(Connection):
         padding: Padding = 0,
         dilation: PerAxis = 1,
         groups: int = 1,
+        event_driven: bool | str = "auto",
     ) -> Self:
         """A layer with given arrays.
 
@@ -124,7 +134,7 @@ class Conv(Connection):
             weight: `(*kernel_size, in_channels / groups, out_channels)`; of PyTorch's `Conv2d` it is
                 `weight.permute(2, 3, 1, 0)`.
             bias: `(out_channels,)`, or None for a layer without.
-            stride, padding, dilation, groups: as of the class.
+            stride, padding, dilation, groups, event_driven: as of the class.
 
         Raises:
             TypeError: an array is not real.
@@ -132,7 +142,7 @@ class Conv(Connection):
         """
         layer = object.__new__(cls)
         layer.weight, layer.bias = weight, bias  # type: ignore[assignment]
-        layer._set_options(stride, padding, dilation, groups)
+        layer._set_options(stride, padding, dilation, groups, event_driven)
         return layer
 
     def with_weight(self, weight: Array) -> Self:
@@ -162,7 +172,17 @@ class Conv(Connection):
         return y.reshape(*leading, *y.shape[1:])
 
     def _convolved(self, x: Array, weight: Array) -> Array:
-        return self._dilated(x, weight, self.padding, stride=self.stride)
+        if self.spatial > 2 or {*self.stride, *self.dilation, self.groups} != {1}:
+            return self._dilated(x, weight, self.padding, stride=self.stride)
+        images, kernel = (x, weight) if self.spatial == 2 else (x[:, None], weight[None])
+        if not convolution_pays(images, kernel, self.event_driven):
+            return self._dilated(x, weight, self.padding, stride=self.stride)
+        padding = list(self.padding)
+        if self.padding == "SAME":
+            padding = [((k - 1) // 2, k // 2) for k in weight.shape[: self.spatial]]
+        above, across = ((0, 0), *padding)[-2:]
+        y = event_convolution(images, kernel, (above, across))
+        return y if self.spatial == 2 else y[:, 0]
 
     def _dilated(self, x: Array, weight: Array, padding: Any, **strides: tuple[int, ...]) -> Array:
         letters = "DHW"[-self.spatial :]

@@ -21,6 +21,7 @@ from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
 from surgrad.nn._dtypes import like, promoted, wide
+from surgrad.nn._events import event_product, pays
 from surgrad.nn._loops import automatically_sharded
 
 Initializer = Callable[..., Array]
@@ -40,8 +41,11 @@ class Linear(Connection):
         use_bias: whether there is a bias; it starts at zero.
         gain: standard deviation of the initial weights times √in_features, >= 0.
         weight_init: an initializer of `jax.nn.initializers`, in place of normal weights of that deviation.
-        event_driven: whether products go through the non-zero inputs only. Results and gradients are those of the full
-            product, to rounding. It pays on CPUs for sparse inputs, such as spikes. Needs `surgrad[events]`.
+        event_driven: whether products go through the non-zero inputs only, where at most a fifth of the inputs is not
+            zero, judged by some rows in each call. Results and gradients are those of the full product, to rounding;
+            but a weight that is infinite or NaN does not count where its input is 0. It applies to CPUs, and needs
+            `surgrad[events]`. `"auto"` does so for large products if that is installed; True for products of every
+            size, and raises an error if it is not; False never.
 
     Attributes:
         weight: W, `(in_features, out_features)`.
@@ -62,7 +66,7 @@ class Linear(Connection):
 
     weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")
     bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array("out_features", optional=True)
-    event_driven: bool = flag(default=False)
+    event_driven: bool | str = flag(default="auto", also=("auto",))
 
     @takes_key
     def __init__(
@@ -74,7 +78,7 @@ class Linear(Connection):
         use_bias: bool = True,
         gain: float = 1.0,
         weight_init: Initializer | None = None,
-        event_driven: bool = False,
+        event_driven: bool | str = "auto",
     ) -> None:
         require_whole("Linear", in_features=in_features, out_features=out_features)
         self.weight = initial_weight("Linear", key, (in_features, out_features), gain, weight_init)
@@ -84,7 +88,7 @@ class Linear(Connection):
         self.__post_init__()
 
     @classmethod
-    def from_arrays(cls, weight: Numbers, bias: Numbers | None = None, *, event_driven: bool = False) -> Linear:
+    def from_arrays(cls, weight: Numbers, bias: Numbers | None = None, *, event_driven: bool | str = "auto") -> Linear:
         """A layer with given arrays.
 
         Parameters:
@@ -130,15 +134,13 @@ def initial_weight(
     return jax.random.normal(key, shape) * (gain / math.prod(shape[:-1]) ** 0.5)
 
 
-def product(x: Numbers, weight: Numbers, event_driven: bool) -> Float[Array, "... outputs"]:
-    """The product x W, through the non-zero elements of x only if `event_driven`."""
+def product(x: Numbers, weight: Numbers, event_driven: bool | str) -> Float[Array, "... outputs"]:
+    """The product x W, through the non-zero elements of x only if `event_driven`, see `Linear`."""
     x, weight = jnp.asarray(x), jnp.asarray(weight)
     dtype = promoted(x, weight)
     x, weight = x.astype(dtype), weight.astype(dtype)
-    if not event_driven:
+    if not event_driven or (event_driven == "auto" and not pays(x.shape[:-1], weight)):
         return automatically_sharded(jnp.matmul, x, weight)
-    from surgrad.nn._events import event_product
-
     return automatically_sharded(event_product, x, weight)
 
 

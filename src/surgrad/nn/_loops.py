@@ -119,7 +119,7 @@ def varying_alike(*values: Array) -> tuple[Array, ...]:
 
 
 def varies(value: Array) -> bool:
-    """Whether an array varies over a mesh, inside of `shard_map` with `check_vma=True`."""
+    """Whether an array varies over a mesh, inside `shard_map` with `check_vma=True`."""
     if jax.sharding.get_abstract_mesh().empty:
         return False
     return jax.typeof(value) != jax.typeof(jnp.zeros(value.shape, value.dtype))

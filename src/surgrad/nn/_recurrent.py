@@ -41,7 +41,7 @@ class Recurrent(Cell):
         key: random key of the initial weights.
         gain: standard deviation of the initial weights times √features, >= 0.
         weight_init: an initializer of `jax.nn.initializers`, in place of normal weights of that deviation.
-        event_driven: whether products go through the non-zero outputs only, see `Linear`.
+        event_driven: whether products go through the non-zero outputs only: True, False or `"auto"`, see `Linear`.
 
     Attributes:
         cell: the neurons.
@@ -65,7 +65,7 @@ class Recurrent(Cell):
 
     cell: Any = cell_field()
     weight: Shaped[Array | np.ndarray, "features features"] = weight_array("features, features")
-    event_driven: bool = flag(default=False)
+    event_driven: bool | str = flag(default="auto", also=("auto",))
 
     @takes_key
     def __init__(
@@ -76,7 +76,7 @@ class Recurrent(Cell):
         key: Array,
         gain: float = 1.0,
         weight_init: Initializer | None = None,
-        event_driven: bool = False,
+        event_driven: bool | str = "auto",
     ) -> None:
         if is_cell(features):
             raise TypeError(
@@ -89,7 +89,7 @@ class Recurrent(Cell):
         self.__post_init__()
 
     @classmethod
-    def from_arrays(cls, cell: Any, weight: Numbers, *, event_driven: bool = False) -> Recurrent:
+    def from_arrays(cls, cell: Any, weight: Numbers, *, event_driven: bool | str = "auto") -> Recurrent:
         """A layer with a given weight, `(features, features)`.
 
         Raises:
@@ -102,11 +102,6 @@ class Recurrent(Cell):
     def spiking(self) -> bool:
         """Whether its neurons are."""
         return promises(self.cell, "spiking")
-
-    @property
-    def whole_sequence(self) -> bool:
-        """Whether chunks of time cost more than they save on a CPU (250 steps of 64 x 256: 1.3 times as much)."""
-        return self.event_driven
 
     def __post_init__(self) -> None:
         super().__post_init__()

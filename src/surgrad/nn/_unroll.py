@@ -19,6 +19,7 @@ from surgrad.nn._budget import chunk_length, segment_length
 from surgrad.nn._contract import Connection, at_rest, is_cell, loop, promises, read_over_time, runs_over_time
 from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._fused.choose import BACKENDS, Backend, using
+from surgrad.nn._lengths import padded
 from surgrad.nn._loops import Keep, blocks, carried, opened, summed_wide
 
 
@@ -50,6 +51,7 @@ def unroll(
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
     backend: Backend | None = None,
+    lengths: Any = None,
 ) -> Unrolled: ...
 
 
@@ -65,6 +67,7 @@ def unroll(
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
     backend: Backend | None = None,
+    lengths: Any = None,
 ) -> Unrolled: ...
 
 
@@ -80,6 +83,7 @@ def unroll(
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
     backend: Backend | None = None,
+    lengths: Any = None,
 ) -> Unrolled: ...
 
 
@@ -95,6 +99,7 @@ def unroll(
     memory_bytes: float | None = None,
     chunk_size: int | None = None,
     backend: Backend | None = None,
+    lengths: Any = None,
 ) -> Unrolled:
     """Run a network, or any cell, over time: `unroll(net, xs)` from rest, `unroll(net, state, xs)` from a state.
 
@@ -119,12 +124,18 @@ def unroll(
         backend: how cells that promise to be `elementwise` run over time. `"pallas"`: as one kernel forwards and one
             backwards, made from the cell's own step; forward mode and higher derivatives are those of the scan. On
             CPUs Pallas interprets it, for tests. `"scan"`: step by step. None: as kernels on GPUs, else as a scan.
+        lengths: the length of each sample in time steps, `(batch,)`, for inputs `(time, batch, features)` that are
+            padded behind it, with anything. Outputs, states and gradients of a sample are those of the sample alone:
+            outputs are 0 behind its end, its state is that at its end, and `keep="last"` gives its own last output
+            (0 for a length of 0). A number that all samples share in a state, such as that of the time steps so far,
+            becomes one for each.
 
     Raises:
         TypeError: the cell is a class or a connection, or does not return a pair; arguments are in another order;
-            memory_bytes is not a number.
+            memory_bytes is not a number; lengths are not whole numbers.
         ValueError: the inputs have no axis of time, or do not fit the cell; an option is out of its range;
-            checkpoint_every and memory_bytes are both given; no checkpoints fit the memory; there is no last output.
+            checkpoint_every and memory_bytes are both given; no checkpoints fit the memory; there is no last output;
+            a length is below 0 or above that of time.
 
     Example:
         >>> import jax.numpy as jnp
@@ -133,7 +144,7 @@ def unroll(
         >>> spikes.shape, state.v.shape
         ((100, 8, 3), (8, 3))
     """
-    state, inputs, time = arranged("unroll", cell, arguments, state, inputs)
+    state, inputs, time = arranged("unroll", cell, arguments, state, inputs, together=lengths is None)
     _check_options(
         keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size, backend=backend
     )
@@ -147,14 +158,22 @@ def unroll(
     length = None if checkpoint_every is None or int(checkpoint_every) >= time else int(checkpoint_every)
     block = block if length is None else min(block, length)
     cell = opened(cell, state, inputs)
+    if lengths is not None:
+        cell, state, inputs = padded(cell, state, inputs, lengths, keep)
+        after, outputs = _compiled(block, length, keep, backend, cell, state, inputs)
+        return Unrolled(after.cell, outputs)
     if isinstance(cell, Pytree):
         return Unrolled(*_compiled(block, length, keep, backend, cell, state, inputs))
     with using(backend):
         return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
 
 
-def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any) -> tuple[Any, Any, Any]:
+def arranged(
+    where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any, together: bool = True
+) -> tuple[Any, Any, Any]:
     """State, inputs and length of time, of arguments by position or by name; a state that is left out is that at rest.
+
+    Whether the cell takes them is tried for samples that are together, and not where each has a state of its own.
 
     Raises:
         TypeError: there are too many arguments or too few, one twice, or in another order; or the cell is none.
@@ -173,7 +192,7 @@ def arranged(where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inpu
     inputs = given["inputs"]
     state = given["state"] if "state" in given else at_rest(where, cell, inputs)
     try:
-        return state, inputs, _length(where, cell, state, inputs)
+        return state, inputs, _length(where, cell, state, inputs, together)
     except (TypeError, ValueError) as error:
         if _fits(cell, inputs, state):
             raise _misplaced(where, cell, state, inputs, swapped="; state and inputs are swapped") from error
@@ -231,7 +250,7 @@ def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: An
     return blocks(summed_wide(block, cell), keep, chunk, state, inputs)
 
 
-def _length(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> Any:
+def _length(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree, together: bool) -> Any:
     """The length of time of inputs that fit a cell, by a step on shapes alone.
 
     Raises:
@@ -242,6 +261,8 @@ def _length(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree)
     if len(lengths) != 1 or () in lengths:
         shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
         raise ValueError(f"{where}: inputs must share a leading axis of time, got {shapes}.")
+    if not together:
+        return lengths.pop()[0]
     step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
     with read_over_time(where, inputs):
         made = jax.eval_shape(cell, state, step)

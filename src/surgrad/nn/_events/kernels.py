@@ -1,14 +1,10 @@
 """Kernels of the event-driven products in Numba, and the handlers through which XLA calls them.
 
-Importing this module imports Numba. Everything is in one file, because Numba's cache only notices changes in the file
-of a function itself.
-
+Importing this module imports Numba.
 The kernels take four non-zeros at a time, so that a row of the result is read and written a quarter as often. Terms are
 added in the order of the inputs, or of the rows, and nothing is reassociated.
 
-XLA calls a handler with the address of a call frame, whose layout is in `xla/ffi/api/c_api.h`. The fields that are read
-here had the same places in versions 0.1 to 0.5 of the interface, the newest when this was written. Offsets count words
-of 8 bytes. Those whose names end in 4 count words of 4 bytes: they are of enums and versions, which fill half a word.
+A product is divided into blocks of rows of the result (`call_frame`).
 """
 
 from __future__ import annotations
@@ -16,29 +12,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
-from numba.extending import intrinsic
+from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 
-FRAME_EXTENSION, FRAME_STAGE4, FRAME_ARGS, FRAME_RETS = 1, 8, 9, 14
-EXTENSION_TYPE4, EXTENSION_METADATA = 2, 3
-METADATA_MAJOR4, METADATA_MINOR4, METADATA_TRAITS4 = 6, 7, 8
-BUFFER_DATA, BUFFER_DIMS = 3, 5
-
-METADATA, EXECUTE, OK = 1, 3, 0
-MAJOR, MINOR = 0, 1
-"""The version of the interface that is used here; an XLA that no longer supports it refuses the handler."""
+from surgrad.nn._events import call_frame as xla
+from surgrad.nn._events.call_frame import compiled
 
 BLOCK = 128
 """Number of rows of a transposed product whose non-zeros are listed at once; they stay in the processor's cache."""
-
-compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+BLOCKS_PER_THREAD, TRANSPOSED_PER_THREAD = 8, 2
+"""Blocks for each thread. Those of a transposed product each read the whole right operand, so that there are few."""
 
 
 @compiled
-def _list_events(row, where):
-    """List the indices of the non-zeros of a row, NaN included, and return their number, without a branch."""
+def _list_events(row, first, last, where):
+    """List the indices of the non-zeros of a part of a row, NaN included, and return their number, without a branch."""
     count = 0
-    for j in range(row.size):
+    for j in range(first, last):
         where[count] = j
         count += row[j] != 0
     return count
@@ -61,117 +50,135 @@ def _add_rows(out, x, rows, where, count):
 
 
 @compiled
-def product(left, right, out):
-    """Write left · right to `out`, visiting the non-zeros of `left`."""
-    where = np.empty(left.shape[1], np.int64)
-    for r in range(left.shape[0]):
-        count = _list_events(left[r], where)
+def _product(left, right, out, first, last):
+    """Write rows `first` to `last` of left · right to `out`, visiting the non-zeros of `left`."""
+    columns = left.shape[1]
+    where = np.empty(columns, np.int64)
+    for r in range(first, last):
+        count = _list_events(left[r], 0, columns, where)
         for c in range(out.shape[1]):
             out[r, c] = 0
         _add_rows(out[r], left[r], right, where, count)
 
 
 @compiled
-def transposed_product(left, right, out):
-    """Write leftᵀ · right to `out`, visiting the non-zeros of `left`, listed by column for a block of rows."""
-    rows, columns = left.shape
+def _transposed_product(left, right, out, first, last):
+    """Write rows `first` to `last` of leftᵀ · right to `out`, visiting the non-zeros of `left`.
+
+    They are listed by column for a block of rows.
+    """
+    rows = left.shape[0]
     block = min(BLOCK, rows)
-    where = np.empty(columns, np.int64)
-    lists = np.empty((columns, block), np.int64)
-    for first in range(0, rows, block):
-        counts = np.zeros(columns, np.int64)
-        for r in range(first, min(first + block, rows)):
-            for t in range(_list_events(left[r], where)):
-                i = where[t]
+    where = np.empty(last - first, np.int64)
+    lists = np.empty((last - first, block), np.int64)
+    for start in range(0, rows, block):
+        counts = np.zeros(last - first, np.int64)
+        for r in range(start, min(start + block, rows)):
+            for t in range(_list_events(left[r], first, last, where)):
+                i = where[t] - first
                 lists[i, counts[i]] = r
                 counts[i] += 1
-        for i in range(columns):
-            if first == 0:
+        for i in range(first, last):
+            if start == 0:
                 for c in range(out.shape[1]):
                     out[i, c] = 0
-            _add_rows(out[i], left[:, i], right, lists[i], counts[i])
-
-
-def _cast(typing: Any, address: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.voidptr(types.intp), generate
-
-
-_pointer: Any = intrinsic(_cast)
+            _add_rows(out[i], left[:, i], right, lists[i - first], counts[i - first])
 
 
 @compiled
-def _words(address, count):
-    return carray(_pointer(address), count, np.int64)
+def _operands(frame, i, dtype):
+    """Left, right and result of an element of the batch."""
+    batch, rows, columns = xla.shape(frame, -1, 3)
+    out = xla.array(frame, -1, (batch, rows, columns), dtype)
+    batch, rows, columns = xla.shape(frame, 0, 3)
+    left = xla.array(frame, 0, (batch, rows, columns), dtype)
+    batch, rows, columns = xla.shape(frame, 1, 3)
+    return left[i], xla.array(frame, 1, (batch, rows, columns), dtype)[i], out[i]
 
 
 @compiled
-def _halves(address, count):
-    return carray(_pointer(address), count, np.int32)
+def _begin(frame, per_thread, task):
+    left, (batch, rows, columns) = xla.shape(frame, 0, 3), xla.shape(frame, -1, 3)
+    return xla.begin(frame, batch, rows, left[0] * left[1] * left[2] * columns, per_thread, task)
 
 
 @compiled
-def _is_call(address):
-    """Whether the kernel must run; a frame with an extension asks for the version of the interface instead."""
-    extension = _words(address, 15)[FRAME_EXTENSION]
-    if extension == 0:
-        return _halves(address, 9)[FRAME_STAGE4] == EXECUTE
-    if _halves(extension, 3)[EXTENSION_TYPE4] == METADATA:
-        metadata = _halves(_words(extension, 4)[EXTENSION_METADATA], 9)
-        metadata[METADATA_MAJOR4], metadata[METADATA_MINOR4], metadata[METADATA_TRAITS4] = MAJOR, MINOR, 0
-    return False
+def _run_nn(job, dtype):
+    """Compute blocks of a job as long as there are any."""
+    frame, i, first, last = xla.take(job)
+    while i >= 0:
+        left, right, out = _operands(frame, i, dtype)
+        _product(left, right, out, first, min(last, len(out)))
+        xla.done(job)
+        frame, i, first, last = xla.take(job)
 
 
 @compiled
-def _matrices(buffers, index, dtype):
-    """The operand, or the result, of an index as an array `(batch, rows, columns)`."""
-    buffer = _words(_words(buffers, index + 1)[index], 6)
-    batch, rows, columns = _words(buffer[BUFFER_DIMS], 3)
-    return carray(_pointer(buffer[BUFFER_DATA]), (batch, rows, columns), dtype)
-
-
-@compiled
-def _operands(address, dtype):
-    frame = _words(address, 15)
-    arguments = frame[FRAME_ARGS]
-    return _matrices(arguments, 0, dtype), _matrices(arguments, 1, dtype), _matrices(frame[FRAME_RETS], 0, dtype)
-
-
-@compiled
-def _nn(address, dtype):
-    if _is_call(address):
-        left, right, out = _operands(address, dtype)
-        for i in range(len(out)):
-            product(left[i], right[i], out[i])
-    return OK
-
-
-@compiled
-def _tn(address, dtype):
-    if _is_call(address):
-        left, right, out = _operands(address, dtype)
-        for i in range(len(out)):
-            transposed_product(left[i], right[i], out[i])
-    return OK
+def _run_tn(job, dtype):
+    """Compute blocks of a job as long as there are any."""
+    frame, i, first, last = xla.take(job)
+    while i >= 0:
+        left, right, out = _operands(frame, i, dtype)
+        _transposed_product(left, right, out, first, min(last, len(out)))
+        xla.done(job)
+        frame, i, first, last = xla.take(job)
 
 
 # Functions of the module, because Numba cannot find closures again in its cache.
-def _nn_float32(address):
-    return _nn(address, np.float32)
+def _help_nn_float32(job):
+    _run_nn(job, np.float32)
+    xla.leave(job)
 
 
-def _nn_float64(address):
-    return _nn(address, np.float64)
+def _help_nn_float64(job):
+    _run_nn(job, np.float64)
+    xla.leave(job)
 
 
-def _tn_float32(address):
-    return _tn(address, np.float32)
+def _help_tn_float32(job):
+    _run_tn(job, np.float32)
+    xla.leave(job)
 
 
-def _tn_float64(address):
-    return _tn(address, np.float64)
+def _help_tn_float64(job):
+    _run_tn(job, np.float64)
+    xla.leave(job)
+
+
+_task_nn_float32, _task_nn_float64 = xla.address_of(_help_nn_float32), xla.address_of(_help_nn_float64)
+_task_tn_float32, _task_tn_float64 = xla.address_of(_help_tn_float32), xla.address_of(_help_tn_float64)
+
+
+def _nn_float32(frame):
+    if xla.is_call(frame):
+        job = _begin(frame, BLOCKS_PER_THREAD, _task_nn_float32())
+        _run_nn(job, np.float32)
+        xla.end(job)
+    return xla.OK
+
+
+def _nn_float64(frame):
+    if xla.is_call(frame):
+        job = _begin(frame, BLOCKS_PER_THREAD, _task_nn_float64())
+        _run_nn(job, np.float64)
+        xla.end(job)
+    return xla.OK
+
+
+def _tn_float32(frame):
+    if xla.is_call(frame):
+        job = _begin(frame, TRANSPOSED_PER_THREAD, _task_tn_float32())
+        _run_tn(job, np.float32)
+        xla.end(job)
+    return xla.OK
+
+
+def _tn_float64(frame):
+    if xla.is_call(frame):
+        job = _begin(frame, TRANSPOSED_PER_THREAD, _task_tn_float64())
+        _run_tn(job, np.float64)
+        xla.end(job)
+    return xla.OK
 
 
 HANDLERS = {

@@ -32,8 +32,13 @@ def require() -> None:
 
 
 def target(kind: str, dtype: str) -> str | None:
-    """The name of the kernel `nn` or `tn` of a dtype in XLA; None, with a warning, if it cannot be compiled."""
-    name = f"surgrad_event_product_{kind}_{dtype}"
+    """The name of a kernel of a dtype in XLA; None, with a warning, if it cannot be compiled.
+
+    Parameters:
+        kind: `nn` or `tn`, of products, `spread` or `correlate`, of convolutions.
+        dtype: name of the type of its numbers.
+    """
+    name = f"surgrad_event_{kind}_{dtype}"
     with _lock:
         if name not in _handlers:
             _handlers[name] = _register(name, kind, dtype)
@@ -44,13 +49,15 @@ def _register(name: str, kind: str, dtype: str) -> Any:
     # Numba and XLA may fail for many reasons, such as no folder for the cache or an interface that is no longer
     # supported. The dense product gives the same result.
     try:
-        from surgrad.nn._events.kernels import handler
-
+        if kind in ("nn", "tn"):
+            from surgrad.nn._events.kernels import handler
+        else:
+            from surgrad.nn._events.convolution_kernels import handler
         compiled = handler(kind, dtype)
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
     except Exception as problem:
         warnings.warn(
-            f"event_product: the native kernel cannot be compiled, and the dense product is used instead: {problem}",
+            f"the native kernel {name} cannot be compiled, and the dense product is used instead: {problem}",
             stacklevel=2,
         )
         return None

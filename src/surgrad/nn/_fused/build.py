@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from surgrad._types import PyTree
+from surgrad.nn._fused.kernels import Kernels, parted
 from surgrad.nn._fused.loop import run
 from surgrad.nn._fused.program import Program
-from surgrad.nn._fused.triton import Kernels, parted
-from surgrad.nn._loops import Keep, varies, varying_alike
+from surgrad.nn._fused.targets import Mosaic, Target, Triton
+from surgrad.nn._loops import Keep, blocks, varies, varying_alike
 
 STEPS_KEPT = 8
 """States that a kernel holds in registers while it computes a segment again, of all the arrays of a state together."""
+TARGETS = {"gpu": Triton(), "tpu": Mosaic()}
+"""By backend, how its kernels reach the arrays."""
 LARGEST = 2**31
 """Elements that a kernel can count."""
 
 
 def fused(
-    cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all", *, interpret: bool = False, try_out: bool = False
+    cell: Any,
+    state: PyTree,
+    inputs: PyTree,
+    keep: Keep = "all",
+    *,
+    target: Target | None = None,
+    interpret: bool = False,
+    try_out: bool = False,
 ) -> tuple[PyTree, PyTree]:
-    """The loop as a kernel.
+    """The loop as a kernel, or as several one after the other where a kernel cannot take all time steps at once.
 
     Raises:
         MixedNeuronsError: the step is not elementwise.
         NotImplementedError: a kernel cannot compute it.
     """
+    if interpret and any(varies(leaf) for leaf in jax.tree.leaves(inputs)):
+        raise NotImplementedError("Pallas interprets nothing inside shard_map with check_vma=True")
+    target = target or TARGETS.get(jax.default_backend(), Triton())
+    longest = target.longest or max(1, len(jax.tree.leaves(inputs)[0]))
+    block = functools.partial(_fused, cell, keep, functools.partial(_kernels, target, interpret, try_out))
+    return blocks(block, keep, longest, state, inputs)
+
+
+def _kernels(target: Target, interpret: bool, try_out: bool, program: Program) -> Kernels:
+    segment = max(1, STEPS_KEPT // max(1, len(program.states)))
+    return Kernels(program, segment, target, interpret=interpret, try_out=try_out)
+
+
+def _fused(cell: Any, keep: Keep, kernels: Callable[[Program], Kernels], state: PyTree, inputs: PyTree) -> Any:
     leaves, structure = jax.tree.flatten(cell)
     states, of_state = jax.tree.flatten(state)
     xs, of_input = jax.tree.flatten(inputs)
@@ -47,13 +73,8 @@ def fused(
     if keep == "last":
         states = [*states, *(jnp.zeros(leaf.shape, leaf.dtype) for leaf in last)]
 
-    def kernels(program: Program) -> Kernels:
-        return Kernels(program, max(1, STEPS_KEPT // max(1, len(program.states))), interpret, try_out)
-
     together = varying_alike(*leaves, *states, *xs)
     leaves, states, xs = parted(together, len(leaves), len(states))
-    if interpret and varies(xs[0]):
-        raise NotImplementedError("Pallas interprets nothing inside of shard_map with check_vma=True")
     program = Program(type(cell).__name__, step, first[0].shape, leaves, states, first)
     after, outputs = run(program, kernels, (leaves, states, xs), time)
     return of_state.unflatten(after[:count]), of_output.unflatten(outputs if keep == "all" else after[count:])

@@ -15,13 +15,15 @@ from surgrad.nn._loops import Keep, on_explicit_mesh, steps
 
 Backend = Literal["scan", "pallas"]
 BACKENDS = ("scan", "pallas")
+KERNELS = ("gpu", "tpu")
+"""Backends of JAX for which kernels are compiled."""
 
 _asked: ContextVar[Backend | None] = ContextVar("surgrad_time_loop", default=None)
 
 
 @contextlib.contextmanager
 def using(backend: Backend | None) -> Iterator[None]:
-    """Run the time loops inside of a block as a kernel or as a scan; None chooses by the device."""
+    """Run the time loops inside a block as a kernel or as a scan; None chooses by the device."""
     token = _asked.set(backend)
     try:
         yield
@@ -35,10 +37,10 @@ def time_loop(cell: Any, state: PyTree, inputs: PyTree, keep: Keep = "all") -> t
     Raises:
         MixedNeuronsError: the step is not elementwise, and a kernel was to be built.
     """
-    on_gpu = jax.default_backend() == "gpu"
-    wanted = _asked.get() or ("pallas" if on_gpu else "scan")
+    compiles = jax.default_backend() in KERNELS
+    wanted = _asked.get() or ("pallas" if compiles else "scan")
     if wanted == "pallas" and not on_explicit_mesh():
-        return kernel_or_scan(cell, state, inputs, keep, interpret=not on_gpu)
+        return kernel_or_scan(cell, state, inputs, keep, interpret=not compiles)
     return steps(cell, state, inputs, keep)
 
 

@@ -21,6 +21,13 @@ _NAMES = """
 ELEMENTWISE = frozenset(_NAMES.split())
 """Operations of JAX that act on each element alone, with operands of one shape."""
 
+_MIXING = """
+    argmax argmin conv_general_dilated cumlogsumexp cummax cummin cumprod cumsum dot_general dynamic_slice fft gather
+    reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum rev scatter slice sort transpose
+"""
+MIXING = frozenset(_MIXING.split())
+"""Operations that mix neurons if they take an array of all neurons. (There are more; those are not called an error.)"""
+
 UNCHANGED = frozenset(("pvary", "pcast", "stop_gradient", "optimization_barrier", *RESHAPES))
 """Operations that leave the elements as they are; those that change a shape from one number or to the same shape."""
 
@@ -33,20 +40,25 @@ def require_elementwise(where: str, split: Split, shape: tuple[int, ...]) -> Non
     """Refuse a time step one of whose operations is not elementwise on arrays of a shape.
 
     Raises:
-        MixedNeuronsError: it is not; the message names the operation.
+        MixedNeuronsError: an operation mixes neurons; the message names it.
+        NotImplementedError: it is not known whether an operation does.
     """
+    types = split.tape.types
     for operation in split.operations:
-        name, made = operation.primitive.name, [split.tape.types[number].shape for number in operation.outputs]
-        if name not in ELEMENTWISE | UNCHANGED or not all(_leads(found, shape) for found in made):
-            found = ", ".join(map(str, made))
+        name, made = operation.primitive.name, [types[number].shape for number in operation.outputs]
+        taken = [types[atom].shape for atom in operation.inputs if isinstance(atom, int)]
+        if name in MIXING and shape in taken:
             raise MixedNeuronsError(
-                f"{where} promises to be elementwise, but its step uses the operation {name}, which makes {found} for "
-                f"neurons of shape {shape} and may mix neurons. Write the step with operations on single neurons, or "
-                f"delete the promise."
+                f"{where} promises to be elementwise, but its step uses the operation {name} on an array of all "
+                f"neurons, {shape}, which mixes them. Write the step with operations on single neurons, or delete the "
+                f"promise."
             )
+        if name not in ELEMENTWISE | UNCHANGED or not all(leads(found, shape) for found in made):
+            found = ", ".join(map(str, made))
+            raise NotImplementedError(f"the operation {name}, which makes {found}, is none of single neurons {shape}")
 
 
-def _leads(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+def leads(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a shape is that of the neurons, or a number for all, or under `vmap` one for each element of the map."""
     return len(found) <= len(shape) and all(a in (1, b) for a, b in zip(found, shape, strict=False))
 

@@ -22,8 +22,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from surgrad.nn._dtypes import wide
+from surgrad.nn._fused.kernels import Kernels
 from surgrad.nn._fused.program import Program
-from surgrad.nn._fused.triton import Kernels
 from surgrad.nn._fused.warning import warn_of_scan
 
 
@@ -90,7 +90,8 @@ def run(program: Program, kernels: Callable[[Program], Kernels], lists: tuple[li
         if along.has_backward:
             found = _tangent.bind(*chain(*primals), *kept, *chain(*moved), loop=along)
         else:
-            found = along.program.loop_tangent(*primals, moved)
+            parameters, first, inputs = primals
+            found = along.program.loop_tangent(parameters, first, inputs, moved)
         real = len(program.real_states)
         return (after, ys), (
             _with_zeros(after, program.real_states, found[:real]),

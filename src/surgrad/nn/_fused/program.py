@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._types import PyTree
-from surgrad.nn._fused.elementwise import require_elementwise
+from surgrad.nn._fused.elementwise import leads, require_elementwise
 from surgrad.nn._fused.tape import Split, Tape
 from surgrad.nn._loops import scan, summed_wide
 
@@ -47,8 +47,10 @@ class Program:
         made = [(leaf.shape, leaf.dtype) for leaf in after]
         if made != [(leaf.shape, leaf.dtype) for leaf in self.states]:
             raise NotImplementedError(f"a step changes shapes or types of the state to {made}")
-        if any(leaf.shape != shape for leaf in (*self.inputs, *self.outputs)):
-            raise NotImplementedError(f"inputs and outputs are not all one number a neuron, {shape}")
+        if any(leaf.shape != shape for leaf in self.outputs):
+            raise NotImplementedError(f"outputs are not one number a neuron, {shape}")
+        if not all(leads(leaf.shape, shape) for leaf in (*self.states, *self.inputs)):
+            raise NotImplementedError(f"states or inputs are neither one number a neuron, {shape}, nor one for all")
 
     def _examples(self) -> tuple[list[Any], list[Any], list[Any]]:
         return self.parameters, self.states, self.inputs

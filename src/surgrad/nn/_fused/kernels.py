@@ -1,4 +1,4 @@
-"""The kernels of a time loop for GPUs, in Pallas: a program of the grid runs all time steps of a block of neurons.
+"""The kernels of a time loop, in Pallas: a program of the grid runs all time steps of a block of neurons.
 
 What a block carries from step to step stays in registers; inputs are read and outputs written once. The backward kernel
 goes from segment to segment: it reads the states at the start of a segment, which the forward kernel left, computes the
@@ -8,32 +8,20 @@ states inside again, and pulls the cotangents back through the steps. Sums of co
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton as plgpu
 
 from surgrad.nn._dtypes import wide
 from surgrad.nn._fused.elementwise import on_block
 from surgrad.nn._fused.program import Program
-
-BLOCKS = (32, 256)
-"""The smallest and the largest number of neurons of a block; powers of two."""
-PROGRAMS = 264
-"""Blocks to aim at, so that a large GPU (132 multiprocessors) has two for each."""
+from surgrad.nn._fused.targets import Block, Kernel, Target
 
 _tried: set[tuple[str, int]] = set()
 """Steps whose kernels were compiled before."""
-
-
-def block_size(neurons: int) -> int:
-    """The number of neurons of a block: as many as give `PROGRAMS` blocks, a power of two within `BLOCKS`."""
-    least, most = BLOCKS
-    return max(least, min(most, pl.next_power_of_2(max(neurons // PROGRAMS, 1))))
 
 
 class Kernels:
@@ -42,12 +30,16 @@ class Kernels:
     Parameters:
         program: what they compute.
         segment: number of time steps between states that are kept.
+        target: how blocks of neurons are read and written on a kind of device.
         interpret: whether Pallas interprets them, on any device, in place of a compilation.
         try_out: whether `require` compiles them for a short time first.
     """
 
-    def __init__(self, program: Program, segment: int, interpret: bool = False, try_out: bool = False):
-        self.program, self.segment, self.interpret, self.try_out = program, segment, interpret, try_out
+    def __init__(
+        self, program: Program, segment: int, target: Target, *, interpret: bool = False, try_out: bool = False
+    ):
+        self.program, self.segment, self.target = program, segment, target
+        self.interpret, self.try_out = interpret, try_out
 
     def require(self, backward: bool = False) -> None:
         """Refuse a kernel that this device's compiler does not take.
@@ -84,7 +76,7 @@ class Kernels:
         count = -(-time // self.segment) if keep else 0
         derived = split.derive(parameters, program.shape)
 
-        def kernel(block: _Block, given: list[Any], made: list[Any]) -> None:
+        def kernel(block: Block, given: list[Any], made: list[Any]) -> None:
             values, first, xs = parted(given, len(derived), len(states))
             last, ys, kept = parted(made, len(states), len(program.outputs))
             numbers = [block.load(ref) for ref in values]
@@ -110,15 +102,16 @@ class Kernels:
 
         full = [jax.ShapeDtypeStruct(program.shape, state.dtype) for state in program.states]
         made = [*_like(full, ()), *_like(program.outputs, (time,)), *(_like(full, (count,)) if keep else ())]
-        first = [self._each(state) for state in states]
+        first, inputs = [self._each(state) for state in states], [self._each(x, 1) for x in inputs]
         results = self._call(kernel, neurons, [*derived, *first, *inputs], made, len(derived))
         last, outputs, kept = parted(results, len(states), len(program.outputs))
         return [_of_all(value, leaf.shape) for value, leaf in zip(last, program.states, strict=True)], outputs, kept
 
-    def _each(self, state: Any) -> Any:
+    def _each(self, value: Any, leading: int = 0) -> Any:
         """A number for all neurons, such as that of the steps so far, repeated for each of them."""
-        rank = len(self.program.shape)
-        return jnp.broadcast_to(state.reshape(*state.shape, *[1] * (rank - state.ndim)), self.program.shape)
+        shape = self.program.shape
+        missing = len(shape) + leading - value.ndim
+        return jnp.broadcast_to(value.reshape(*value.shape, *[1] * missing), (*value.shape[:leading], *shape))
 
     def backward(
         self,
@@ -134,7 +127,7 @@ class Kernels:
         moving, real = program.moving, program.real_states
         sums = [jax.ShapeDtypeStruct((), wide(program.parameters[i].dtype)) for i in moving[0]]
 
-        def kernel(block: _Block, given: list[Any], made: list[Any]) -> None:
+        def kernel(block: Block, given: list[Any], made: list[Any]) -> None:
             steps_again, steps_back, xs, starts, ct_last, ct_ys = parted(
                 given, len(again), len(pulled), len(inputs), len(kept), len(real)
             )
@@ -153,7 +146,8 @@ class Kernels:
                 return totals, cotangents
 
             def segment(number: Any, length: int, carry: Any) -> Any:
-                start, passed = number * self.segment, []
+                start = number * self.segment
+                passed: list[tuple[list[Any], list[Any]]] = []
                 states = [block.load(ref, number) for ref in starts]
                 for now in range(length):
                     x = [block.load(ref, start + now) for ref in xs]
@@ -161,7 +155,8 @@ class Kernels:
                     if now < length - 1:
                         states = on_block(forward, numbers, [*states, *x])[: len(states)]
                 for now in reversed(range(length)):
-                    carry = step_back(start + now, *passed[now], carry)
+                    before, x = passed[now]
+                    carry = step_back(start + now, before, x, carry)
                 return carry
 
             carry = [block.zeros(total.dtype) for total in sums], [block.load(ref) for ref in ct_last]
@@ -174,6 +169,7 @@ class Kernels:
             for ref, value in zip([*ct_parameters, *ct_first], [*totals, *found], strict=True):
                 block.store(ref, value)
 
+        inputs = [self._each(x, 1) for x in inputs]
         made = [
             *_like(sums, program.shape),
             *_like([program.states[i] for i in moving[1]], ()),
@@ -183,83 +179,26 @@ class Kernels:
         results = self._call(kernel, _count(program.shape), operands, made, len(again) + len(pulled))
         return parted(results, len(moving[0]), len(moving[1]))
 
-    def _call(
-        self, kernel: Callable[..., None], neurons: int, operands: list[Any], made: list[Any], derived: int
-    ) -> list[Any]:
-        """Run a kernel on operands `(neurons,)`, `(time, neurons)` or of one number; the first are derived numbers."""
-        size, rank = block_size(neurons), len(self.program.shape)
+    def _call(self, kernel: Kernel, neurons: int, operands: list[Any], made: list[Any], derived: int) -> list[Any]:
+        """Run a kernel on operands, of which the first are derived numbers; all neurons lie in one axis there."""
+        rank, store = len(self.program.shape), self.target.storage
         operands = [jnp.asarray(value) for value in operands]
         one = [i < derived and value.size == 1 for i, value in enumerate(operands)]
         flat = [
-            _stored(value).reshape(1 if single else (*value.shape[: value.ndim - rank], neurons))
+            value.astype(store(value.dtype)).reshape(1 if single else (*value.shape[: value.ndim - rank], neurons))
             for value, single in zip(operands, one, strict=True)
         ]
-        types = [value.dtype for value in operands], [leaf.dtype for leaf in made]
         shapes = [
-            _result((*leaf.shape[: len(leaf.shape) - rank], neurons), _storage(leaf.dtype), flat[-1]) for leaf in made
+            _result((*leaf.shape[: len(leaf.shape) - rank], neurons), store(leaf.dtype), flat[-1]) for leaf in made
         ]
-
-        def body(*refs: Any) -> None:
-            block = _Block(size, neurons)
-            given = [_Reference(*pair) for pair in zip(refs[: len(flat)], types[0], strict=True)]
-            kernel(block, given, [_Reference(*pair) for pair in zip(refs[len(flat) :], types[1], strict=True)])
-
-        call = pl.pallas_call(
-            body,
-            out_shape=shapes,
-            grid=(pl.cdiv(neurons, size),),
-            interpret=self.interpret,
-            compiler_params=None if self.interpret else plgpu.CompilerParams(num_warps=max(1, min(4, size // 32))),
-            name="surgrad_time_loop",
-        )
-        results = call(*flat)
+        types = [value.dtype for value in operands], [leaf.dtype for leaf in made]
+        results = self.target.call(kernel, flat, shapes, types, one, neurons, self.interpret)
         return [value.reshape(leaf.shape).astype(leaf.dtype) for value, leaf in zip(results, made, strict=True)]
-
-
-class _Reference:
-    """An array in memory, and the type of its values: truth values are stored as bytes."""
-
-    def __init__(self, ref: Any, dtype: Any):
-        self.ref, self.dtype, self.one = ref, dtype, ref.shape == (1,)
-
-
-class _Block:
-    """The neurons of one program of the grid: how they are read and written."""
-
-    def __init__(self, size: int, neurons: int):
-        self.size, self.neurons = size, neurons
-        self.where = pl.program_id(0) * size + lax.iota(jnp.int32, size)
-        self.mask = None if neurons % size == 0 else self.where < neurons
-
-    def load(self, reference: _Reference, time: Any = None) -> Any:
-        """The values of the block, of a time step if there is one; or the one number."""
-        if reference.one and self.neurons > 1:
-            return reference.ref[0].astype(reference.dtype)
-        place = self.where if time is None else (time, self.where)
-        value = plgpu.load(reference.ref.at[place], mask=self.mask, other=None if self.mask is None else 0)
-        return value.astype(reference.dtype)
-
-    def store(self, reference: _Reference, value: Any, time: Any = None) -> None:
-        """Write the values of the block, of a time step if there is one."""
-        place = self.where if time is None else (time, self.where)
-        plgpu.store(reference.ref.at[place], value.astype(reference.ref.dtype), mask=self.mask)
-
-    def zeros(self, dtype: Any) -> Any:
-        """Zeros for the block."""
-        return jnp.zeros((self.size,), dtype)
 
 
 def _result(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """Shape and type of a result; over a mesh it varies as another array does."""
     return jax.eval_shape(lambda like: jnp.broadcast_to(like.ravel()[0].astype(dtype), shape), like)
-
-
-def _storage(dtype: Any) -> Any:
-    return jnp.dtype("int8") if jnp.issubdtype(dtype, jnp.bool_) else dtype
-
-
-def _stored(value: Any) -> Any:
-    return value.astype(_storage(value.dtype))
 
 
 def _count(shape: Sequence[int]) -> int:

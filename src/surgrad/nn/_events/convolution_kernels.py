@@ -1,0 +1,188 @@
+"""Kernels of the convolutions in Numba: each input that is not zero adds its kernel to the outputs around it.
+
+A kernel is stored as `(inputs, rows, columns, outputs)`, so that what an input adds to a row of outputs is one piece of
+memory. Importing this module imports Numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
+
+from surgrad.nn._events import call_frame as xla
+from surgrad.nn._events.call_frame import compiled
+
+IMAGES_PER_THREAD, ROWS_PER_THREAD = 8, 2
+"""Blocks for each thread. Those of the gradient by the kernel each read all images, so that there are few."""
+
+FEW = 8
+"""Number of channels up to which it pays to list events for more than a pixel."""
+
+
+@compiled
+def _list_events(x, first, last, where):
+    """List the indices of the non-zeros of a part of an array, NaN included, and return their number."""
+    count = 0
+    for c in range(first, last):
+        where[count] = c
+        count += x[c] != 0
+    return count
+
+
+@compiled
+def _add_pieces(out, x, kernel, where, count, start, stride):
+    """Add the sum of x[c] times the piece of the kernel of input c over the listed c to `out`."""
+    size = out.size
+    full = count - count % 4
+    for t in range(0, full, 4):
+        c0, c1, c2, c3 = where[t], where[t + 1], where[t + 2], where[t + 3]
+        x0, x1, x2, x3 = x[c0], x[c1], x[c2], x[c3]
+        k0, k1, k2, k3 = start + c0 * stride, start + c1 * stride, start + c2 * stride, start + c3 * stride
+        p0, p1, p2, p3 = kernel[k0 : k0 + size], kernel[k1 : k1 + size], kernel[k2 : k2 + size], kernel[k3 : k3 + size]
+        for q in range(size):
+            out[q] = out[q] + x0 * p0[q] + x1 * p1[q] + x2 * p2[q] + x3 * p3[q]
+    for t in range(full, count):
+        x0, k0 = x[where[t]], start + where[t] * stride
+        p0 = kernel[k0 : k0 + size]
+        for q in range(size):
+            out[q] += x0 * p0[q]
+
+
+@compiled
+def _spread(x, kernel, out, sizes, first, last):
+    """Write images `first` to `last`: y[h + i - top, w + j - left, o] is the sum of x[h, w, c] kernel[c, i, j, o]."""
+    height, width, channels, rows, columns, features, high, wide, top, left = sizes
+    where = np.empty(channels, np.int64)
+    area = high * wide * features
+    for n in range(first, last):
+        image = out[n * area : (n + 1) * area]
+        for q in range(area):
+            image[q] = 0
+        for h in range(height):
+            for w in range(width):
+                at = ((n * height + h) * width + w) * channels
+                pixel = x[at : at + channels]
+                count = _list_events(pixel, 0, channels, where)
+                if count == 0:
+                    continue
+                j0, j1 = max(0, left - w), min(columns, wide + left - w)
+                for i in range(max(0, top - h), min(rows, high + top - h)):
+                    begin = ((h + i - top) * wide + w + j0 - left) * features
+                    piece = image[begin : begin + max(0, j1 - j0) * features]
+                    start = (i * columns + j0) * features
+                    _add_pieces(piece, pixel, kernel, where, count, start, rows * columns * features)
+
+
+@compiled
+def _correlate(x, y, out, sizes, images, first, last):
+    """Write rows `first` to `last`: out[c, i, j, o] is the sum of x[n, h, w, c] y[n, h + i - top, w + j - left, o]."""
+    height, width, channels, rows, columns, features, high, wide, top, left = sizes
+    length = columns * features
+    for q in range(first * length, last * length):
+        out[q] = 0
+    # Events are listed for a pixel, or for a line of pixels of few channels.
+    span = width if channels < FEW else 1
+    begin, end = (0, span * channels) if channels < FEW else (first // rows, (last - 1) // rows + 1)
+    where = np.empty(span * channels, np.int64)
+    for place in range(0, images * height * width, span):
+        h, across = (place // width) % height, place % width
+        image = place // (width * height) * high
+        i_first, i_last = max(0, top - h), min(rows, high + top - h)
+        line = x[place * channels : (place + span) * channels]
+        for t in range(_list_events(line, begin, end, where)):
+            w, c = across + where[t] // channels, where[t] % channels
+            j0, j1 = max(0, left - w), min(columns, wide + left - w)
+            size, value = max(0, j1 - j0) * features, line[where[t]]
+            for i in range(max(i_first, first - c * rows), min(i_last, last - c * rows)):
+                source = ((image + h + i - top) * wide + w + j0 - left) * features
+                goal = ((c * rows + i) * columns + j0) * features
+                piece, given = out[goal : goal + size], y[source : source + size]
+                for q in range(size):
+                    piece[q] += value * given[q]
+
+
+@compiled
+def _flat(frame, index):
+    """An operand, or the result at index -1, as an array of one axis."""
+    a, b, c, d = xla.shape(frame, index, 4)
+    return xla.array(frame, index, (a * b * c * d,), np.float32)
+
+
+@compiled
+def _sizes(frame, kernel, image):
+    """The sizes of a convolution, whose kernel and outputs are operands or the result; operand 2 has top and left."""
+    _, height, width, channels = xla.shape(frame, 0, 4)
+    _, rows, columns, features = xla.shape(frame, kernel, 4)
+    _, high, wide, _ = xla.shape(frame, image, 4)
+    corner = xla.array(frame, 2, (2,), np.int32)
+    return height, width, channels, rows, columns, features, high, wide, np.int64(corner[0]), np.int64(corner[1])
+
+
+@compiled
+def _terms(frame, sizes):
+    return xla.shape(frame, 0, 4)[0] * sizes[0] * sizes[1] * sizes[2] * sizes[3] * sizes[4] * sizes[5]
+
+
+@compiled
+def _run_spread(job):
+    """Compute blocks of images as long as there are any."""
+    frame, i, first, last = xla.take(job)
+    while i >= 0:
+        last = min(last, xla.shape(frame, 0, 4)[0])
+        _spread(_flat(frame, 0), _flat(frame, 1), _flat(frame, -1), _sizes(frame, 1, -1), first, last)
+        xla.done(job)
+        frame, i, first, last = xla.take(job)
+
+
+@compiled
+def _run_correlate(job):
+    """Compute blocks of rows of kernels as long as there are any."""
+    frame, i, first, last = xla.take(job)
+    while i >= 0:
+        sizes = _sizes(frame, -1, 1)
+        images, last = xla.shape(frame, 0, 4)[0], min(last, sizes[2] * sizes[3])
+        _correlate(_flat(frame, 0), _flat(frame, 1), _flat(frame, -1), sizes, images, first, last)
+        xla.done(job)
+        frame, i, first, last = xla.take(job)
+
+
+# Functions of the module, because Numba cannot find closures again in its cache.
+def _help_spread(job):
+    _run_spread(job)
+    xla.leave(job)
+
+
+def _help_correlate(job):
+    _run_correlate(job)
+    xla.leave(job)
+
+
+_task_spread, _task_correlate = xla.address_of(_help_spread), xla.address_of(_help_correlate)
+
+
+def _handle_spread(frame):
+    if xla.is_call(frame):
+        terms = _terms(frame, _sizes(frame, 1, -1))
+        job = xla.begin(frame, 1, xla.shape(frame, 0, 4)[0], terms, IMAGES_PER_THREAD, _task_spread())
+        _run_spread(job)
+        xla.end(job)
+    return xla.OK
+
+
+def _handle_correlate(frame):
+    if xla.is_call(frame):
+        sizes = _sizes(frame, -1, 1)
+        job = xla.begin(frame, 1, sizes[2] * sizes[3], _terms(frame, sizes), ROWS_PER_THREAD, _task_correlate())
+        _run_correlate(job)
+        xla.end(job)
+    return xla.OK
+
+
+HANDLERS = {("spread", "float32"): _handle_spread, ("correlate", "float32"): _handle_correlate}
+
+
+def handler(kind: str, dtype: str) -> Any:
+    """The compiled handler of a kind; its `ctypes` is the function for XLA."""
+    return cfunc(types.intp(types.intp), cache=True)(HANDLERS[kind, dtype])

@@ -1,0 +1,175 @@
+"""Sequences of different lengths in one batch: each sample as if it were alone, at its own length."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array
+
+from surgrad._kinds import described
+from surgrad._pytree import static
+from surgrad._types import PyTree
+from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
+
+
+class PaddedState(NamedTuple):
+    """The state of each sample, and the output at its last time step so far."""
+
+    cell: PyTree
+    last: PyTree
+
+
+class Held(Cell):
+    """A cell that stands still, and puts out zeros, while its sample is over: `(x, active) -> output`."""
+
+    cell: Any
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether the cell is."""
+        return promises(self.cell, "elementwise")
+
+    def __call__(self, state: PyTree, x: Any) -> tuple[PyTree, Any]:
+        """One time step of one sample."""
+        now, active = x
+        after, output = self.cell(state, now)
+        return _where(active, after, state), _where(active, output, jax.tree.map(jnp.zeros_like, output))
+
+
+class Padded(Cell):
+    """A network whose samples end one by one; inputs are `(xs, active, final)`, time first and samples second.
+
+    Parameters:
+        cell: the network.
+        axes: of the samples in the leaves of the state; None where all samples share a number.
+        last: whether outputs are those of each sample's own last time step.
+    """
+
+    cell: Any
+    axes: tuple[int | None, ...] = static()
+    last: bool = static(default=False)
+
+    @property
+    def whole_sequence(self) -> bool:
+        """Whether the network does."""
+        return promises(self.cell, "whole_sequence")
+
+    def __call__(self, state: PaddedState, x: Any) -> tuple[PaddedState, Any]:
+        """One time step of all samples."""
+        state, outputs = self.over_time(state, jax.tree.map(lambda leaf: leaf[None], x))
+        return state, jax.tree.map(lambda y: y[0], outputs)
+
+    def over_time(self, state: PaddedState, inputs: Any) -> tuple[PaddedState, Any]:
+        """Many time steps of all samples."""
+        xs, active, final = inputs
+        axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
+        cell, ys = _over_time(self.cell, (state.cell, axes), xs, active)
+
+        if not self.last:
+            return PaddedState(cell, state.last), ys
+
+        def latest(before: Any, y: Any) -> Any:
+            # A sum, as the derivative of an index would be a scatter.
+            found = jnp.where(_alike(final, y), y, jnp.zeros_like(y)).sum(0, dtype=y.dtype)
+            return jnp.where(_alike(final.any(0), found), found, before)
+
+        last = jax.tree.map(latest, state.last, ys)
+        return PaddedState(cell, last), jax.tree.map(lambda y, z: y.at[-1].set(z), ys, last)
+
+
+def _alike(condition: Array, value: Any) -> Array:
+    """A condition on samples with as many axes as a value."""
+    return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))
+
+
+def _over_time(layer: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array) -> tuple[PyTree, Any]:
+    """Many time steps, layer by layer, from a state and the axes of the samples in it; connections take all samples."""
+    if not is_cell(layer):
+        return over_time(layer, None, xs)
+    if promises(layer, "in_order"):
+        parts = tuple(zip(*state, strict=True))
+        states, outputs = layer.through(lambda part, old, x: _over_time(part, old, x, active), parts, xs)
+        return states, outputs[-1] if outputs else xs
+    before, axes = state
+    held = jax.vmap(lambda state, xs, active: loop(Held(layer), state, (xs, active)), (axes, 1, 1), (axes, 1))
+    return held(before, xs, active)
+
+
+@functools.partial(jax.checkpoint, prevent_cse=False)
+def _where(condition: Array, yes: PyTree, no: PyTree) -> PyTree:
+    """`jnp.where` on trees. The backward pass keeps the condition alone, not one copy of it for each neuron."""
+    return jax.tree.map(lambda yes, no: jnp.where(condition, yes, no), yes, no)
+
+
+def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tuple[Padded, PaddedState, Any]:
+    """A network with its state and inputs as those of samples that end at their own lengths.
+
+    Raises:
+        TypeError: lengths are not whole numbers.
+        ValueError: inputs have no axis of samples; there is not one length for each sample, or one is below 0 or above
+            that of time.
+    """
+    shape = jnp.shape(jax.tree.leaves(inputs)[0])
+    if len(shape) < 2:
+        raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
+    time, batch = shape[:2]
+    lengths = _checked(lengths, time, batch)
+    axes = _axes_of_samples(cell, state, inputs, batch)
+    # A number that all samples share, such as that of the time steps so far, becomes one for each.
+    leaves = [
+        jnp.asarray(leaf) if axis is not None else jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf)))
+        for leaf, axis in zip(jax.tree.leaves(state), axes, strict=True)
+    ]
+    alone = tuple(0 if axis is None else axis for axis in axes)
+    state = jax.tree.unflatten(jax.tree.structure(state), leaves)
+    when, lengths = jnp.arange(time)[:, None], lengths.astype(int)[None]
+    active = when < lengths
+    # What lies behind the end may be anything, NaN too, whose derivative a selection alone would let through.
+    inputs = jax.tree.map(lambda x: jnp.where(_alike(active, x), x, jnp.zeros_like(x)), inputs)
+    inputs = inputs, active, when == lengths - 1
+    layer = Padded(cell, alone, keep == "last")
+    first = jax.tree.map(lambda x: x[:1], inputs)
+    nothing = jax.eval_shape(lambda state, xs: _outputs(layer, state, xs), state, first)
+    return layer, PaddedState(state, jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), nothing)), inputs
+
+
+def _outputs(layer: Padded, state: PyTree, first: Any) -> Any:
+    axes = jax.tree.unflatten(jax.tree.structure(state), list(layer.axes))
+    xs, active, _ = first
+    return jax.tree.map(lambda y: y[0], _over_time(layer.cell, (state, axes), xs, active)[1])
+
+
+def _checked(lengths: Any, time: Any, batch: Any) -> Array:
+    demand = f"lengths must be whole numbers from 0 to {time}, one for each of the {batch} samples"
+    given = lengths if isinstance(lengths, jax.Array) else np.asarray(lengths)
+    if not jnp.issubdtype(given.dtype, jnp.integer):
+        raise TypeError(f"unroll: {demand}, got {described(lengths)}.")
+    if given.shape != (batch,):
+        raise ValueError(f"unroll: {demand}, got {described(given)}.")
+    if not isinstance(given, Tracer):
+        for sample, length in enumerate(np.asarray(given).tolist()):
+            if not 0 <= length <= time:
+                raise ValueError(f"unroll: {demand}, got {length} for sample {sample}.")
+    return jnp.asarray(given)
+
+
+def _axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:
+    """The axis of the samples in each leaf of a state: that which is longer if there is one sample more."""
+    leaf = jax.tree.leaves(inputs)[0]
+    sizes = [
+        [
+            jnp.shape(value)
+            for value in jax.tree.leaves(jax.eval_shape(lambda n=n: start(cell, (n, *leaf.shape[2:]), leaf.dtype)))
+        ]
+        for n in (batch, batch + 1)
+    ]
+    axes: list[int | None] = []
+    for given, few, more in zip(map(jnp.shape, jax.tree.leaves(state)), *sizes, strict=True):
+        axis = next((i for i, (a, b) in enumerate(zip(few, more, strict=True)) if a != b), None)
+        axes.append(0 if axis is None and given == (batch, *few) else axis)
+    return axes
