@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -340,6 +341,15 @@ def test_a_backend_that_compiles_no_kernels_gets_a_scan_with_one_warning():
     with pytest.warns(NoKernelWarning, match="LIF: the time loop runs as a scan, .*: Only interpret mode is supported"):
         found = kernel_or_scan(cell, cell.init(xs.shape[1:]), xs, interpret=False)[1]
     np.testing.assert_array_equal(found, nn.unroll(cell, xs).outputs)
+
+
+def test_symbolic_sizes_get_a_scan():
+    time, batch = jax.export.symbolic_shape("t, b")
+    run = jax.jit(lambda xs: nn.unroll(nn.LIF(), xs, backend="pallas").outputs)
+    with pytest.warns(NoKernelWarning, match="sizes are symbolic"):
+        made = jax.export.export(run)(jax.ShapeDtypeStruct((time, batch, 5), jnp.float32))
+    xs = inputs("float32", (7, 2, 5))
+    np.testing.assert_array_equal(made.call(xs), nn.unroll(nn.LIF(), xs).outputs)
 
 
 @pytest.mark.unchecked("a wrong value on purpose")

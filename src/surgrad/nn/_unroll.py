@@ -280,10 +280,10 @@ def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
     return jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
 
 
-def _check_options(keep: str, time: Any, **options: Any) -> None:
+def _check_options(keep: str, time: Any, backend: Any, **options: Any) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     require_choice("unroll", "keep", keep, ("all", "last"))
-    if (backend := given.pop("backend", None)) is not None:
+    if backend is not None:
         require_choice("unroll", "backend", backend, BACKENDS)
     if given and not isinstance(time, int):
         raise ValueError(

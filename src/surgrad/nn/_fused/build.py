@@ -42,8 +42,11 @@ def fused(
     """
     if interpret and any(varies(leaf) for leaf in jax.tree.leaves(inputs)):
         raise NotImplementedError("Pallas interprets nothing inside shard_map with check_vma=True")
+    sizes = [size for leaf in jax.tree.leaves(inputs) for size in jnp.shape(leaf)]
+    if not all(isinstance(size, int) for size in sizes):
+        raise NotImplementedError("sizes are symbolic")
     target = target or TARGETS.get(jax.default_backend(), Triton())
-    longest = target.longest or max(1, len(jax.tree.leaves(inputs)[0]))
+    longest = target.longest or max(1, jnp.shape(jax.tree.leaves(inputs)[0])[0])
     block = functools.partial(_fused, cell, keep, functools.partial(_kernels, target, interpret, try_out))
     return blocks(block, keep, longest, state, inputs)
 
