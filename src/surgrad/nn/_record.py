@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._types import PyTree
+from surgrad.nn._arguments import UNSET, arranged
 from surgrad.nn._contract import promises, step
 from surgrad.nn._loops import scan, summed_wide
-from surgrad.nn._unroll import _UNSET, arranged
 
 
 class Recording(NamedTuple):
@@ -26,7 +26,7 @@ class Recording(NamedTuple):
 
 
 @answers_keywords
-def record(cell: Any, *arguments: PyTree, state: PyTree = _UNSET, inputs: PyTree = _UNSET) -> Recording:
+def record(cell: Any, *arguments: PyTree, state: PyTree = UNSET, inputs: PyTree = UNSET) -> Recording:
     """Run a network, or any cell, over time, and return all that happens in it: `record(net, xs)`.
 
     `recording.states[1].v` are the membrane potentials of layer 1 after the reset, `(time, *batch, neurons)`, and

@@ -7,16 +7,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from surgrad._answers import answers_keywords, missing_attribute
-from surgrad._kinds import described, require_callable, require_choice
+from surgrad._kinds import require_choice
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
 from surgrad._types import PyTree
+from surgrad.nn._arguments import UNSET, arranged
 from surgrad.nn._budget import chunk_length, segment_length
-from surgrad.nn._contract import Connection, at_rest, is_cell, loop, promises, read_over_time, runs_over_time
+from surgrad.nn._contract import loop, runs_over_time
 from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._fused.choose import BACKENDS, Backend, using
 from surgrad.nn._lengths import padded
@@ -35,9 +34,6 @@ class Unrolled(NamedTuple):
     outputs: Any
 
     __getattr__ = missing_attribute
-
-
-_UNSET: Any = object()
 
 
 @overload
@@ -92,8 +88,8 @@ def unroll(
 def unroll(
     cell: Any,
     *arguments: PyTree,
-    state: PyTree = _UNSET,
-    inputs: PyTree = _UNSET,
+    state: PyTree = UNSET,
+    inputs: PyTree = UNSET,
     keep: Keep = "all",
     checkpoint_every: int | str | None = None,
     memory_bytes: float | None = None,
@@ -168,54 +164,6 @@ def unroll(
         return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
 
 
-def arranged(
-    where: str, cell: Any, arguments: tuple[Any, ...], state: Any, inputs: Any, together: bool = True
-) -> tuple[Any, Any, Any]:
-    """State, inputs and length of time, of arguments by position or by name; a state that is left out is that at rest.
-
-    Whether the cell takes them is tried for samples that are together, and not where each has a state of its own.
-
-    Raises:
-        TypeError: there are too many arguments or too few, one twice, or in another order; or the cell is none.
-        ValueError: there is no state, and the cell has no `init`; or the inputs do not fit.
-    """
-    named = {name: value for name, value in (("state", state), ("inputs", inputs)) if value is not _UNSET}
-    names = [name for name in ("state", "inputs") if name not in named][-len(arguments) or 2 :]
-    given = dict(zip(names, arguments, strict=False)) | named
-    if len(arguments) > len(names) or "inputs" not in given or isinstance(cell, (jax.Array, np.ndarray)):
-        raise _misplaced(where, cell, *arguments, **named)
-    takes = ("a state", "the input of a step")
-    if isinstance(cell, Connection) and not is_cell(cell):
-        raise TypeError(_without_state(where, cell))
-    advice = "; a layer without a state is called itself, or is a part of a Sequential"
-    require_callable(f"{where}: the cell", cell, "a function, (state, input) -> (state, output)", takes, advice)
-    inputs = given["inputs"]
-    state = given["state"] if "state" in given else at_rest(where, cell, inputs)
-    try:
-        return state, inputs, _length(where, cell, state, inputs, together)
-    except (TypeError, ValueError) as error:
-        if _fits(cell, inputs, state):
-            raise _misplaced(where, cell, state, inputs, swapped="; state and inputs are swapped") from error
-        raise
-
-
-def _without_state(where: str, connection: Connection) -> str:
-    call = "layer(xs)" if promises(connection, "takes_time") else "jax.vmap(layer)(xs)"
-    return (
-        f"{where}: {type(connection).__name__} is a connection, which has no state: call it on all time steps, {call}, "
-        f"or put it into a Sequential, {where}(Sequential(layer, cell), xs)."
-    )
-
-
-def _misplaced(where: str, *given: Any, swapped: str = "", **named: Any) -> TypeError:
-    """The error for arguments in another order, for too many and for too few."""
-    shown = ", ".join([*map(described, given), *(f"{name}={described(value)}" for name, value in named.items())])
-    return TypeError(
-        f"{where}: the arguments are {where}(cell, inputs) or {where}(cell, state, inputs), in this order, got "
-        f"({shown}){swapped}."
-    )
-
-
 def _run(
     cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: Any, length: int | None
 ) -> tuple[PyTree, PyTree]:
@@ -248,36 +196,6 @@ def _evaluate(cell: Any, state: PyTree, inputs: PyTree, *, keep: Keep, chunk: An
         return state, outputs if keep == "all" else jax.tree.map(lambda y: y[-1], outputs)
 
     return blocks(summed_wide(block, cell), keep, chunk, state, inputs)
-
-
-def _length(where: str, cell: Callable[..., Any], state: PyTree, inputs: PyTree, together: bool) -> Any:
-    """The length of time of inputs that fit a cell, by a step on shapes alone.
-
-    Raises:
-        TypeError, ValueError: they do not fit.
-    """
-    leaves = jax.tree.leaves(inputs)
-    lengths = {jnp.shape(leaf)[:1] for leaf in leaves}
-    if len(lengths) != 1 or () in lengths:
-        shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
-        raise ValueError(f"{where}: inputs must share a leading axis of time, got {shapes}.")
-    if not together:
-        return lengths.pop()[0]
-    step = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)), inputs)
-    with read_over_time(where, inputs):
-        made = jax.eval_shape(cell, state, step)
-    if not isinstance(made, (tuple, list)) or len(made) != 2:
-        raise TypeError(f"{where}: the cell must give back a pair, (state, output), got {described(made)}.")
-    return lengths.pop()[0]
-
-
-def _fits(cell: Callable[..., Any], state: PyTree, inputs: PyTree) -> bool:
-    """Whether a cell takes a state and inputs over time, by their shapes."""
-    try:
-        after, _ = jax.eval_shape(lambda state, xs: cell(state, jax.tree.map(lambda x: x[0], xs)), state, inputs)
-    except Exception:  # any error of a cell's own
-        return False
-    return jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
 
 
 def _check_options(keep: str, time: Any, backend: Any, **options: Any) -> None:

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._types import PyTree
+from surgrad.nn._fused.differentiable import run
 from surgrad.nn._fused.kernels import Kernels, parted
-from surgrad.nn._fused.loop import run
 from surgrad.nn._fused.program import Program
 from surgrad.nn._fused.targets import Mosaic, Target, Triton
 from surgrad.nn._loops import Keep, blocks, varies, varying_alike
