@@ -32,7 +32,17 @@ def everything(surrogate, x):
     return surrogate(x), found, second
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda surrogate: type(surrogate).__name__)
+QUICK = ("Sigmoid", "Arctan", "ReluGrad", "Dspike", "QPseudoSpike", "MultiGaussianGrad", "Mixture")
+"""One of each family of formulas; the others are slow tests, since operations that are not compiled take seconds."""
+
+
+@pytest.mark.parametrize(
+    "surrogate",
+    [
+        pytest.param(one, id=type(one).__name__, marks=[pytest.mark.slow] * (type(one).__name__ not in QUICK))
+        for one in SURROGATES
+    ],
+)
 def test_no_surrogate_raises_a_false_alarm(surrogate):
     """Without compilation every operation is looked at, not the results alone."""
     with jax.debug_nans(True), jax.debug_infs(True):

@@ -88,8 +88,11 @@ SCALES = {"AdEx": 3000.0, "Izhikevich": 60.0}
 OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
 EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
-every_network = pytest.mark.parametrize("name", NETWORKS)
-# `shard_map` is tested with all networks; the other two ways with some, and with all in the slow tests.
+# `shard_map` is tested with most networks; the other two ways with some, and all with all in the slow tests.
+LONG = {"AdEx", "Izhikevich", "CuBaLIF", "transposed images", "Delay, a neuron each"}
+most_networks = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in NETWORKS]
+)
 SOME = {"LIF", "Linear", "MaxOverTime", "Recurrent", "layers", "images"}
 some_networks = pytest.mark.parametrize(
     "name",
@@ -126,7 +129,7 @@ def assert_as_alone(name, found):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5 * float(np.abs(b).max()))
 
 
-@every_network
+@most_networks
 def test_inside_of_shard_map(name):
     x = inputs(name)
     total = functools.partial(jax.lax.psum, axis_name="device")

@@ -5,16 +5,28 @@ They are made once, as those of `run.py`, and used by all competitors that name 
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks.compare.competitors import COMPETITORS
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
-import run  # noqa: E402, it lies in the folder above
+
+def _commands() -> ModuleType:
+    """`run.py` of the project, under a name of its own: examples have a module `run` too."""
+    found = importlib.util.spec_from_file_location("surgrad_commands", ROOT / "run.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+run = _commands()
 
 ENVIRONMENTS = {".venv-sparx": ["-e", ".[dev,sparx]"], ".venv-peers-newest": ["-e", ".[dev,brain]", "--upgrade"]}
 """What is installed in each, in the newest releases that agree, on the newest Python of this machine."""
