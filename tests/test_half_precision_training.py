@@ -41,6 +41,7 @@ def assert_within_a_point(run, of):
     assert far.error <= 2 * half_precision.POINT  # or the seeds would say nothing
 
 
+@pytest.mark.slow
 def test_a_tenth_of_the_steps_is_learnt_in_bfloat16():
     assert_within_a_point(*(half_precision.runs(SHORT, dtype, seeds=3) for dtype in ("bfloat16", "float32")))
 

@@ -146,7 +146,13 @@ def test_a_built_in_layer_keeps_all_laws_without_a_waiver(layer, given):
 
 
 # One class each of those that share their code; the others are slow tests.
-ALIKE = {name for name in LONG if name.endswith(("1d", "3d"))} | {"SumPool2d", "AvgPool2d"}
+ALIKE = {name for name in LONG if name.endswith(("1d", "3d"))} | {
+    "SumPool2d",
+    "AvgPool2d",
+    "ConvTranspose2d",
+    "AdEx",
+    "CuBaLIF",
+}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in ALIKE)) for n in sorted(LONG)])

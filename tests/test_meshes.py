@@ -89,11 +89,14 @@ OPTIONS = ({}, {"keep": "last"}, {"checkpoint_every": 3, "chunk_size": 2})
 MESH = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Auto,))
 EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
 # `shard_map` is tested with most networks; the other two ways with some, and all with all in the slow tests.
-LONG = {"AdEx", "Izhikevich", "CuBaLIF", "transposed images", "Delay, a neuron each"}
+LONG = {
+    *("AdEx", "Izhikevich", "CuBaLIF", "transposed images", "Delay, a neuron each", "images", "LIF, refractory"),
+    *("ALIF", "Recurrent, events"),
+}
 most_networks = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in NETWORKS]
 )
-SOME = {"LIF", "Linear", "MaxOverTime", "Recurrent", "layers", "images"}
+SOME = {"LIF", "Linear", "MaxOverTime", "Recurrent", "images"}
 some_networks = pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name not in SOME)) for name in NETWORKS],
