@@ -149,3 +149,11 @@ def test_inputs_without_samples_have_no_lengths():
         ValueError, match=r"with lengths, inputs must be \(time, batch, \.\.\.\), got the shape \(11,\)"
     ):
         nn.unroll(nn.LIF(), jnp.ones(11), lengths=[11])
+
+
+def test_a_function_without_init_has_no_lengths():
+    def cell(state, x):
+        return state + x, x
+
+    with pytest.raises(TypeError, match="with lengths, the cell must have a method init"):
+        nn.unroll(cell, jnp.zeros((4, 5)), inputs(), lengths=LENGTHS)

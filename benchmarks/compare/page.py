@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def one_line(reason: str | None) -> str:
     return " ".join((reason or "").replace("|", "/").split())[:160]
 
 
-def main() -> None:
+def main(write: Callable[[dict[str, Any], Path], Path] = write) -> None:
     """Write the page of a file of results beside it."""
     parser = argparse.ArgumentParser(description="The page of a file of results, written beside it.")
     parser.add_argument("results", type=Path)

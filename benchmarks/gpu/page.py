@@ -5,14 +5,12 @@ python -m benchmarks.gpu.page benchmarks/gpu/results/results.json
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.compare import targets
 from benchmarks.compare.competitors import COMPETITORS
-from benchmarks.compare.page import number, one_line, times
+from benchmarks.compare.page import main, number, one_line, times
 from benchmarks.gpu.cases import WORKLOADS
 from benchmarks.gpu.goals import OURS, goals
 
@@ -116,13 +114,5 @@ def _megabytes(count: float | None) -> str:
     return UNKNOWN if count is None else number(count / 1e6)
 
 
-def main() -> None:
-    """Write the page of a file of results beside it."""
-    parser = argparse.ArgumentParser(description="The page of a file of results, written beside it.")
-    parser.add_argument("results", type=Path)
-    options = parser.parse_args()
-    print(write(json.loads(options.results.read_text(encoding="utf-8")), options.results.parent))
-
-
 if __name__ == "__main__":
-    main()
+    main(write)

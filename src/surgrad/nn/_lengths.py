@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array
 
-from surgrad._kinds import described
+from surgrad._kinds import called, described
 from surgrad._pytree import static
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
@@ -110,10 +110,12 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
     """A network with its state and inputs as those of samples that end at their own lengths.
 
     Raises:
-        TypeError: lengths are not whole numbers.
+        TypeError: lengths are not whole numbers, or the cell has no `init`, which tells where its state holds samples.
         ValueError: inputs have no axis of samples; there is not one length for each sample, or one is below 0 or above
             that of time.
     """
+    if not is_cell(cell):
+        raise TypeError(f"unroll: with lengths, the cell must have a method init, got {called(cell)}.")
     shape = jnp.shape(jax.tree.leaves(inputs)[0])
     if len(shape) < 2:
         raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
