@@ -128,7 +128,20 @@ __all__ = [
     "width",
 ]
 
-_PACKAGES = ("adapters", "encode", "explore", "meta", "nn", "plot", "study", "tasks", "train")
+_PACKAGES = (
+    "adapters",
+    "encode",
+    "events",
+    "explore",
+    "losses",
+    "meta",
+    "metrics",
+    "nn",
+    "plot",
+    "study",
+    "tasks",
+    "train",
+)
 
 
 def __getattr__(name: str) -> _Any:

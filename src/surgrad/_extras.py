@@ -4,19 +4,21 @@ from __future__ import annotations
 
 EXTRAS: dict[str, frozenset[str]] = {
     "plot": frozenset({"matplotlib"}),
-    "data": frozenset({"sklearn"}),
+    "data": frozenset({"h5py", "sklearn"}),
     "events": frozenset({"numba"}),
     "train": frozenset({"optax"}),
+    "nir": frozenset({"nir"}),
     "flax": frozenset({"flax"}),
     "brain": frozenset({"brainstate"}),
     "cli": frozenset({"optax", "rich"}),
     "tune": frozenset({"optax", "optuna"}),
-    "demo": frozenset({"matplotlib", "sklearn", "optax", "rich"}),
+    "demo": frozenset({"h5py", "matplotlib", "sklearn", "optax", "rich"}),
 }
 """The modules that surgrad imports from each extra of `pyproject.toml`; `tests/test_wheel.py` compares the two."""
 
 _NAMES = {
     "matplotlib": "Matplotlib",
+    "nir": "NIR (the package nir)",
     "numba": "Numba",
     "optax": "Optax",
     "optuna": "Optuna",
