@@ -62,18 +62,20 @@ class Grid(NamedTuple):
         return self.num_steps or 1, end
 
     def length(self, recording: Events) -> int:
-        """Number of time steps of a recording, up to its last event, at least 1.
+        """Number of time steps of a recording: `num_steps`, or with a width those up to its last event, at least 1.
 
         Raises:
             ValueError: it has events behind the last step.
         """
+        if self.width is None:
+            return self.num_steps or 1
         if not len(recording):
             return 1
         n, d = self.scale(recording)
         length = int(recording.times[-1]) * n // d + 1
         if self.num_steps is None or length <= self.num_steps:
             return length
-        if not self.drop and self.width is not None:
+        if not self.drop:
             width = float(self.width) / 1e6
             raise ValueError(
                 f"{recording.source} has an event at {recording.duration:g} s, outside of the grid: {self.num_steps} "
@@ -169,7 +171,7 @@ def bin_events(
 
 def binned(recordings: Sequence[Events], chosen: Grid, data: EventDataset) -> Batch:
     """A batch of recordings that were drawn from a data set, and perhaps augmented."""
-    lengths = np.array([chosen.length(one) for one in recordings], np.int32)
+    lengths = np.array([chosen.length(one) for one in recordings])
     time = chosen.num_steps or int(lengths.max())
     time = -(-time // chosen.multiple) * chosen.multiple
     shape = time, len(recordings), data.num_units
@@ -184,7 +186,7 @@ def binned(recordings: Sequence[Events], chosen: Grid, data: EventDataset) -> Ba
         if len(recording):
             _fill(spikes, place, recording, chosen)
     labels = None if data.labels is None else np.array([one.label for one in recordings], np.int32)
-    return Batch(spikes.reshape(time, len(recordings), *data.unit_shape), labels, lengths)
+    return Batch(spikes.reshape(time, len(recordings), *data.unit_shape), labels, lengths.astype(np.int32))
 
 
 def _fill(spikes: np.ndarray, place: int, recording: Events, chosen: Grid) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from surgrad._numbers import require_whole
 from surgrad.events._recording import Events, TimeUnit, check_units, shape_of_units
 
 
+@runtime_checkable
 class Recordings(Protocol):
     """A sequence of recordings, each of which may be read when it is asked for."""
 

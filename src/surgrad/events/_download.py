@@ -8,8 +8,10 @@ import shutil
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from surgrad._files import replacing
 
@@ -51,11 +53,11 @@ def unpacked(path: Path) -> Path:
     """
     if path.exists():
         return path
-    for ending, opened in ((".gz", _gzip), (".zip", _zip)):
+    for ending in (".gz", ".zip"):
         archive = path.with_name(path.name + ending)
         if archive.exists():
             try:
-                with opened(archive, path.name) as source, replacing(path) as file:
+                with _zipped(archive, path.name) as source, replacing(path) as file:
                     shutil.copyfileobj(source, file, _CHUNK)
             except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, KeyError) as broken:
                 raise ValueError(f"{archive}: cannot be unpacked ({broken}); it may be cut off.") from broken
@@ -63,9 +65,12 @@ def unpacked(path: Path) -> Path:
     raise FileNotFoundError(f"there is no {path.name}, with or without .gz or .zip, in {path.parent}.")
 
 
-def _gzip(archive: Path, name: str) -> IO[bytes]:
-    return gzip.open(archive)  # type: ignore[return-value]
-
-
-def _zip(archive: Path, name: str) -> IO[bytes]:
-    return zipfile.ZipFile(archive).open(name)
+@contextmanager
+def _zipped(archive: Path, name: str) -> Iterator[Any]:
+    """Open a file in an archive, `.gz` or `.zip`."""
+    if archive.suffix == ".gz":
+        with gzip.open(archive) as content:
+            yield content
+    else:
+        with zipfile.ZipFile(archive) as archived, archived.open(name) as content:
+            yield content

@@ -71,13 +71,14 @@ def read_npz(
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError) as broken:
-        if isinstance(broken, FileNotFoundError):
-            raise
-        raise ValueError(f"{path}: cannot be read as a file of numpy.savez ({broken}); it may be cut off.") from broken
+    with path.open("rb") as content:
+        try:
+            with np.load(content, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError) as broken:
+            raise ValueError(
+                f"{path}: cannot be read as a file of numpy.savez ({broken}); it may be cut off."
+            ) from broken
 
 
 @answers_keywords
