@@ -351,7 +351,7 @@ def test_files_of_gestures_that_are_missing_are_named(tmp_path):
 
 def test_the_index_of_a_file_skips_what_is_no_polarity_event(tmp_path):
     file = AedatFile(write_gesture(tmp_path) / "user01_led.aedat")
-    assert [packet.count for packet in file.packets] == [2, 3, 1]
+    assert [packet.events for packet in file.packets] == [2, 3, 1]
     assert file.packets[-1].first == 2**31 + 7
 
 

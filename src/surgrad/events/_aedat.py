@@ -25,13 +25,13 @@ class Packet(NamedTuple):
 
     Parameters:
         offset: of the first event in the file.
-        count: number of events.
+        events: number of events.
         overflows: how often the clock of 31 bits had started anew.
         first, last: times of the first and of the last event.
     """
 
     offset: int
-    count: int
+    events: int
     overflows: int
     first: int
     last: int
@@ -63,7 +63,7 @@ class AedatFile:
             for packet in self.packets:
                 if packet.last >= start and packet.first < end:
                     file.seek(packet.offset)
-                    parts.append(self._events(file.read(packet.count * _BYTES), packet.overflows))
+                    parts.append(self._events(file.read(packet.events * _BYTES), packet.overflows))
         address, times = np.concatenate(parts, axis=1)
         inside = (times >= start) & (times < end) & (address & 1 == 1)
         address, times = address[inside], times[inside]

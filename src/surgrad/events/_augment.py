@@ -116,7 +116,8 @@ class JitterUnits(Pytree):
 
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording with jittered units."""
-        shift = np.rint(random.normal(0, self.sigma, len(recording))).astype(np.int64)
+        normal = random.standard_normal(len(recording), np.float32)
+        shift = np.rint(normal * np.float32(self.sigma)).astype(np.int64)
         return _moved("JitterUnits", recording, shift, self.axis)
 
 
@@ -137,7 +138,7 @@ class DropEvents(Pytree):
 
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording with fewer events."""
-        kept = random.random(len(recording)) >= self.p
+        kept = random.random(len(recording), np.float32) >= self.p
         return _with(recording, recording.times[kept], recording.units[kept])
 
 
@@ -150,6 +151,6 @@ def _moved(name: str, recording: Events, shift: np.ndarray | np.integer, axis: i
         )
     stride = math.prod(shape[axis + 1 :])
     units = recording.units.astype(np.int64)
-    place = units // stride % shape[axis] + shift
+    place = (units // stride % shape[axis] if len(shape) > 1 else units) + shift
     inside = (place >= 0) & (place < shape[axis])
     return _with(recording, recording.times[inside], (units + shift * stride)[inside])

@@ -89,7 +89,7 @@ def batches(
         pad_to_multiple_of=pad_to_multiple_of,
         dtype=dtype,
     )
-    steps = tuple(augment) if isinstance(augment, (tuple, list)) else (augment,)
+    steps: tuple[Any, ...] = tuple(augment) if isinstance(augment, (tuple, list)) else (augment,)
     for step in steps:
         require_callable("batches: augment", step, "a function (recording, random) -> recording", ("events", "random"))
     if steps and key is None:

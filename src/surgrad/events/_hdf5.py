@@ -58,7 +58,8 @@ class Hdf5Recordings:
     """
 
     def __init__(self, path: Path, num_units: int, time_unit: TimeUnit | None, *, sort: bool) -> None:
-        self.path, self.num_units, self.time_unit, self.sort = path, num_units, time_unit, sort
+        self.path, self.num_units, self.sort = path, num_units, sort
+        self.time_unit: TimeUnit | None = time_unit
         self.file = _opened(path)
         self.times, self.units = self._array("spikes/times"), self._array("spikes/units")
         self.labels = np.asarray(self._array("labels")[()]) if "labels" in self.file else None
