@@ -167,7 +167,7 @@ class DelayedLinear(Cell):
         known, inputs = joined(self, state, inputs, self.max_delay)
         dtype = promoted(inputs, self.weight)
         shares = kernel(self.delay, self.sigma, self.max_delay)
-        weights = (shares * jnp.asarray(self.weight).astype(shares.dtype)).astype(dtype)
+        weights = (shares * jnp.asarray(self.weight).astype(shares.dtype)[None]).astype(dtype)
         y = summed_over_lags(known.astype(dtype), weights, self.event_driven)
         return known[inputs.shape[0] :], with_bias(y, self.bias)
 

@@ -186,7 +186,7 @@ class DelayedRecurrent(Cell):
 
     def _fed(self) -> _Fed:
         shares = kernel(self.delay, self.sigma, self.max_delay, 1)
-        weights = (shares * jnp.asarray(self.weight).astype(shares.dtype)).astype(promoted(self.weight))
+        weights = (shares * jnp.asarray(self.weight).astype(shares.dtype)[None]).astype(promoted(self.weight))
         return _Fed(self.cell, weights, self.event_driven)
 
     def connections(self) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def kernel(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -
     - `sigma` 0, or below `NARROWEST`: 1 at the nearest lag, the limit of small σ. It does not depend on d.
     """
     delay = jnp.asarray(delay)
-    delay = within(delay.astype(wide(delay.dtype)), most, least)
-    lags = jnp.arange(least, most + 1, dtype=delay.dtype).reshape(-1, *[1] * delay.ndim)
+    delay = within(delay.astype(wide(delay.dtype)), most, least)[None]
+    lags = jnp.arange(least, most + 1, dtype=delay.dtype).reshape(-1, *[1] * (delay.ndim - 1))
     if sigma is None:
         return _linear(lags, delay, most)
     sigma = like(delay, sigma)
@@ -47,7 +47,7 @@ def kernel(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -
     return jnp.where(wide_enough, gaussian, _linear(lags, jax.lax.stop_gradient(jnp.round(delay)), most))
 
 
-def _linear(lags: Kernel, delay: Delays, most: int) -> Kernel:
+def _linear(lags: Float[Array, "lags ..."], delay: Float[Array, "1 *synapses"], most: int) -> Kernel:
     """Linear interpolation. Each side has a case of its own, as the derivative of an absolute value is 0 at its end."""
     before = jnp.minimum(jnp.floor(delay), most - 1)
     share = delay - before

@@ -122,9 +122,9 @@ class LearnableDelay(Cell):
         known, inputs = joined(self, state, inputs, self.max_delay)
         time, shares = inputs.shape[0], kernel(self.delay, self.sigma, self.max_delay)
         held = known.astype(shares.dtype)
-        shares = shares.reshape(-1, *[1] * (held.ndim - 2), shares.shape[-1])
+        shares = shares.reshape(-1, *[1] * (held.ndim - 1), shares.shape[-1])
         lags = range(self.max_delay + 1)
-        y = sum((shares[lag] * held[self.max_delay - lag :][:time] for lag in lags), jnp.zeros((), held.dtype))
+        y: Any = sum(shares[lag] * held[self.max_delay - lag :][:time] for lag in lags)
         return known[time:], y.astype(floating(inputs.dtype))
 
     def connections(self) -> Any:
