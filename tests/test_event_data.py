@@ -186,7 +186,7 @@ def test_an_event_on_an_edge_belongs_to_the_later_step():
 def test_both_numbers_are_a_grid_and_what_lies_outside_is_refused_or_dropped():
     data = from_arrays([[0.0, 0.039], [0.02, 0.04, 0.05]], [[0, 1], [0, 1, 1]])
     with pytest.raises(
-        ValueError, match=r"sample 1 has an event at 0\.05 s, outside of the grid: 4 steps of 0\.01 s end at"
+        ValueError, match=r"sample 1 has an event at 0\.05 s, outside the grid: 4 steps of 0\.01 s end at"
     ):
         bin_events(data, bin_width=0.01, num_steps=4)
     batch = bin_events(data, bin_width=0.01, num_steps=4, outside="drop")

@@ -265,7 +265,7 @@ def test_broken_files_of_nmnist_are_named(tmp_path):
     path = tmp_path / "Train" / "3" / "00003.bin"
     for content, said in (
         (atis(1, 1, 0, 5)[:-1], r"00003\.bin: has 4 bytes, and an event is 5: 4 are left over"),
-        (atis(34, 1, 0, 5), r"00003\.bin: event 0 is at row 1, column 34, outside of 34 x 34 pixels"),
+        (atis(34, 1, 0, 5), r"00003\.bin: event 0 is at row 1, column 34, outside 34 x 34 pixels"),
         (b"", r"00003\.bin has no events"),
     ):
         path.write_bytes(content)

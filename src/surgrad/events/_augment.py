@@ -16,7 +16,7 @@ def _with(recording: Events, times: np.ndarray, units: np.ndarray) -> Events:
 
 
 class CropTime(Pytree):
-    """A window of time, from a random start: events outside of it are left out, and time counts from its start.
+    """A window of time, from a random start: events outside it are left out, and time counts from its start.
 
     Parameters:
         duration: length of the window in seconds, > 0. A shorter recording stays as it is.

@@ -78,7 +78,7 @@ class Grid(NamedTuple):
         if not self.drop:
             width = float(self.width) / 1e6
             raise ValueError(
-                f"{recording.source} has an event at {recording.duration:g} s, outside of the grid: {self.num_steps} "
+                f"{recording.source} has an event at {recording.duration:g} s, outside the grid: {self.num_steps} "
                 f"steps of {width:g} s end at {self.num_steps * width:g} s. Take more steps, augment=CropTime(...), or "
                 f"outside='drop' to leave such events out."
             )
@@ -146,7 +146,7 @@ def bin_events(
     Raises:
         TypeError: the data are something else; the dtype is not numeric.
         ValueError: neither `bin_width` nor `num_steps` is given, or an option is out of range.
-        ValueError: a recording has events outside of the grid, or more in a time step than the dtype holds; the
+        ValueError: a recording has events outside the grid, or more in a time step than the dtype holds; the
             batch would take more than 8 GiB. The message names the sample.
 
     >>> data = from_arrays([[0.001, 0.0011, 0.004], [0.002]], [[0, 0, 2], [1]], labels=[0, 1])

@@ -43,8 +43,8 @@ def read_hdf5(
     Raises:
         FileNotFoundError: there is no such file.
         ImportError: h5py is not installed.
-        ValueError: the file is no HDF5 file, is cut off, lacks an array, or does not say its number of units; or, when a
-            recording is drawn, it cannot be read, or has a time or a unit that is out of range. The message names the
+        ValueError: the file is no HDF5 file, is cut off, lacks an array, or does not say its number of units; or, when
+            a recording is drawn, it cannot be read, or has a time or a unit that is out of range. The message names the
             file and the sample.
     """
     recordings = Hdf5Recordings(Path(path), num_units, time_unit, sort=False)

@@ -57,14 +57,6 @@ class Events:
     (array([1000, 2500]), array([4, 0]), 0.0025)
     """
 
-    __slots__ = ("label", "source", "times", "unit_shape", "units")
-
-    times: np.ndarray
-    units: np.ndarray
-    label: int | None
-    unit_shape: tuple[int, ...] | None
-    source: str
-
     @answers_keywords
     def __init__(
         self,
@@ -203,7 +195,7 @@ def whole_units(where: str, units: np.ndarray) -> np.ndarray:
 
 
 def check_units(where: str, units: np.ndarray, shape: tuple[int, ...] | None) -> None:
-    """Refuse units outside of 0 to below their number.
+    """Refuse units outside 0 to below their number.
 
     Raises:
         ValueError: there is one.
