@@ -131,6 +131,14 @@ def test_any_sequence_of_recordings_will_do_and_is_read_when_drawn():
         EventDataset(lazy, num_units=4)[4]
 
 
+def test_recordings_in_memory_bring_their_labels():
+    data = EventDataset([Events([0.1], [0], label=2), Events([0.2], [1], label=0)], num_units=2)
+    np.testing.assert_array_equal(data.labels, [2, 0])
+    assert data.classes == 3 and bin_events(data, bin_width=0.1).labels.tolist() == [2, 0]
+    with pytest.raises(ValueError, match="all recordings must have a label, or none; sample 1 has none"):
+        EventDataset([Events([0.1], [0], label=2), Events([0.2], [1])], num_units=2)
+
+
 @pytest.mark.unchecked("wrong values are handed over on purpose")
 def test_labels_and_recordings_must_fit():
     one = [Events([0.1], [0])] * 2
@@ -214,6 +222,9 @@ def test_counts_that_the_type_cannot_hold_are_refused_by_sample_and_unit():
     assert bin_events(data, bin_width=0.1, counts=True, dtype=np.uint16).spikes.max() == 300
     spread = from_arrays([np.repeat([0.0, 0.1], 150)], [np.zeros(300, int)])  # many of a unit, in two steps
     np.testing.assert_array_equal(bin_events(spread, bin_width=0.1, counts=True).spikes.ravel(), [150, 150])
+    assert bin_events(spread, bin_width=0.1, counts=True, dtype=jnp.bfloat16).spikes.max() == 150
+    with pytest.raises(ValueError, match="sample 1 has 300 events of unit 2 in one time step, and bfloat16 holds 256"):
+        bin_events(data, bin_width=0.1, counts=True, dtype=jnp.bfloat16)
     clipped = bin_events(data, bin_width=0.1, dtype=bool).spikes
     assert clipped.dtype == bool and clipped.sum() == 2
 

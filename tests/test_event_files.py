@@ -5,6 +5,7 @@ import hashlib
 import os
 import struct
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -154,6 +155,20 @@ def test_own_times_in_milliseconds_and_no_labels(tmp_path):
     data = events.read_hdf5(path, num_units=2, time_unit="ms")
     np.testing.assert_array_equal(data[0].times, [1500, 2000])
     assert data.labels is None and data.classes is None
+
+
+def test_a_file_is_never_one_dense_array(tmp_path):
+    random = np.random.default_rng(0)
+    times = [np.sort(random.uniform(0, 1, 100)) for _ in range(64)]
+    data = events.from_arrays(times, [random.integers(0, 700, 100) for _ in times], num_units=700)
+    events.write_hdf5(tmp_path / "own.h5", data)
+    again = events.read_hdf5(tmp_path / "own.h5")
+    tracemalloc.start()
+    made = sum(batch.spikes.shape[1] for batch in events.batches(again, 4, bin_width=0.001, prefetch=1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    dense = 64 * 1000 * 700
+    assert made == 64 and 4 / 64 * dense < peak < 16 / 64 * dense  # batches: in use, waiting, being made
 
 
 def test_what_is_written_is_read_again(tmp_path):

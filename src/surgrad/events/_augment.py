@@ -50,6 +50,8 @@ class CropTime(Pytree):
 class ShiftTime(Pytree):
     """A shift of the whole recording by a random time; events before time 0 are left out.
 
+    It may move events behind the end of a grid of `num_steps`, from which `outside="drop"` leaves them out.
+
     Parameters:
         max_shift: the largest shift in seconds, >= 0; it is drawn uniformly from -max_shift to max_shift.
 
@@ -97,7 +99,7 @@ class ShiftUnits(Pytree):
 class JitterUnits(Pytree):
     """A random shift of the unit of each event: a normal number, rounded; what leaves the sensor is left out.
 
-    It is the augmentation of Cramer et al. (2022) for the Heidelberg digits, with sigma = 20.
+    Cramer et al. (2022) augment the Heidelberg digits so.
 
     Parameters:
         sigma: standard deviation of the shift before it is rounded, in units, >= 0.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from surgrad._answers import answers_keywords, missing_attribute
@@ -112,7 +113,7 @@ def grid(
     require_whole(where, pad_to_multiple_of=pad_to_multiple_of)
     require_choice(where, "outside", outside, ("error", "drop"))
     kind = np.dtype(dtype)
-    if not (np.issubdtype(kind, np.number) or (kind == np.bool_ and not counts)):
+    if not (jnp.issubdtype(kind, jnp.number) or (kind == np.bool_ and not counts)):
         raise TypeError(f"{where}: dtype must be one of numbers{' that count' if counts else ''}, got {kind}.")
     return Grid(width, num_steps, bool(counts), outside == "drop", pad_to_multiple_of, kind)
 
@@ -211,7 +212,7 @@ def _fill(spikes: np.ndarray, place: int, recording: Events, chosen: Grid) -> No
 
 def _require_room(recording: Events, units: np.ndarray, cells: np.ndarray, dtype: np.dtype[Any]) -> None:
     """Refuse counts that a dtype cannot hold; only a unit with more events than that can have them."""
-    most = int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 2 ** (np.finfo(dtype).nmant + 1)
+    most = int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 2 ** (jnp.finfo(dtype).nmant + 1)
     if len(units) <= most or np.bincount(units).max() <= most:
         return
     _, first, counts = np.unique(cells, return_index=True, return_counts=True)
