@@ -152,6 +152,8 @@ def test_labels_and_recordings_must_fit():
             EventDataset(one, labels, num_units=1, classes=classes)
     with pytest.raises(ValueError, match="one recording at least, got none"):
         from_arrays([], [])
+    with pytest.raises(ValueError, match=r"one recording alone is from_arrays\(\[times\], \[units\]\)"):
+        from_arrays([0.1, 0.2], [0, 1])
     with pytest.raises(ValueError, match="for each recording, got 2 and 1"):
         from_arrays([[0.1], [0.2]], [[0]])
     with pytest.raises(TypeError, match="recording 0 must be Events, got a tuple of 2"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import constructor_that_answers, missing_attribute
 from surgrad._kinds import require_choice
 from surgrad._numbers import require_whole
 
@@ -57,7 +57,7 @@ class Events:
     (array([1000, 2500]), array([4, 0]), 0.0025)
     """
 
-    @answers_keywords
+    @constructor_that_answers
     def __init__(
         self,
         times: Any,
