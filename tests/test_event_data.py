@@ -43,6 +43,7 @@ def test_times_are_kept_in_whole_microseconds_of_any_unit():
 @pytest.mark.parametrize(
     ("times", "units", "options", "said"),
     [
+        ([0.1, 0.2], [0, 2**40], {}, "units must be from 0 to 2147483647, and event 1 has unit 1099511627776"),
         (
             [0.1, 0.3, 0.2],
             [0, 1, 2],
@@ -390,6 +391,13 @@ def test_own_functions_augment_and_what_they_return_is_checked():
         TypeError, match=r"the augmentation <lambda> returns for sample \d must be Events, got NoneType"
     ):
         next(stream)
+    stream = batches(data, 4, key=KEY, bin_width=0.001, augment=lambda one, random: Events(one.seconds, one.units + 15))
+    with pytest.raises(
+        ValueError, match=r"sample \d, after the augmentation <lambda>: units must be from 0 to 19, and"
+    ):
+        next(stream)
+    with pytest.raises(ValueError, match="read-only"):
+        data[0].times[0] = 5
     with pytest.raises(TypeError, match="augmentations are drawn; give a key"):
         batches(data, 4, bin_width=0.001, augment=later)
 

@@ -55,7 +55,7 @@ class EventDataset:
 
     >>> data = EventDataset([Events([0.1], [2]), Events([0.2, 0.3], [0, 1])], labels=[0, 1], num_units=3)
     >>> len(data), data.num_units, data.classes, data[1].units
-    (2, 3, 2, array([0, 1]))
+    (2, 3, 2, array([0, 1], dtype=int32))
     """
 
     @constructor_that_answers
