@@ -1,6 +1,8 @@
 """Events in memory: binned as histograms count them, augmented and shuffled by key, in batches made ahead in a thread."""
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 
@@ -441,6 +443,16 @@ def test_the_thread_ends_when_the_batches_are_closed_dropped_or_used_up():
     gc.collect()
     assert not threads()
     assert len(list(batches(data, 1, bin_width=0.01))) == 12 and not threads()
+
+
+def test_a_program_ends_while_batches_are_made_ahead():
+    program = (
+        "from surgrad import events; "
+        "stream = events.batches(events.from_arrays([[0.1]] * 9, [[0]] * 9), 1, bin_width=0.1, prefetch=1); "
+        "print(len(next(stream).spikes))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("2\n", "", 0)
 
 
 def test_no_more_batches_are_made_ahead_than_asked_for():
