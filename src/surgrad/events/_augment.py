@@ -98,8 +98,6 @@ class ShiftUnits(Pytree):
 class JitterUnits(Pytree):
     """A random shift of the unit of each event: a normal number, rounded; what leaves the sensor is left out.
 
-    Cramer et al. (2022) augment the Heidelberg digits so.
-
     Parameters:
         sigma: standard deviation of the shift before it is rounded, in units, >= 0.
         axis: axis of the sensor along which units move: 0 of `(700,)`; 0 or 1 of `(34, 34, 2)`, the rows or columns.
