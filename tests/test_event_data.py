@@ -1,6 +1,8 @@
 """Events in memory: binned as histograms count them, augmented and shuffled by key, in batches made ahead in a thread."""
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 
@@ -43,6 +45,7 @@ def test_times_are_kept_in_whole_microseconds_of_any_unit():
 @pytest.mark.parametrize(
     ("times", "units", "options", "said"),
     [
+        ([0.1, 0.2], [0, 2**40], {}, "units must be from 0 to 2147483647, and event 1 has unit 1099511627776"),
         (
             [0.1, 0.3, 0.2],
             [0, 1, 2],
@@ -131,6 +134,14 @@ def test_any_sequence_of_recordings_will_do_and_is_read_when_drawn():
         EventDataset(lazy, num_units=4)[4]
 
 
+def test_recordings_in_memory_bring_their_labels():
+    data = EventDataset([Events([0.1], [0], label=2), Events([0.2], [1], label=0)], num_units=2)
+    np.testing.assert_array_equal(data.labels, [2, 0])
+    assert data.classes == 3 and bin_events(data, bin_width=0.1).labels.tolist() == [2, 0]
+    with pytest.raises(ValueError, match="all recordings must have a label, or none; sample 1 has none"):
+        EventDataset([Events([0.1], [0], label=2), Events([0.2], [1])], num_units=2)
+
+
 @pytest.mark.unchecked("wrong values are handed over on purpose")
 def test_labels_and_recordings_must_fit():
     one = [Events([0.1], [0])] * 2
@@ -144,6 +155,8 @@ def test_labels_and_recordings_must_fit():
             EventDataset(one, labels, num_units=1, classes=classes)
     with pytest.raises(ValueError, match="one recording at least, got none"):
         from_arrays([], [])
+    with pytest.raises(ValueError, match=r"one recording alone is from_arrays\(\[times\], \[units\]\)"):
+        from_arrays([0.1, 0.2], [0, 1])
     with pytest.raises(ValueError, match="for each recording, got 2 and 1"):
         from_arrays([[0.1], [0.2]], [[0]])
     with pytest.raises(TypeError, match="recording 0 must be Events, got a tuple of 2"):
@@ -186,7 +199,7 @@ def test_an_event_on_an_edge_belongs_to_the_later_step():
 def test_both_numbers_are_a_grid_and_what_lies_outside_is_refused_or_dropped():
     data = from_arrays([[0.0, 0.039], [0.02, 0.04, 0.05]], [[0, 1], [0, 1, 1]])
     with pytest.raises(
-        ValueError, match=r"sample 1 has an event at 0\.05 s, outside of the grid: 4 steps of 0\.01 s end at"
+        ValueError, match=r"sample 1 has an event at 0\.05 s, outside the grid: 4 steps of 0\.01 s end at"
     ):
         bin_events(data, bin_width=0.01, num_steps=4)
     batch = bin_events(data, bin_width=0.01, num_steps=4, outside="drop")
@@ -214,6 +227,9 @@ def test_counts_that_the_type_cannot_hold_are_refused_by_sample_and_unit():
     assert bin_events(data, bin_width=0.1, counts=True, dtype=np.uint16).spikes.max() == 300
     spread = from_arrays([np.repeat([0.0, 0.1], 150)], [np.zeros(300, int)])  # many of a unit, in two steps
     np.testing.assert_array_equal(bin_events(spread, bin_width=0.1, counts=True).spikes.ravel(), [150, 150])
+    assert bin_events(spread, bin_width=0.1, counts=True, dtype=jnp.bfloat16).spikes.max() == 150
+    with pytest.raises(ValueError, match="sample 1 has 300 events of unit 2 in one time step, and bfloat16 holds 256"):
+        bin_events(data, bin_width=0.1, counts=True, dtype=jnp.bfloat16)
     clipped = bin_events(data, bin_width=0.1, dtype=bool).spikes
     assert clipped.dtype == bool and clipped.sum() == 2
 
@@ -377,6 +393,13 @@ def test_own_functions_augment_and_what_they_return_is_checked():
         TypeError, match=r"the augmentation <lambda> returns for sample \d must be Events, got NoneType"
     ):
         next(stream)
+    stream = batches(data, 4, key=KEY, bin_width=0.001, augment=lambda one, random: Events(one.seconds, one.units + 15))
+    with pytest.raises(
+        ValueError, match=r"sample \d, after the augmentation <lambda>: units must be from 0 to 19, and"
+    ):
+        next(stream)
+    with pytest.raises(ValueError, match="read-only"):
+        data[0].times[0] = 5
     with pytest.raises(TypeError, match="augmentations are drawn; give a key"):
         batches(data, 4, bin_width=0.001, augment=later)
 
@@ -420,6 +443,16 @@ def test_the_thread_ends_when_the_batches_are_closed_dropped_or_used_up():
     gc.collect()
     assert not threads()
     assert len(list(batches(data, 1, bin_width=0.01))) == 12 and not threads()
+
+
+def test_a_program_ends_while_batches_are_made_ahead():
+    program = (
+        "from surgrad import events; "
+        "stream = events.batches(events.from_arrays([[0.1]] * 9, [[0]] * 9), 1, bin_width=0.1, prefetch=1); "
+        "print(len(next(stream).spikes))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("2\n", "", 0)
 
 
 def test_no_more_batches_are_made_ahead_than_asked_for():

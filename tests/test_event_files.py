@@ -5,6 +5,7 @@ import hashlib
 import os
 import struct
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -156,9 +157,44 @@ def test_own_times_in_milliseconds_and_no_labels(tmp_path):
     assert data.labels is None and data.classes is None
 
 
+def test_a_file_is_never_one_dense_array(tmp_path):
+    random = np.random.default_rng(0)
+    times = [np.sort(random.uniform(0, 1, 100)) for _ in range(64)]
+    data = events.from_arrays(times, [random.integers(0, 700, 100) for _ in times], num_units=700)
+    events.write_hdf5(tmp_path / "own.h5", data)
+    again = events.read_hdf5(tmp_path / "own.h5")
+    tracemalloc.start()
+    made = sum(batch.spikes.shape[1] for batch in events.batches(again, 4, bin_width=0.001, prefetch=1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    dense = 64 * 1000 * 700
+    assert made == 64 and 4 / 64 * dense < peak < 16 / 64 * dense  # batches: in use, waiting, being made
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    random = np.random.default_rng(0)
+    times = [np.sort(random.integers(0, 2**40, 50)) for _ in range(4)]
+    units = [random.integers(0, 60, 50) for _ in range(4)]
+    data = events.from_arrays(times, units, [0, 1, 2, 0], num_units=(5, 6, 2), time_unit="us")
+    events.write_hdf5(tmp_path / "own.h5", data[1:])
+    again = events.read_hdf5(tmp_path / "own.h5")
+    assert again.unit_shape == (5, 6, 2) and again.labels.tolist() == [1, 2, 0]
+    for one, other in zip(data[1:], again, strict=True):
+        np.testing.assert_array_equal(one.times, other.times)
+        np.testing.assert_array_equal(one.units, other.units)
+    events.write_hdf5(tmp_path / "own.h5", again[:1])  # replaces the file that it reads
+    assert len(events.read_hdf5(tmp_path / "own.h5")) == 1
+    with pytest.raises(ValueError, match=r"x\.h5: give num_units=, the number of units; the file does not say it"):
+        events.read_hdf5(write_hdf5(tmp_path / "x.h5"))
+    broken = events.read_hdf5(write_hdf5(tmp_path / "y.h5", units=[*UNITS[:2], UNITS[2] + 700]), num_units=700)
+    with pytest.raises(ValueError, match=r"sample 2 of .*y\.h5: units must be from 0 to 699"):
+        events.write_hdf5(tmp_path / "z.h5", broken)
+    assert sorted(os.listdir(tmp_path)) == ["own.h5", "x.h5", "y.h5"]
+
+
 def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r'reading HDF5 files needs h5py: pip install "surgrad\[data\]"'):
+    with pytest.raises(ImportError, match=r'an HDF5 file needs h5py: pip install "surgrad\[data\]"'):
         events.read_hdf5(tmp_path / "x.h5", num_units=1)
 
 
@@ -244,7 +280,7 @@ def test_broken_files_of_nmnist_are_named(tmp_path):
     path = tmp_path / "Train" / "3" / "00003.bin"
     for content, said in (
         (atis(1, 1, 0, 5)[:-1], r"00003\.bin: has 4 bytes, and an event is 5: 4 are left over"),
-        (atis(34, 1, 0, 5), r"00003\.bin: event 0 is at row 1, column 34, outside of 34 x 34 pixels"),
+        (atis(34, 1, 0, 5), r"00003\.bin: event 0 is at row 1, column 34, outside 34 x 34 pixels"),
         (b"", r"00003\.bin has no events"),
     ):
         path.write_bytes(content)

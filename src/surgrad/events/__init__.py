@@ -8,7 +8,7 @@ from surgrad.events._batches import batches
 from surgrad.events._binning import Batch, bin_events
 from surgrad.events._dataset import EventDataset, from_arrays
 from surgrad.events._gesture import read_dvs_gesture
-from surgrad.events._hdf5 import read_hdf5
+from surgrad.events._hdf5 import read_hdf5, write_hdf5
 from surgrad.events._heidelberg import read_shd, read_ssc
 from surgrad.events._nmnist import read_nmnist
 from surgrad.events._recording import Events
@@ -33,6 +33,7 @@ __all__ = [
     "read_npz",
     "read_shd",
     "read_ssc",
+    "write_hdf5",
 ]
 
 

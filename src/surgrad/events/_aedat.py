@@ -1,9 +1,10 @@
 """Files in the format AEDAT 3.1 of iniVation: packets of events of an event camera.
 
 A header of text lines, which ends with `#!END-HEADER`, is followed by packets. A packet is a header of 28 bytes (type,
-source, size of an event, offset of its time, overflows of the clock, capacity, number of events, valid events; little
-endian) and its events. A polarity event (type 1) is an address and a time in microseconds, 4 bytes each: bit 0 of the
-address says whether it is valid, bit 1 is the polarity, bits 2 to 16 are the row, 17 to 31 the column.
+source, size of an event, offset of its time, overflows of the clock, capacity, number of events, valid events; the
+lowest byte of each number first) and its events. A polarity event (type 1) is an address and a time in microseconds, 4
+bytes each: bit 0 of the address says whether it is valid, bit 1 is the polarity, bits 2 to 16 are the row, 17 to 31 the
+column.
 """
 
 from __future__ import annotations

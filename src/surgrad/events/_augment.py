@@ -16,7 +16,7 @@ def _with(recording: Events, times: np.ndarray, units: np.ndarray) -> Events:
 
 
 class CropTime(Pytree):
-    """A window of time, from a random start: events outside of it are left out, and time counts from its start.
+    """A window of time, from a random start: events outside it are left out, and time counts from its start.
 
     Parameters:
         duration: length of the window in seconds, > 0. A shorter recording stays as it is.
@@ -49,6 +49,8 @@ class CropTime(Pytree):
 
 class ShiftTime(Pytree):
     """A shift of the whole recording by a random time; events before time 0 are left out.
+
+    It may move events behind the end of a grid of `num_steps`, from which `outside="drop"` leaves them out.
 
     Parameters:
         max_shift: the largest shift in seconds, >= 0; it is drawn uniformly from -max_shift to max_shift.
@@ -89,15 +91,12 @@ class ShiftUnits(Pytree):
 
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording from other units."""
-        return _moved(
-            "ShiftUnits", recording, random.integers(-self.max_shift, self.max_shift, endpoint=True), self.axis
-        )
+        shift = int(random.integers(-self.max_shift, self.max_shift, endpoint=True))
+        return _moved("ShiftUnits", recording, shift, self.axis)
 
 
 class JitterUnits(Pytree):
     """A random shift of the unit of each event: a normal number, rounded; what leaves the sensor is left out.
-
-    It is the augmentation of Cramer et al. (2022) for the Heidelberg digits, with sigma = 20.
 
     Parameters:
         sigma: standard deviation of the shift before it is rounded, in units, >= 0.
@@ -117,7 +116,7 @@ class JitterUnits(Pytree):
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording with jittered units."""
         normal = random.standard_normal(len(recording), np.float32)
-        shift = np.rint(normal * np.float32(self.sigma)).astype(np.int64)
+        shift = np.rint(normal * np.float32(self.sigma)).astype(np.int32)
         return _moved("JitterUnits", recording, shift, self.axis)
 
 
@@ -142,7 +141,7 @@ class DropEvents(Pytree):
         return _with(recording, recording.times[kept], recording.units[kept])
 
 
-def _moved(name: str, recording: Events, shift: np.ndarray | np.integer, axis: int) -> Events:
+def _moved(name: str, recording: Events, shift: np.ndarray | int, axis: int) -> Events:
     """The recording with units moved along an axis of the sensor."""
     shape = recording.unit_shape
     if shape is None or axis >= len(shape):
@@ -150,7 +149,7 @@ def _moved(name: str, recording: Events, shift: np.ndarray | np.integer, axis: i
             f"{name}: axis must be one of the sensor of {recording.source}, whose shape is {shape}; got {axis}."
         )
     stride = math.prod(shape[axis + 1 :])
-    units = recording.units.astype(np.int64)
+    units = recording.units
     place = (units // stride % shape[axis] if len(shape) > 1 else units) + shift
     inside = (place >= 0) & (place < shape[axis])
     return _with(recording, recording.times[inside], (units + shift * stride)[inside])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from surgrad._answers import answers_keywords, missing_attribute
@@ -78,7 +79,7 @@ class Grid(NamedTuple):
         if not self.drop:
             width = float(self.width) / 1e6
             raise ValueError(
-                f"{recording.source} has an event at {recording.duration:g} s, outside of the grid: {self.num_steps} "
+                f"{recording.source} has an event at {recording.duration:g} s, outside the grid: {self.num_steps} "
                 f"steps of {width:g} s end at {self.num_steps * width:g} s. Take more steps, augment=CropTime(...), or "
                 f"outside='drop' to leave such events out."
             )
@@ -112,7 +113,7 @@ def grid(
     require_whole(where, pad_to_multiple_of=pad_to_multiple_of)
     require_choice(where, "outside", outside, ("error", "drop"))
     kind = np.dtype(dtype)
-    if not (np.issubdtype(kind, np.number) or (kind == np.bool_ and not counts)):
+    if not (jnp.issubdtype(kind, jnp.number) or (kind == np.bool_ and not counts)):
         raise TypeError(f"{where}: dtype must be one of numbers{' that count' if counts else ''}, got {kind}.")
     return Grid(width, num_steps, bool(counts), outside == "drop", pad_to_multiple_of, kind)
 
@@ -146,7 +147,7 @@ def bin_events(
     Raises:
         TypeError: the data are something else; the dtype is not numeric.
         ValueError: neither `bin_width` nor `num_steps` is given, or an option is out of range.
-        ValueError: a recording has events outside of the grid, or more in a time step than the dtype holds; the
+        ValueError: a recording has events outside the grid, or more in a time step than the dtype holds; the
             batch would take more than 8 GiB. The message names the sample.
 
     >>> data = from_arrays([[0.001, 0.0011, 0.004], [0.002]], [[0, 0, 2], [1]], labels=[0, 1])
@@ -198,23 +199,24 @@ def _fill(spikes: np.ndarray, place: int, recording: Events, chosen: Grid) -> No
     if chosen.drop and chosen.num_steps is not None and cells[-1] >= chosen.num_steps:
         inside = int(np.searchsorted(cells, chosen.num_steps))
         cells, units = cells[:inside], units[:inside]
+    if chosen.counts:
+        _require_room(recording, cells, units, chosen.dtype)
     cells *= spikes.shape[1] * spikes.shape[2]
     cells += units
     cells += place * spikes.shape[2]
     flat = spikes.reshape(-1)
-    if not chosen.counts:
+    if chosen.counts:
+        np.add.at(flat, cells, spikes.dtype.type(1))
+    else:
         flat[cells] = 1
-        return
-    _require_room(recording, units, cells, chosen.dtype)
-    np.add.at(flat, cells, spikes.dtype.type(1))
 
 
-def _require_room(recording: Events, units: np.ndarray, cells: np.ndarray, dtype: np.dtype[Any]) -> None:
-    """Refuse counts that a dtype cannot hold; only a unit with more events than that can have them."""
-    most = int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 2 ** (np.finfo(dtype).nmant + 1)
-    if len(units) <= most or np.bincount(units).max() <= most:
+def _require_room(recording: Events, steps: np.ndarray, units: np.ndarray, dtype: np.dtype[Any]) -> None:
+    """Refuse counts that a dtype cannot hold. Few recordings have that many events in one time step, or of one unit."""
+    most = int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 2 ** (jnp.finfo(dtype).nmant + 1)
+    if not np.any(steps[most:] == steps[:-most]) or np.bincount(units).max() <= most:
         return
-    _, first, counts = np.unique(cells, return_index=True, return_counts=True)
+    _, first, counts = np.unique(np.stack([steps, units]), axis=1, return_index=True, return_counts=True)
     if counts.max() > most:
         unit, wider = units[first[counts.argmax()]], "np.uint16" if most < 2**16 - 1 else "np.uint32"
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import answers_keywords, constructor_that_answers, missing_attribute
 from surgrad._kinds import described, require_kind
 from surgrad._numbers import require_whole
 from surgrad.events._recording import Events, TimeUnit, check_units, shape_of_units
@@ -36,7 +36,8 @@ class EventDataset:
     Parameters:
         recordings: a list of `Events`, or any sequence with `len` that returns one for an index, such as a class of
             your own that reads files.
-        labels: class of each recording, integers >= 0, `(recordings,)`; None if there are none.
+        labels: class of each recording, integers >= 0, `(recordings,)`. None: those of a list of `Events`, if all have
+            one; else there are none.
         num_units: number of units, or the shape of the sensor, such as `(34, 34, 2)`, whose units are counted with the
             last axis fastest.
         classes: number of classes; None: the highest label + 1.
@@ -54,10 +55,10 @@ class EventDataset:
 
     >>> data = EventDataset([Events([0.1], [2]), Events([0.2, 0.3], [0, 1])], labels=[0, 1], num_units=3)
     >>> len(data), data.num_units, data.classes, data[1].units
-    (2, 3, 2, array([0, 1]))
+    (2, 3, 2, array([0, 1], dtype=int32))
     """
 
-    @answers_keywords
+    @constructor_that_answers
     def __init__(
         self,
         recordings: Recordings | Sequence[Events],
@@ -70,6 +71,8 @@ class EventDataset:
         if not len(recordings):
             raise ValueError("EventDataset: there must be one recording at least, got none.")
         self.unit_shape = shape_of_units("EventDataset", num_units)
+        if labels is None and isinstance(recordings, (list, tuple)):
+            labels = _labels_of(recordings)
         self.labels = None if labels is None else _labels(labels, len(recordings), classes)
         self.classes = classes
         if self.labels is not None and classes is None:
@@ -123,7 +126,7 @@ class EventDataset:
         check_units(source, read.units, self.unit_shape)
         if not self._allow_empty:
             _require_events(source, read)
-        return Events._made(read.times, read.units, label if label is not None else read.label, self.unit_shape, source)
+        return Events._made(read.times, read.units, label, self.unit_shape, source)
 
     if not TYPE_CHECKING:  # a checker would find every attribute
         __getattr__ = missing_attribute
@@ -135,6 +138,21 @@ def _require_events(source: str, recording: Events) -> None:
             f"{source} has no events; leave it out, as data[indices] does, or say allow_empty=True: then it is one "
             f"time step long."
         )
+
+
+def _labels_of(recordings: Sequence[Any]) -> list[int] | None:
+    """The labels of recordings in memory; None if none has one.
+
+    Raises:
+        ValueError: some have one.
+    """
+    found = [one.label for one in recordings if isinstance(one, Events)]
+    known = [label for label in found if label is not None]
+    if known and len(known) < len(recordings):
+        raise ValueError(
+            f"EventDataset: all recordings must have a label, or none; sample {found.index(None)} has none."
+        )
+    return known or None
 
 
 def _labels(labels: Any, count: int, classes: int | None) -> np.ndarray:
@@ -157,8 +175,8 @@ def _labels(labels: Any, count: int, classes: int | None) -> np.ndarray:
 
 @answers_keywords
 def from_arrays(
-    times: Sequence[Any],
-    units: Sequence[Any],
+    times: Sequence[Any] | np.ndarray,
+    units: Sequence[Any] | np.ndarray,
     labels: Any = None,
     *,
     num_units: int | Sequence[int] | None = None,
@@ -193,6 +211,11 @@ def from_arrays(
         raise ValueError(
             f"from_arrays: there must be one array of times and one of units for each recording, got {len(times)} and "
             f"{len(units)}."
+        )
+    if any(np.ndim(one) == 0 for both in (times, units) for one in both):
+        raise ValueError(
+            "from_arrays: times and units must be lists of arrays, one of each for each recording; one recording alone "
+            "is from_arrays([times], [units])."
         )
     names = [f"sample {place}{f' of {source}' if source else ''}" for place in range(len(times))]
     recordings = [

@@ -36,7 +36,7 @@ def read_dvs_gesture(path: str | os.PathLike[str], split: Literal["train", "test
     Raises:
         FileNotFoundError: a file is not there.
         ValueError: a label file is broken; when a recording is drawn: its file is no AEDAT 3.1, or is cut off, or has a
-            pixel outside of the sensor, or no events. The message names the file, and the line or the sample.
+            pixel outside the sensor, or no events. The message names the file, and the line or the sample.
     """
     require_choice("read_dvs_gesture", "split", split, ("train", "test"))
     folder = Path(path)
@@ -76,11 +76,11 @@ class _Gestures:
         if outside.any():
             first = int(np.argmax(outside))
             raise ValueError(
-                f"{gesture.source}: an event is at row {rows[first]}, column {columns[first]}, outside of "
+                f"{gesture.source}: an event is at row {rows[first]}, column {columns[first]}, outside "
                 f"{SIDE} x {SIDE} pixels; {gesture.file} is damaged, or of another camera."
             )
         units = (rows * SIDE + columns) * 2 + brighter
-        return Events._made(times - gesture.start, units.astype(np.uint16), None, (SIDE, SIDE, 2), gesture.source)
+        return Events._made(times - gesture.start, units.astype(np.int32), None, (SIDE, SIDE, 2), gesture.source)
 
 
 def _existing(path: Path) -> Path:

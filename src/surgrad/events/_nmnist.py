@@ -33,7 +33,7 @@ def read_nmnist(path: str | os.PathLike[str], split: Literal["train", "test"] = 
 
     Raises:
         FileNotFoundError: a folder is not there, or has no recordings.
-        ValueError: when a recording is drawn: its file is cut off, or has a pixel outside of the sensor; the message
+        ValueError: when a recording is drawn: its file is cut off, or has a pixel outside the sensor; the message
             names the file.
     """
     require_choice("read_nmnist", "split", split, ("train", "test"))
@@ -69,7 +69,7 @@ def read_atis(path: Path) -> Events:
     """The recording in a file of events of 40 bits: column, row, polarity and 23 bits of microseconds.
 
     Raises:
-        ValueError: the file is cut off, or has a pixel outside of the sensor.
+        ValueError: the file is cut off, or has a pixel outside the sensor.
     """
     content = np.fromfile(path, np.uint8)
     if len(content) % _BYTES:
@@ -84,10 +84,10 @@ def read_atis(path: Path) -> Events:
     if outside.any():
         place = int(np.argmax(outside))
         raise ValueError(
-            f"{path}: event {place} is at row {row[place]}, column {column[place]}, outside of {SIDE} x {SIDE} pixels; "
+            f"{path}: event {place} is at row {row[place]}, column {column[place]}, outside {SIDE} x {SIDE} pixels; "
             f"it is no file of N-MNIST, or damaged."
         )
     units = ((row * SIDE + column) * 2 + (high >> 7))[~overflow]
     times = times[~overflow]
     order = np.argsort(times, kind="stable")
-    return Events._made(times[order], units[order].astype(np.uint16), None, (SIDE, SIDE, 2), str(path))
+    return Events._made(times[order], units[order].astype(np.int32), None, (SIDE, SIDE, 2), str(path))
