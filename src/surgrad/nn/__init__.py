@@ -3,12 +3,14 @@
 from typing import Any as _Any
 
 from surgrad._answers import attribute_error as _attribute_error
+from surgrad.nn._batch_norm import BatchNorm
 from surgrad.nn._biophysical import AdEx, Izhikevich
 from surgrad.nn._by_kernel import AvgPool, Conv, MaxPool
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._contract import Cell, Connection, Layer
 from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from surgrad.nn._delay import Delay
+from surgrad.nn._dropout import Dropout, with_dropout
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
@@ -30,6 +32,7 @@ from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverT
 from surgrad.nn._record import Recording, record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
+from surgrad.nn._training import TrainingPass, unroll_in_training
 from surgrad.nn._unroll import Unrolled, unroll
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
     "Cell",
     "Connection",
     "Conv",
@@ -51,6 +55,7 @@ __all__ = [
     "ConvTranspose3d",
     "CuBaLIF",
     "Delay",
+    "Dropout",
     "FirstSpikeTime",
     "Flatten",
     "Izhikevich",
@@ -72,12 +77,15 @@ __all__ = [
     "SumPool2d",
     "SumPool3d",
     "TiedWeightsWarning",
+    "TrainingPass",
     "Unrolled",
     "combine",
     "fluctuation_driven",
     "partition",
     "record",
     "unroll",
+    "unroll_in_training",
+    "with_dropout",
 ]
 
 

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array
 
-from surgrad._kinds import called, described
+from surgrad._kinds import called
+from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
@@ -120,7 +119,7 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
     if len(shape) < 2:
         raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
     time, batch = shape[:2]
-    lengths = _checked(lengths, time, batch)
+    lengths = checked_lengths("unroll", lengths, time, batch)
     axes = _axes_of_samples(cell, state, inputs, batch)
     # A number that all samples share, such as that of the time steps so far, becomes one for each.
     leaves = [
@@ -144,20 +143,6 @@ def _outputs(layer: Padded, state: PyTree, first: Any) -> Any:
     axes = jax.tree.unflatten(jax.tree.structure(state), list(layer.axes))
     xs, active, _ = first
     return jax.tree.map(lambda y: y[0], _over_time(layer.cell, (state, axes), xs, active)[1])
-
-
-def _checked(lengths: Any, time: Any, batch: Any) -> Array:
-    demand = f"lengths must be whole numbers from 0 to {time}, one for each of the {batch} samples"
-    given = lengths if isinstance(lengths, jax.Array) else np.asarray(lengths)
-    if not jnp.issubdtype(given.dtype, jnp.integer):
-        raise TypeError(f"unroll: {demand}, got {described(lengths)}.")
-    if given.shape != (batch,):
-        raise ValueError(f"unroll: {demand}, got {described(given)}.")
-    if not isinstance(given, Tracer):
-        for sample, length in enumerate(np.asarray(given).tolist()):
-            if not 0 <= length <= time:
-                raise ValueError(f"unroll: {demand}, got {length} for sample {sample}.")
-    return jnp.asarray(given)
 
 
 def _axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:
