@@ -134,7 +134,8 @@ def parameters_of(thing):
 
 def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     pytest.importorskip("optax")
-    public = [getattr(package, name, None) for package in (surgrad.nn, surgrad.encode) for name in dir(package)]
+    packages = (surgrad.nn, surgrad.encode, surgrad.losses, surgrad.metrics)
+    public = [getattr(package, name, None) for package in packages for name in dir(package)]
     public += [getattr(cls, name) for cls in classes() for name in vars(cls) if not name.startswith("_")]
     parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
     fields = {name for cls in classes() for name in inspect.get_annotations(cls)}
@@ -163,9 +164,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "remat", "the option checkpoint_every of surgrad.nn.unroll"),
         ("surgrad.nn", "state", r"; surgrad has none: a state is an argument .* net.init\(shape\)\.$"),
         ("surgrad.nn", "LayerNorm", "; surgrad has none: .*jax.nn.standardize"),
-        ("surgrad.nn", "BatchNorm", r"; surgrad has none: surgrad.nn.fluctuation_driven\(net, xs, key=key\)"),
+        ("surgrad.nn", "BatchNorm2d", r"; here it is surgrad.nn.BatchNorm\(features\), for any number of axes"),
         ("surgrad.nn", "GroupNorm", "; surgrad has none: write it as a surgrad.nn.Connection"),
-        ("surgrad.nn", "Dropout", "; surgrad has none: draw a mask with jax.random.bernoulli"),
+        ("surgrad", "Dropout", "; it is surgrad.nn.Dropout"),
+        ("surgrad.nn", "BNTT", r"; surgrad has none: surgrad.nn.BatchNorm\(features\) has the statistics of all"),
         ("surgrad.nn", "LIFParameters", r"; surgrad has none: .* surgrad.nn.LIF\(surrogate, tau=tau"),
         ("surgrad.encode", "population", "; surgrad has none: .* surgrad.encode.rate of the tuning curves"),
         ("surgrad.encode", "constant_current_lif_encode", r"; surgrad has none: surgrad.nn.unroll\(surgrad.nn.LIF"),
@@ -191,8 +193,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "SLSTM", "; surgrad has none: write it as a surgrad.nn.Cell"),
         ("surgrad.nn", "SpikeCount", r"here it is surgrad.nn.MeanOverTime\(\)\.$"),
         ("surgrad.nn", "Parameter", "here it is an annotated attribute of a class"),
-        ("surgrad.nn", "functional", "; here it is a loss of Optax on outputs over time"),
-        ("surgrad.nn", "ce_count_loss", r"softmax_cross_entropy_with_integer_labels\(outputs.sum\(axis=0\), labels\)"),
+        ("surgrad.nn", "functional", "; here it is surgrad.losses, such as surgrad.losses.ce_count_loss"),
+        ("surgrad.nn", "ce_count_loss", "; it is surgrad.losses.ce_count_loss"),
+        ("surgrad.losses", "integral_crossentropy", r"; here it is surgrad.losses.ce_count_loss\(membrane, labels\)"),
+        ("surgrad.losses", "accuracy_temporal", r"; here it is surgrad.metrics.accuracy\(spikes, labels, by='first_"),
         ("surgrad", "utils", r"; here it is surgrad.nn.unroll\(net, xs\), which starts from rest"),
         ("surgrad", "backprop", r"; here it is surgrad.nn.unroll\(net, xs\)"),
         ("surgrad", "StochasticSpikeOperator", "; surgrad has none: its spikes are drawn at random"),

@@ -24,7 +24,7 @@ def rate_lower_bound(
     that is silent gets a gradient through the slope of its surrogate.
 
         >>> spikes = jnp.zeros((10, 1, 2)).at[:5, 0, 0].set(1)  # neuron 1 is silent
-        >>> rate_lower_bound(spikes, 0.1).round(4).item()
+        >>> print(rate_lower_bound(spikes, 0.1).round(4))
         0.005
 
     Parameters:

@@ -27,7 +27,7 @@ def ce_temporal_loss(
     time of the last step, and every derivative of t is -1 at the first spike.
 
         >>> spikes = jnp.zeros((20, 1, 2)).at[3, 0, 0].set(1).at[5, 0, 1].set(1)
-        >>> ce_temporal_loss(spikes, jnp.array([0])).round(3).item()
+        >>> print(ce_temporal_loss(spikes, jnp.array([0])).round(3))
         0.127
 
     Parameters:

@@ -21,7 +21,7 @@ def van_rossum_loss(
     trains. So a spike too many costs ½, and one that is moved by δ time steps 1 - exp(-|δ|/τ).
 
         >>> first, second = jnp.zeros((2, 50, 1)).at[0, 10].set(1).at[1, 12].set(1)
-        >>> van_rossum_loss(first, second, tau=5.0).round(3).item()
+        >>> print(van_rossum_loss(first, second, tau=5.0).round(3))
         0.33
 
     Parameters:

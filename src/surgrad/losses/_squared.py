@@ -39,7 +39,7 @@ def mse_count_loss(
     target counts that are rounded down.
 
         >>> spikes = jnp.zeros((10, 1, 2)).at[:6, 0, 0].set(1)  # class 0 spikes six times, 2 too few
-        >>> mse_count_loss(spikes, jnp.array([0]), correct_rate=0.8).round(3).item()
+        >>> print(mse_count_loss(spikes, jnp.array([0]), correct_rate=0.8).round(3))
         0.2
 
     Parameters:

@@ -48,8 +48,8 @@ def targets_of(where: str, name: str, given: Numbers, shape: tuple[int, ...], ot
     if array.shape != shape[:-1] and array.shape != shape and not (time and array.shape == over_time):
         also = f" or {over_time}" if time else ""
         raise ValueError(
-            f"{where}: {name} must be labels of shape {shape[:-1]}, or {others} of shape {shape}{also}, got "
-            f"{described(array)}; outputs are (time, *batch, classes), time first."
+            f"{where}: {name} must be labels, whole numbers of shape {shape[:-1]}, or {others} of shape {shape}{also}, "
+            f"got {described(array)}; outputs are (time, *batch, classes), time first."
         )
     if array.shape == shape[:-1]:
         _check_labels(where, array, shape[-1])
