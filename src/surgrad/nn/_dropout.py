@@ -62,7 +62,8 @@ class Dropout(Cell):
         """The mask, True for what stays, for inputs of a shape `(*batch, features)`; None without a key."""
         if self.key is None:
             return None
-        return jax.random.bernoulli(self.key, 1 - jnp.asarray(self.rate, wide(None)), sizes(shape))
+        # In single precision, so that the mask is the same with and without 64 bits.
+        return jax.random.bernoulli(self.key, 1 - jnp.asarray(self.rate).astype(jnp.float32), sizes(shape))
 
     def __call__(self, state: Mask | None, x: Numbers) -> tuple[Mask | None, Array]:
         """One time step: the mask, and what it leaves of the input.
