@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._fields import parameter
 from surgrad._numbers import require_real, require_whole
 from surgrad._over_time import Sequences
-from surgrad._pytree import static
 from surgrad._shapes import require_shapes
-from surgrad._types import Numbers
+from surgrad._types import Numbers, Parameter
 from surgrad.nn._checks import real_array, returned
 from surgrad.nn._contract import Connection, check_alike, weight_array
 from surgrad.nn._dtypes import like, wide
@@ -77,11 +77,11 @@ class BatchNorm(Connection):
     bias: PerFeature = weight_array("features")
     mean: PerFeature = weight_array("features")
     variance: PerFeature = weight_array("features")
-    eps: float = static(default=1e-5)
+    eps: Parameter = parameter(1e-5, above=0)
 
-    def __init__(self, features: int, *, threshold: float = 1.0, alpha: float = 1.0, eps: float = 1e-5) -> None:
+    def __init__(self, features: int, *, threshold: float = 1.0, alpha: float = 1.0, eps: Parameter = 1e-5) -> None:
         require_whole("BatchNorm", features=features)
-        for name, value in (("threshold", threshold), ("alpha", alpha), ("eps", eps)):
+        for name, value in (("threshold", threshold), ("alpha", alpha)):
             require_real("BatchNorm", name, value, above=0)
         self.scale = jnp.full(features, alpha * threshold)
         self.bias, self.mean, self.variance = jnp.zeros(features), jnp.zeros(features), jnp.ones(features)
@@ -90,7 +90,7 @@ class BatchNorm(Connection):
 
     @classmethod
     def from_arrays(
-        cls, scale: Numbers, bias: Numbers, mean: Numbers, variance: Numbers, *, eps: float = 1e-5
+        cls, scale: Numbers, bias: Numbers, mean: Numbers, variance: Numbers, *, eps: Parameter = 1e-5
     ) -> BatchNorm:
         """A layer with given arrays, `(features,)` each: in PyTorch weight, bias, running_mean and running_var.
 
@@ -132,7 +132,7 @@ class BatchNorm(Connection):
         require_shapes("BatchNorm", {"the input": (x.shape, f"..., {jnp.size(self.scale)} features")})
         values = x.astype(wide(x.dtype))
         scale, bias, mean, variance = (like(values, jnp.asarray(a)) for a in (self.scale, self.bias, mean, variance))
-        return returned((values - mean) * (scale / jnp.sqrt(variance + self.eps)) + bias, x)
+        return returned((values - mean) * (scale / jnp.sqrt(variance + like(values, self.eps))) + bias, x)
 
     def with_running(self, statistics: Statistics, momentum: Any) -> BatchNorm:
         """A layer whose mean and variance have moved towards those of a batch, the variance without bias.
