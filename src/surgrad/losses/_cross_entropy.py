@@ -45,8 +45,10 @@ def ce_count_loss(spikes: Numbers, labels: Numbers, *, lengths: Any = None, redu
 
     The neuron of the right class must spike more often than the others. In snnTorch it has the same name.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import losses
         >>> spikes = jnp.zeros((25, 2, 3)).at[:4, 0, 1].set(1)  # class 1 of sample 0 spikes four times
-        >>> print(ce_count_loss(spikes, jnp.array([1, 0])).round(2))
+        >>> print(losses.ce_count_loss(spikes, jnp.array([1, 0])).round(2))
         0.57
 
     Parameters:

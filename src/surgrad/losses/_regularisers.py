@@ -23,8 +23,10 @@ def rate_lower_bound(
     r_i is the firing rate of neuron i in a sample, and N the number of neurons. It keeps every neuron alive: a neuron
     that is silent gets a gradient through the slope of its surrogate.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import losses
         >>> spikes = jnp.zeros((10, 1, 2)).at[:5, 0, 0].set(1)  # neuron 1 is silent
-        >>> print(rate_lower_bound(spikes, 0.1).round(4))
+        >>> print(losses.rate_lower_bound(spikes, 0.1).round(4))
         0.005
 
     Parameters:
@@ -87,7 +89,7 @@ def membrane_bounds(
     """Penalty of membrane potentials outside a range, 1/(T N) Σ_t Σ_i (max(0, v - u)² + max(0, l - v)²).
 
     It keeps them near the threshold, where the slope of a surrogate is not small: neurons that are far below it get no
-    gradient, and those that are far above it spike whatever their weights are. The result is the mean over the batch.
+    gradient, and those that are far above it spike always. The result is the mean over the batch.
 
     Parameters:
         membrane: membrane potentials, `(time, *batch, neurons)`, in the unit of the threshold.

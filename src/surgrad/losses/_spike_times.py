@@ -26,8 +26,10 @@ def ce_temporal_loss(
     a neuron that was silent is driven towards spiking. In snnTorch it has the same name; there a silent neuron has the
     time of the last step, and every derivative of t is -1 at the first spike.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import losses
         >>> spikes = jnp.zeros((20, 1, 2)).at[3, 0, 0].set(1).at[5, 0, 1].set(1)
-        >>> print(ce_temporal_loss(spikes, jnp.array([0])).round(3))
+        >>> print(losses.ce_temporal_loss(spikes, jnp.array([0])).round(3))
         0.127
 
     Parameters:

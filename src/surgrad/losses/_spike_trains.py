@@ -20,8 +20,10 @@ def van_rossum_loss(
     goes on behind the last time step: D² = ½ Σ_t Σ_u d[t] d[u] exp(-|t - u|/τ), where d is the difference of the spike
     trains. So a spike too many costs ½, and one that is moved by δ time steps 1 - exp(-|δ|/τ).
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import losses
         >>> first, second = jnp.zeros((2, 50, 1)).at[0, 10].set(1).at[1, 12].set(1)
-        >>> print(van_rossum_loss(first, second, tau=5.0).round(3))
+        >>> print(losses.van_rossum_loss(first, second, tau=5.0).round(3))
         0.33
 
     Parameters:

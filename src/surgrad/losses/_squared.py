@@ -38,8 +38,10 @@ def mse_count_loss(
     C is the number of classes, and r the target rate in spikes per time step. In snnTorch it has the same name, with
     target counts that are rounded down.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import losses
         >>> spikes = jnp.zeros((10, 1, 2)).at[:6, 0, 0].set(1)  # class 0 spikes six times, 2 too few
-        >>> print(mse_count_loss(spikes, jnp.array([0]), correct_rate=0.8).round(3))
+        >>> print(losses.mse_count_loss(spikes, jnp.array([0]), correct_rate=0.8).round(3))
         0.2
 
     Parameters:

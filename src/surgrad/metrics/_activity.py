@@ -17,7 +17,9 @@ def firing_rate(spikes: Numbers, *, lengths: Any = None) -> Float[Array, ...]:
 
     Their mean, `firing_rate(spikes).mean()`, is the firing rate of the layer.
 
-        >>> print(firing_rate(jnp.zeros((10, 1, 2)).at[:4, 0, 1].set(1)))
+        >>> import jax.numpy as jnp
+        >>> from surgrad import metrics
+        >>> print(metrics.firing_rate(jnp.zeros((10, 1, 2)).at[:4, 0, 1].set(1)))
         [[0.  0.4]]
 
     Parameters:
@@ -36,7 +38,9 @@ def firing_rate(spikes: Numbers, *, lengths: Any = None) -> Float[Array, ...]:
 def silent_fraction(spikes: Numbers, *, lengths: Any = None) -> Float[Array, ""]:
     """Share of the neurons that spike in no sample, 0 to 1.
 
-        >>> print(silent_fraction(jnp.zeros((10, 3, 4)).at[2, 1, 0].set(1)))
+        >>> import jax.numpy as jnp
+        >>> from surgrad import metrics
+        >>> print(metrics.silent_fraction(jnp.zeros((10, 3, 4)).at[2, 1, 0].set(1)))
         0.75
 
     Parameters:

@@ -35,8 +35,10 @@ def predictions(outputs: Numbers, *, by: Readout = "count", lengths: Any = None)
 
     A confusion matrix is `sklearn.metrics.confusion_matrix(labels, predictions(outputs))`.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import metrics
         >>> spikes = jnp.zeros((9, 2, 3)).at[:4, 0, 1].set(1).at[5, 1, 2].set(1)
-        >>> print(predictions(spikes))
+        >>> print(metrics.predictions(spikes))
         [1 2]
 
     Parameters:
@@ -57,8 +59,10 @@ def predictions(outputs: Numbers, *, by: Readout = "count", lengths: Any = None)
 def accuracy(outputs: Numbers, labels: Any, *, by: Readout = "count", lengths: Any = None) -> Float[Array, ""]:
     """Share of samples whose predicted class is the label, 0 to 1.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import metrics
         >>> spikes = jnp.zeros((9, 2, 3)).at[:4, 0, 1].set(1).at[5, 1, 2].set(1)
-        >>> print(accuracy(spikes, jnp.array([1, 0])))
+        >>> print(metrics.accuracy(spikes, jnp.array([1, 0])))
         0.5
 
     Parameters:

@@ -24,8 +24,10 @@ def van_rossum_distance(
     D = √(1/τ ∫ (f(t) - g(t))² dt), where f and g are the spike trains filtered with exp(-t/τ). It is the square root of
     what `losses.van_rossum_loss` averages.
 
+        >>> import jax.numpy as jnp
+        >>> from surgrad import metrics
         >>> first, second = jnp.zeros((2, 50, 1)).at[0, 10].set(1)
-        >>> (van_rossum_distance(first, second) ** 2).round(3).tolist()  # one spike too many
+        >>> (metrics.van_rossum_distance(first, second) ** 2).round(3).tolist()  # one spike too many
         [0.5]
 
     Parameters:
@@ -50,7 +52,8 @@ def victor_purpura_distance(first: Any, second: Any, *, cost: float) -> float:
     To add or to remove a spike costs 1, and to move one by δ costs q |δ|. It is computed by dynamic programming in
     NumPy, in time proportional to the product of the numbers of spikes, and has no gradient.
 
-        >>> victor_purpura_distance([3.0, 10.0], [4.0, 10.0, 30.0], cost=0.5)  # one is moved by 1, and one is added
+        >>> from surgrad import metrics
+        >>> metrics.victor_purpura_distance([3.0, 10.0], [4.0, 10.0, 30.0], cost=0.5)  # one moved by 1, and one added
         1.5
 
     Parameters:

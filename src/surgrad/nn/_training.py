@@ -86,7 +86,7 @@ def unroll_in_training(
     run = _Run(momentum, lengths, checkpoint_every)
     masked = network if key is None else with_dropout(network, key=key)
     state, outputs, norms = run.part(masked, at_rest("unroll_in_training", masked, xs), run.cleaned(xs))
-    return TrainingPass(state, outputs, _replaced(network, norms))
+    return TrainingPass(state, run.cleaned(outputs), _replaced(network, norms))
 
 
 class _Run(NamedTuple):
@@ -97,10 +97,9 @@ class _Run(NamedTuple):
     checkpoint_every: Any
 
     def cleaned(self, xs: Array) -> Array:
-        """The inputs, and zeros behind the ends of samples."""
-        if self.lengths is None:
-            return xs
-        return jnp.where(sequences("unroll_in_training", "inputs", xs, self.lengths).active, xs, jnp.zeros_like(xs))
+        """Inputs or outputs, and zeros behind the ends of samples."""
+        active = sequences("unroll_in_training", "inputs", xs, self.lengths).active
+        return xs if active is None else jnp.where(active, xs, jnp.zeros_like(xs))
 
     def part(self, layer: Any, state: PyTree, xs: Any) -> tuple[PyTree, Any, list[BatchNorm]]:
         """The state of a layer after all time steps, its outputs, and its new `BatchNorm` layers in order."""
