@@ -21,7 +21,7 @@ COMMANDS = {
     "test-versions": "run the core's tests on the oldest and on the newest JAX that this machine can install",
     "test-adapters": "run the tests that need brainstate, brainpy, flax, equinox and Haiku, on the newest Python too",
     "test-peers": "run the tests beside other libraries, PyTorch's and sparx among them (4 GB; CPU builds suffice)",
-    "bench": "measure surgrad beside other libraries; JSON, page and pictures in results/benchmarks (hours; --quick)",
+    "bench": "measure surgrad beside other libraries; JSON, page and pictures in benchmarks/results (hours; --quick)",
     "docs": "build the site into docs/_build/html, strictly: each page's code runs, links and words are checked",
     "package": "build the wheel and the source archive into dist, check both, try the wheel by itself",
     "lint": "run ruff, pyright (types of the public surface too), import-linter, codespell and the spell-checker",

@@ -279,6 +279,8 @@ class Mixing(nn.Cell):
 def test_a_cell_that_mixes_neurons_is_refused_and_the_operation_named():
     with pytest.raises(MixedNeuronsError, match=r"Mixing promises to be elementwise, .* operation reduce_sum on"):
         nn.unroll(Mixing(), inputs(), backend="pallas")
+    with pytest.raises(MixedNeuronsError, match="Mixing promises to be elementwise"):
+        nn.unroll(Mixing(), inputs(), backend="pallas", lengths=np.full(SHAPE[1], 3))
     assert nn.unroll(Mixing(), inputs()).outputs.shape == SHAPE
 
 

@@ -77,17 +77,17 @@ def recurrent(problem: Problem, layers: Options = NONE, **options: Any) -> Progr
     return program(problem, network, **options)
 
 
-def convolutional(problem: Problem, **options: Any) -> Program:
+def convolutional(problem: Problem, layers: Options = NONE, **options: Any) -> Program:
     def network(p):
         return Sequential(
-            Conv2d.from_arrays(p["first"], zeros(p["first"]), padding="VALID"),
+            Conv2d.from_arrays(p["first"], zeros(p["first"]), padding="VALID", **layers),
             cells(problem),
             AvgPool2d((2, 2)),
-            Conv2d.from_arrays(p["second"], zeros(p["second"]), padding="VALID"),
+            Conv2d.from_arrays(p["second"], zeros(p["second"]), padding="VALID", **layers),
             cells(problem),
             AvgPool2d((2, 2)),
             Flatten(3),
-            Linear.from_arrays(p["dense"].reshape(-1, p["dense"].shape[-1]), zeros(p["dense"])),
+            Linear.from_arrays(p["dense"].reshape(-1, p["dense"].shape[-1]), zeros(p["dense"]), **layers),
             cells(problem),
         )
 

@@ -21,3 +21,4 @@ DENSE = {"event_driven": False}
 feedforward = functools.partial(surgrad.feedforward, layers=DENSE)
 layered = functools.partial(surgrad.layered, layers=DENSE)
 recurrent = functools.partial(surgrad.recurrent, layers=DENSE)
+convolutional = functools.partial(surgrad.convolutional, layers=DENSE)

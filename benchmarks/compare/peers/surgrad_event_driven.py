@@ -31,3 +31,4 @@ EVENTS = {"event_driven": True}
 feedforward = functools.partial(surgrad.feedforward, layers=EVENTS)
 layered = functools.partial(surgrad.layered, layers=EVENTS)
 recurrent = functools.partial(surgrad.recurrent, layers=EVENTS)
+convolutional = functools.partial(surgrad.convolutional, layers=EVENTS)

@@ -26,6 +26,8 @@ class PaddedState(NamedTuple):
 class Held(Cell):
     """A cell that stands still, and puts out zeros, while its sample is over: `(x, active) -> output`."""
 
+    stands_for = "cell"
+
     cell: Any
 
     @property

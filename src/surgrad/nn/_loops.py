@@ -184,3 +184,9 @@ def summed_wide(function: Callable[..., Any], tree: PyTree) -> Callable[..., Any
         return function(structure.unflatten(rounded), *arguments)
 
     return call if narrow else lambda *arguments: function(tree, *arguments)
+
+
+def name_of(cell: Any) -> str:
+    """The class that errors name: that of a cell, or of the layer in its field `stands_for`, if its class has one."""
+    field = vars(type(cell)).get("stands_for")
+    return type(cell).__name__ if field is None else name_of(getattr(cell, field))

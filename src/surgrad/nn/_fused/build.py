@@ -14,7 +14,7 @@ from surgrad.nn._fused.differentiable import run
 from surgrad.nn._fused.kernels import Kernels, parted
 from surgrad.nn._fused.program import Program
 from surgrad.nn._fused.targets import Mosaic, Target, Triton
-from surgrad.nn._loops import Keep, blocks, varies, varying_alike
+from surgrad.nn._loops import Keep, blocks, name_of, varies, varying_alike
 
 STEPS_KEPT = 8
 """States that a kernel holds in registers while it computes a segment again, of all the arrays of a state together."""
@@ -78,6 +78,6 @@ def _fused(cell: Any, keep: Keep, kernels: Callable[[Program], Kernels], state: 
 
     together = varying_alike(*leaves, *states, *xs)
     leaves, states, xs = parted(together, len(leaves), len(states))
-    program = Program(type(cell).__name__, step, first[0].shape, leaves, states, first)
+    program = Program(name_of(cell), step, first[0].shape, leaves, states, first)
     after, outputs = run(program, kernels, (leaves, states, xs), time)
     return of_state.unflatten(after[:count]), of_output.unflatten(outputs if keep == "all" else after[count:])

@@ -11,7 +11,7 @@ import jax
 
 from surgrad._types import PyTree
 from surgrad.nn._fused.warning import warn_of_scan
-from surgrad.nn._loops import Keep, on_explicit_mesh, steps
+from surgrad.nn._loops import Keep, name_of, on_explicit_mesh, steps
 
 Backend = Literal["scan", "pallas"]
 BACKENDS = ("scan", "pallas")
@@ -53,5 +53,5 @@ def kernel_or_scan(
     try:
         return fused(cell, state, inputs, keep, interpret=interpret, try_out=not interpret)
     except NotImplementedError as reason:
-        warn_of_scan(type(cell).__name__, "", reason)
+        warn_of_scan(name_of(cell), "", reason)
         return steps(cell, state, inputs, keep)
