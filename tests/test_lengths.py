@@ -41,6 +41,10 @@ def networks():
         "MeanOverTime": nn.MeanOverTime(),
         "MaxOverTime": nn.MaxOverTime(),
         "FirstSpikeTime": nn.Sequential(nn.LIF(), nn.FirstSpikeTime()),
+        "LastStep": nn.Sequential(nn.LIF(), nn.LastStep()),
+        "a connection at the end": nn.Sequential(
+            nn.LIF(), nn.Linear(5, 2, key=key).replace(bias=jnp.ones(2)), nn.BatchNorm(2, eps=0.5)
+        ),
         "a user's own": Own(),
         "a network": nn.Sequential(
             nn.Linear(5, 6, key=key),

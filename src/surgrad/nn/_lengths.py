@@ -70,6 +70,8 @@ class Padded(Cell):
         xs, active, final = inputs
         axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
         cell, ys = _over_time(self.cell, (state.cell, axes), xs, active)
+        # A connection at the end has outputs of its own for inputs of zero, such as its bias.
+        ys = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), ys)
 
         if not self.last:
             return PaddedState(cell, state.last), ys
