@@ -214,6 +214,17 @@ def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
     assert re.search(answer, str(error))
 
 
+def test_names_of_the_module_functional_of_others_are_answered():
+    with pytest.raises(
+        AttributeError, match=r"'surgrad.functional' has no attribute 'ce_count_loss'; it is surgrad.losses"
+    ):
+        surgrad.functional.ce_count_loss
+    assert inspect.isroutine(surgrad.functional) and inspect.getdoc(surgrad.functional).startswith(
+        "Return the functional"
+    )
+    assert pickle.loads(pickle.dumps(surgrad.functional)) is surgrad.functional
+
+
 def test_what_is_said_to_be_absent_is_absent():
     assert not set(_neighbours.ABSENT) & {_answers._key(place.rpartition(".")[2]) for place in _answers._places()}
     assert not set(_neighbours.ABSENT) & {*_neighbours.NAMES, *_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE}
