@@ -14,6 +14,7 @@ from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
+from surgrad.nn._recurrent import Recurrent, RecurrentState
 
 
 class PaddedState(NamedTuple):
@@ -40,6 +41,22 @@ class Held(Cell):
         now, active = x
         after, output = self.cell(state, now)
         return _where(active, after, state), _where(active, output, jax.tree.map(jnp.zeros_like, output))
+
+
+class Ending(Cell):
+    """A cell that stands still, and puts out zeros, after a number of time steps, which its state counts down."""
+
+    stands_for = "cell"
+
+    cell: Any
+
+    def __call__(self, state: tuple[PyTree, Array], x: Any) -> tuple[tuple[PyTree, Array], Any]:
+        """One time step of one sample."""
+        before, left = state
+        after, output = self.cell(before, x)
+        active = left > 0
+        output = _where(active, output, jax.tree.map(jnp.zeros_like, output))
+        return (_where(active, after, before), left - 1), output
 
 
 class Padded(Cell):
@@ -99,8 +116,25 @@ def _over_time(layer: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array)
         states, outputs = layer.through(lambda part, old, x: _over_time(part, old, x, active), parts, xs)
         return states, outputs[-1] if outputs else xs
     before, axes = state
-    held = jax.vmap(lambda state, xs, active: loop(Held(layer), state, (xs, active)), (axes, 1, 1), (axes, 1))
-    return held(before, xs, active)
+    return jax.vmap(functools.partial(_held, layer), (axes, 1, 1), (axes, 1))(before, xs, active)
+
+
+def _held(layer: Any, state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:
+    """Many time steps of one sample, of which the last may be behind its end."""
+    if type(layer) is Recurrent:  # a subclass may do something else
+        return _recurrent(layer, state, xs, active)
+    return loop(Held(layer), state, (xs, active))
+
+
+def _recurrent(layer: Recurrent, state: RecurrentState, xs: Any, active: Array) -> tuple[RecurrentState, Array]:
+    """The same of a recurrent layer, whose own way over time makes the gradient by its weight one product."""
+    steps = active.sum(dtype=int)
+    ending = layer.replace(cell=Ending(layer.cell))
+    after, outputs = ending.over_time(RecurrentState((state.cell, steps), state.outputs), xs)
+    latest = (jnp.arange(len(active)) == steps - 1).reshape(-1, *[1] * (outputs.ndim - 1))
+    last = jnp.where(latest, outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
+    last = last.astype(state.outputs.dtype)
+    return RecurrentState(after.cell[0], jnp.where(steps > 0, last, state.outputs)), outputs
 
 
 @functools.partial(jax.checkpoint, prevent_cse=False)
