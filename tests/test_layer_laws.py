@@ -19,6 +19,7 @@ from surgrad.nn._laws.promised import PROMISES
 TIME, BATCH, NEURONS = 10, 2, 4
 KEY = jax.random.split(jax.random.key(0), 8)
 SPIKE = surgrad.Arctan(2.0)
+RNG = np.random.default_rng(1)
 
 
 def inputs(size, *shape):
@@ -73,6 +74,8 @@ ROWS = {
     **{f"{kind}Pool2d": (getattr(nn, f"{kind}Pool2d")((2, 3), 1), inputs(1.0, 3, 4, 1)) for kind in POOLS},
     **{f"{kind}Pool3d": (getattr(nn, f"{kind}Pool3d")(1, 2), inputs(1.0, 2, 2, 3, 1)) for kind in POOLS},
     "Flatten": (nn.Flatten(2), inputs(1.0, 3, 2)),
+    "BatchNorm": (nn.BatchNorm.from_arrays(*RNG.uniform(0.5, 1.5, (4, NEURONS)).astype(np.float32)), inputs(1.0)),
+    "Dropout": (nn.Dropout(0.5), inputs(1.0)),
     "Lambda": (nn.Lambda(jnp.tanh), inputs(1.0)),
     "Delay": (nn.Delay((0, 1, 2, 5)), inputs(1.0)),
     "Recurrent": (nn.Recurrent(nn.LIF(SPIKE, 5.0), NEURONS, key=KEY[2]), inputs(1.0)),

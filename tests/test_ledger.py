@@ -10,7 +10,7 @@ import pytest
 import ledger
 import surgrad
 from ledger import agrees, record
-from surgrad import encode, nn, train
+from surgrad import encode, losses, metrics, nn, train
 
 ROWS = json.loads((Path(__file__).parent.parent / "docs" / "reference" / "ledger.json").read_text("utf-8"))
 BASES = (nn.Layer, nn.Cell, nn.Connection)
@@ -21,7 +21,7 @@ def checked():
     """All objects of which the ledger must have a row."""
     yield from surgrad.catalogue().values()
     yield from (cls for cls in LAYERS if issubclass(cls, (nn.Cell, nn.Connection)) and cls not in BASES)
-    yield from (getattr(encode, name) for name in encode.__all__)
+    yield from (getattr(package, name) for package in (encode, losses, metrics) for name in package.__all__)
     functions = [getattr(train, name) for name in train.__all__]
     yield from (f for f in functions if f is train.score or f.__module__.rpartition(".")[2].startswith("_loss"))
 

@@ -41,6 +41,10 @@ def networks():
         "MeanOverTime": nn.MeanOverTime(),
         "MaxOverTime": nn.MaxOverTime(),
         "FirstSpikeTime": nn.Sequential(nn.LIF(), nn.FirstSpikeTime()),
+        "LastStep": nn.Sequential(nn.LIF(), nn.LastStep()),
+        "a connection at the end": nn.Sequential(
+            nn.LIF(), nn.Linear(5, 2, key=key).replace(bias=jnp.ones(2)), nn.BatchNorm(2, eps=0.5)
+        ),
         "a user's own": Own(),
         "a network": nn.Sequential(
             nn.Linear(5, 6, key=key),
@@ -157,3 +161,27 @@ def test_a_function_without_init_has_no_lengths():
 
     with pytest.raises(TypeError, match="with lengths, the cell must have a method init"):
         nn.unroll(cell, jnp.zeros((4, 5)), inputs(), lengths=LENGTHS)
+
+
+def products_in_loops(jaxpr, inside=False):
+    """The number of matrix products in the bodies of loops over time."""
+    count = 0
+    for equation in jaxpr.eqns:
+        loop = inside or equation.primitive.name == "scan"
+        count += inside and equation.primitive.name == "dot_general"
+        for part in jax.tree.leaves(tuple(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns")):
+            part = getattr(part, "jaxpr", part)
+            if hasattr(part, "eqns"):
+                count += products_in_loops(part, loop)
+    return count
+
+
+def test_the_gradient_of_recurrent_weights_is_one_product_outside_of_the_loop():
+    layer = nn.Recurrent(nn.LIF(), 5, key=jax.random.key(0), event_driven=False)
+
+    def gradient(lengths):
+        loss = lambda layer, xs: nn.unroll(layer, xs, lengths=lengths, chunk_size=TIME).outputs.sum()
+        return jax.make_jaxpr(jax.grad(loss, (0, 1)))(layer, jnp.zeros((TIME, len(LENGTHS), 5))).jaxpr
+
+    # One product in a time step forwards, and one backwards.
+    assert products_in_loops(gradient(None)) == products_in_loops(gradient(LENGTHS)) == 2

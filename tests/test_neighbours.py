@@ -134,7 +134,7 @@ def parameters_of(thing):
 
 def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     pytest.importorskip("optax")
-    packages = surgrad.nn, surgrad.encode, surgrad.events
+    packages = (surgrad.nn, surgrad.encode, surgrad.events, surgrad.losses, surgrad.metrics)
     public = [getattr(package, name, None) for package in packages for name in dir(package)]
     public += [getattr(cls, name) for cls in classes() for name in vars(cls) if not name.startswith("_")]
     parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
@@ -166,9 +166,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "remat", "the option checkpoint_every of surgrad.nn.unroll"),
         ("surgrad.nn", "state", r"; surgrad has none: a state is an argument .* net.init\(shape\)\.$"),
         ("surgrad.nn", "LayerNorm", "; surgrad has none: .*jax.nn.standardize"),
-        ("surgrad.nn", "BatchNorm", r"; surgrad has none: surgrad.nn.fluctuation_driven\(net, xs, key=key\)"),
+        ("surgrad.nn", "BatchNorm2d", r"; here it is surgrad.nn.BatchNorm\(features\), for any number of axes"),
         ("surgrad.nn", "GroupNorm", "; surgrad has none: write it as a surgrad.nn.Connection"),
-        ("surgrad.nn", "Dropout", "; surgrad has none: draw a mask with jax.random.bernoulli"),
+        ("surgrad", "Dropout", "; it is surgrad.nn.Dropout"),
+        ("surgrad.nn", "BNTT", r"; surgrad has none: surgrad.nn.BatchNorm\(features\) has the statistics of all"),
         ("surgrad.nn", "LIFParameters", r"; surgrad has none: .* surgrad.nn.LIF\(surrogate, tau=tau"),
         ("surgrad.encode", "population", "; surgrad has none: .* surgrad.encode.rate of the tuning curves"),
         ("surgrad.encode", "constant_current_lif_encode", r"; surgrad has none: surgrad.nn.unroll\(surgrad.nn.LIF"),
@@ -194,8 +195,10 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "SLSTM", "; surgrad has none: write it as a surgrad.nn.Cell"),
         ("surgrad.nn", "SpikeCount", r"here it is surgrad.nn.MeanOverTime\(\)\.$"),
         ("surgrad.nn", "Parameter", "here it is an annotated attribute of a class"),
-        ("surgrad.nn", "functional", "; here it is a loss of Optax on outputs over time"),
-        ("surgrad.nn", "ce_count_loss", r"softmax_cross_entropy_with_integer_labels\(outputs.sum\(axis=0\), labels\)"),
+        ("surgrad.nn", "functional", "; here it is surgrad.losses, such as surgrad.losses.ce_count_loss"),
+        ("surgrad.nn", "ce_count_loss", "; it is surgrad.losses.ce_count_loss"),
+        ("surgrad.losses", "integral_crossentropy", r"; here it is surgrad.losses.ce_count_loss\(membrane, labels\)"),
+        ("surgrad.losses", "accuracy_temporal", r"; here it is surgrad.metrics.accuracy\(spikes, labels, by='first_"),
         ("surgrad", "utils", r"; here it is surgrad.nn.unroll\(net, xs\), which starts from rest"),
         ("surgrad", "backprop", r"; here it is surgrad.nn.unroll\(net, xs\)"),
         ("surgrad", "StochasticSpikeOperator", "; surgrad has none: its spikes are drawn at random"),
@@ -211,6 +214,17 @@ def test_a_name_that_a_module_does_not_have_is_answered(module, name, answer):
     error = _answers.attribute_error(module, name, dir(__import__(module, fromlist=["x"])))
     assert re.match(f"module '{module}' has no attribute '{name}'; ", str(error))
     assert re.search(answer, str(error))
+
+
+def test_names_of_the_module_functional_of_others_are_answered():
+    with pytest.raises(
+        AttributeError, match=r"'surgrad.functional' has no attribute 'ce_count_loss'; it is surgrad.losses"
+    ):
+        surgrad.functional.ce_count_loss
+    assert inspect.isroutine(surgrad.functional) and inspect.getdoc(surgrad.functional).startswith(
+        "Return the functional"
+    )
+    assert pickle.loads(pickle.dumps(surgrad.functional)) is surgrad.functional
 
 
 def test_what_is_said_to_be_absent_is_absent():

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-PACKAGES = ("surgrad.nn", "surgrad.explore")
+PACKAGES = ("surgrad.nn", "surgrad.explore", "surgrad.losses", "surgrad.metrics")
 
 
 def documented():

@@ -25,7 +25,7 @@ HEAD = """
 What is compared with something that is not this library's code, and how large the error was. The tests write these
 numbers: ``python tools/ledger.py`` runs those that compare, and each row is the largest error of one object in one of
 them. A test fails where an error is larger than what is allowed, and the test suite fails where a surrogate, a layer, a
-loss or an encoder has no row at all.
+loss, a metric or an encoder has no row at all.
 
 A relative error is the difference divided by the exact value, or by a floor where that is close to zero; an allowed
 error of 0 means equality. The bound of rounding of the surrogates is what a few roundings of the value and of its
@@ -40,7 +40,7 @@ def kind_of(value: Any) -> str:
     if inspect.isclass(value):
         bases = {surgrad.Surrogate: "Surrogates", nn.Cell: "Cells and readouts", nn.Connection: "Connections"}
         return next((kind for base, kind in bases.items() if issubclass(value, base)), "Others")
-    kinds = {"encode": "Encoders", "train": "Losses", "tasks": "Readers"}
+    kinds = {"encode": "Encoders", "losses": "Losses", "metrics": "Metrics", "train": "Losses", "tasks": "Readers"}
     return kinds.get(value.__module__.split(".")[1], "Others")
 
 
@@ -52,7 +52,7 @@ def rows(file: Path) -> dict[str, list[tuple[str, Row]]]:
         module, _, name = row["object"].partition(":")
         value = getattr(importlib.import_module(module), name)
         found.setdefault(kind_of(value), []).append((home.get(id(value), name), row))
-    order = ["Surrogates", "Cells and readouts", "Connections", "Losses", "Encoders", "Readers", "Others"]
+    order = ["Surrogates", "Cells and readouts", "Connections", "Losses", "Metrics", "Encoders", "Readers", "Others"]
     return {kind: sorted(found[kind], key=lambda item: item[0].lower()) for kind in order if kind in found}
 
 

@@ -5,17 +5,20 @@ A class enters the catalogue with its functional form, `sigmoid = functional(Sig
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
+import types
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
-from surgrad._answers import in_our_names, nearest_names, place_of, surrogate_answer
+from surgrad._answers import attribute_error, in_our_names, nearest_names, place_of, surrogate_answer
 from surgrad._constructors import constructor_parameters
 from surgrad._surrogate import Surrogate
 from surgrad._types import Input, Spikes
 
+F = TypeVar("F", bound=Callable[..., Any])
 _LEFT_OUT: Any = object()
 
 Functional = Callable[..., Spikes]
@@ -24,6 +27,31 @@ Functional = Callable[..., Spikes]
 _CATALOGUE: dict[str, type[Surrogate]] = {}
 
 
+class _NoModule:
+    """A function under whose name other libraries have a module: it says where the names of that are here."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind as functions do, which is also how `inspect` knows them."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        raise attribute_error(f"surgrad.{vars(self).get('__name__', '')}", name, ())
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
+
+def _no_module(function: F) -> F:
+    return _NoModule(function)  # type: ignore[return-value]
+
+
+@_no_module
 def functional(cls: type[Surrogate]) -> Functional:
     """Return the functional form of a surrogate, `f(x, **hyperparameters)`, and add its class to the catalogue.
 

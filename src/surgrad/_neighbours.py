@@ -122,11 +122,6 @@ _LIF = "{LIF}(surrogate, beta=beta)"
 _ENCODE = "{rate}(intensity, num_steps, key=key)"
 _FRESH = "a state is an argument and a result here, and a fresh one is net.init(shape)"
 
-_COUNTS = "outputs.sum(axis=0)"
-_PEAKS = "outputs.max(axis=0)"
-_RATE_LOSS = (
-    "jax.vmap(optax.softmax_cross_entropy_with_integer_labels, (0, None))(outputs, labels).mean(), the mean over time"
-)
 _PYTREES = "jax.grad, jax.jit and jax.vmap themselves: every object here is a pytree"
 _CUSTOM = "{from_grad}(slope) or {from_fun}(curve)"
 
@@ -181,13 +176,22 @@ _NAMES: dict[str, str] = {
     "training": "{Training}.of_network(build, data, loss, steps=steps)",
     "steeper": "the method surrogate.steeper(factor)",
     "innertrain trainloop unrolledtraining": "{inner_loop}(loss, weights, hyper, batches, optimizer)",
-    "cecountloss": f"optax.softmax_cross_entropy_with_integer_labels({_COUNTS}, labels).mean()",
-    "cerateloss": _RATE_LOSS,
-    "cemaxmembraneloss": f"optax.softmax_cross_entropy_with_integer_labels({_PEAKS}, labels).mean()",
-    "msecountloss msemembraneloss": f"optax.squared_error({_COUNTS}, targets).mean()",
-    "accuracyrate": f"({_COUNTS}.argmax(-1) == labels).mean()",
-    "functional loss losses": f"a loss of Optax on outputs over time, such as "
-    f"optax.softmax_cross_entropy_with_integer_labels({_COUNTS}, labels).mean() of spike counts",
+    # losses and metrics
+    "functional loss losses crossentropy celoss": "surgrad.losses, such as {ce_count_loss}(spikes, labels)",
+    "acc accuracyrate integralaccuracy": "{accuracy}(outputs, labels)",
+    "accuracytemporal": "{accuracy}(spikes, labels, by='first_spike')",
+    "temporalefficienttrainingcrossentropy perstepcrossentropy": "{ce_rate_loss}(outputs, labels)",
+    "integralcrossentropy": "{ce_count_loss}(membrane, labels), of the sum over time",
+    "msespikerate ratemse": "{mse_rate_loss}(spikes, labels, correct_rate=rate)",
+    "silencereg ratepenalty": "{rate_lower_bound}(spikes, minimum), in spikes per time step",
+    "sparsityreg": "{rate_upper_bound}(spikes, maximum), in spikes per time step",
+    "l1ratesparsity": "strength * spikes.sum(), or {rate_upper_bound}(spikes, maximum)",
+    "vanrossum spikesimilarloss": "{van_rossum_loss}(spikes, targets, tau=tau)",
+    "victorpurpura victorpurpuradist": "{victor_purpura_distance}(first, second, cost=cost)",
+    # normalisation and dropout
+    "batchnorm1d batchnorm2d batchnorm3d tdbn thresholddependentbatchnorm1d thresholddependentbatchnorm2d "
+    "thresholddependentbatchnorm3d": "{BatchNorm}(features), for any number of axes",
+    "dropout1d dropout2d dropout3d": "{Dropout}(rate), with one mask for a sequence",
     "fit": "a loop around surgrad.train.step or surgrad.train.epoch",
     "utils backprop": "{unroll}(net, xs), which starts from rest, so that nothing is reset, and jax.grad",
     # data, files, pictures
@@ -221,10 +225,9 @@ _NAMES: dict[str, str] = {
 }  # fmt: skip
 
 _ABSENT: dict[str, str] = {
-    "dropout alphadropout": "draw a mask with jax.random.bernoulli for each batch, and keep it in "
-    "a {Connection} of your own",
-    "batchnorm batchnorm1d batchnorm2d batchnorm3d tdbn bntt": "{fluctuation_driven}(net, xs, key=key) gives weights "
-    "under which deep networks spike",
+    "alphadropout dropconnect dropconnectlinear": "{Dropout}(rate) drops outputs, with one mask for a sequence",
+    "bntt batchnormtt1d batchnormtt2d batchnormthroughtime1d batchnormthroughtime2d temporaleffectivebatchnorm1d "
+    "temporaleffectivebatchnorm2d tebn": "{BatchNorm}(features) has the statistics of all time steps together",
     "layernorm rmsnorm": _STANDARDIZED,
     "groupnorm instancenorm": "write it as a {Connection} of your own, or as a function, which is a layer too",
     "lifparameters liparameters lifboxparameters lifrefracparameters": "they are arguments of the cell: "
@@ -264,7 +267,7 @@ _ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "statedict savestate savecheckpoint saveweights": ((), "{save}(path, net)"),
     "loadstatedict loadweights": ((), "{load}(path)"),
-    "train eval": ((), "nothing here behaves differently in training, so there is no mode to set"),
+    "train eval": ((), "there is no mode to set: {unroll_in_training}(net, xs, key=key) runs it as in training"),
     "to cuda cpu": ((), "jax.device_put(net, device)"),
     "zerograd backward": ((), "gradients are jax.grad of a function of the object"),
     "forward apply singlestepforward step update": ((), "the object itself is called"),
@@ -368,6 +371,22 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "shuffle": (("key",), "batches with a key are shuffled, and without one in order"),
     "transform transforms": (("augment",), ""),
     "maxrate fmax gain": ((), "multiply the intensities by it: {rate}(0.5 * intensity, num_steps, key=key)"),
+    "populationcode numclasses": (
+        (),
+        "spikes.reshape(*spikes.shape[:-1], classes, -1).sum(-1) sums the neurons of each class",
+    ),
+    "inverse": ((), "first spike times are negated, -t / tau"),
+    "targetistime": ((), "target times stand in place of the labels, (*batch, classes)"),
+    "smoothing": ((), "(1 - s) * jax.nn.one_hot(labels, classes) + s / classes are labels too"),
+    "correct sparsity": (("correct_rate",), ""),
+    "incorrect": (("incorrect_rate",), ""),
+    "minspikes": (("minimum",), "in spikes per time step"),
+    "maxspikes": (("maximum",), "in spikes per time step"),
+    "numfeatures": (("features",), ""),
+    "epsilon": (("eps",), ""),
+    "p": (("rate",), ""),
+    "trackrunningstats inference deterministic training": ((), "see {unroll_in_training}(net, xs, key=key)"),
+    "momentum": ((), "an argument of {unroll_in_training}, the share of the new statistics"),
     "stepmode": ((), "layers see one time step, and {unroll}(net, xs) runs over time"),
     "backend": ((), "paths are chosen by {unroll}; see its options"),
 }

@@ -3,6 +3,7 @@
 from typing import Any as _Any
 
 from surgrad._answers import attribute_error as _attribute_error
+from surgrad.nn._batch_norm import BatchNorm
 from surgrad.nn._biophysical import AdEx, Izhikevich
 from surgrad.nn._by_kernel import AvgPool, Conv, MaxPool
 from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
@@ -11,6 +12,7 @@ from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTransp
 from surgrad.nn._delay import Delay
 from surgrad.nn._delayed_linear import DelayedLinear
 from surgrad.nn._delayed_recurrent import DelayedRecurrent
+from surgrad.nn._dropout import Dropout, with_dropout
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
@@ -34,6 +36,7 @@ from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverT
 from surgrad.nn._record import Recording, record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
+from surgrad.nn._training import TrainingPass, unroll_in_training
 from surgrad.nn._unroll import Unrolled, unroll
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
     "Cell",
     "Connection",
     "Conv",
@@ -57,6 +61,7 @@ __all__ = [
     "Delay",
     "DelayedLinear",
     "DelayedRecurrent",
+    "Dropout",
     "FirstSpikeTime",
     "Flatten",
     "Izhikevich",
@@ -80,12 +85,15 @@ __all__ = [
     "SumPool2d",
     "SumPool3d",
     "TiedWeightsWarning",
+    "TrainingPass",
     "Unrolled",
     "combine",
     "fluctuation_driven",
     "partition",
     "record",
     "unroll",
+    "unroll_in_training",
+    "with_dropout",
 ]
 
 

@@ -88,7 +88,7 @@ class Layer(Pytree):
     """Base of the layers of this library, and an optional one of users' own: declared fields are checked."""
 
     trainable: ClassVar[tuple[str, ...]] = ()
-    """Fields that `partition` trains by default."""
+    """Fields that `partition` trains by default; of a connection without any, all."""
     waivers: ClassVar[dict[str, str]] = {}
     """Laws of `check` that the layer breaks on purpose, with the reason."""
 

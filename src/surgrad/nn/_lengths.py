@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array
 
-from surgrad._kinds import called, described
+from surgrad._kinds import called
+from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
+from surgrad.nn._recurrent import Recurrent, RecurrentState
 
 
 class PaddedState(NamedTuple):
@@ -41,6 +41,22 @@ class Held(Cell):
         now, active = x
         after, output = self.cell(state, now)
         return _where(active, after, state), _where(active, output, jax.tree.map(jnp.zeros_like, output))
+
+
+class Ending(Cell):
+    """A cell that stands still, and puts out zeros, after a number of time steps, which its state counts down."""
+
+    stands_for = "cell"
+
+    cell: Any
+
+    def __call__(self, state: tuple[PyTree, Array], x: Any) -> tuple[tuple[PyTree, Array], Any]:
+        """One time step of one sample."""
+        before, left = state
+        after, output = self.cell(before, x)
+        active = left > 0
+        output = _where(active, output, jax.tree.map(jnp.zeros_like, output))
+        return (_where(active, after, before), left - 1), output
 
 
 class Padded(Cell):
@@ -71,6 +87,8 @@ class Padded(Cell):
         xs, active, final = inputs
         axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
         cell, ys = _over_time(self.cell, (state.cell, axes), xs, active)
+        # A connection at the end has outputs of its own for inputs of zero, such as its bias.
+        ys = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), ys)
 
         if not self.last:
             return PaddedState(cell, state.last), ys
@@ -98,8 +116,25 @@ def _over_time(layer: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array)
         states, outputs = layer.through(lambda part, old, x: _over_time(part, old, x, active), parts, xs)
         return states, outputs[-1] if outputs else xs
     before, axes = state
-    held = jax.vmap(lambda state, xs, active: loop(Held(layer), state, (xs, active)), (axes, 1, 1), (axes, 1))
-    return held(before, xs, active)
+    return jax.vmap(functools.partial(_held, layer), (axes, 1, 1), (axes, 1))(before, xs, active)
+
+
+def _held(layer: Any, state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:
+    """Many time steps of one sample, of which the last may be behind its end."""
+    if type(layer) is Recurrent:  # a subclass may do something else
+        return _recurrent(layer, state, xs, active)
+    return loop(Held(layer), state, (xs, active))
+
+
+def _recurrent(layer: Recurrent, state: RecurrentState, xs: Any, active: Array) -> tuple[RecurrentState, Array]:
+    """The same of a recurrent layer, whose own way over time makes the gradient by its weight one product."""
+    steps = active.sum(dtype=int)
+    ending = layer.replace(cell=Ending(layer.cell))
+    after, outputs = ending.over_time(RecurrentState((state.cell, steps), state.outputs), xs)
+    latest = (jnp.arange(len(active)) == steps - 1).reshape(-1, *[1] * (outputs.ndim - 1))
+    last = jnp.where(latest, outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
+    last = last.astype(state.outputs.dtype)
+    return RecurrentState(after.cell[0], jnp.where(steps > 0, last, state.outputs)), outputs
 
 
 @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -122,7 +157,7 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
     if len(shape) < 2:
         raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
     time, batch = shape[:2]
-    lengths = _checked(lengths, time, batch)
+    lengths = checked_lengths("unroll", lengths, time, batch)
     axes = _axes_of_samples(cell, state, inputs, batch)
     # A number that all samples share, such as that of the time steps so far, becomes one for each.
     leaves = [
@@ -146,20 +181,6 @@ def _outputs(layer: Padded, state: PyTree, first: Any) -> Any:
     axes = jax.tree.unflatten(jax.tree.structure(state), list(layer.axes))
     xs, active, _ = first
     return jax.tree.map(lambda y: y[0], _over_time(layer.cell, (state, axes), xs, active)[1])
-
-
-def _checked(lengths: Any, time: Any, batch: Any) -> Array:
-    demand = f"lengths must be whole numbers from 0 to {time}, one for each of the {batch} samples"
-    given = lengths if isinstance(lengths, jax.Array) else np.asarray(lengths)
-    if not jnp.issubdtype(given.dtype, jnp.integer):
-        raise TypeError(f"unroll: {demand}, got {described(lengths)}.")
-    if given.shape != (batch,):
-        raise ValueError(f"unroll: {demand}, got {described(given)}.")
-    if not isinstance(given, Tracer):
-        for sample, length in enumerate(np.asarray(given).tolist()):
-            if not 0 <= length <= time:
-                raise ValueError(f"unroll: {demand}, got {length} for sample {sample}.")
-    return jnp.asarray(given)
 
 
 def _axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:

@@ -158,7 +158,7 @@ def _walk(node: Any, name: str, *, weight: bool, limits: Any) -> Iterable[_Leaf]
 def _holds_weights(node: Any, field: str, weight: bool) -> bool:
     """Whether the numbers in a field are trained by default."""
     if isinstance(node, Connection):
-        return True
+        return not type(node).trainable or field in type(node).trainable
     if is_cell(node):
         return field in getattr(type(node), "trainable", ())
     return weight and (not isinstance(node, Pytree) or isinstance(node, Layer))
