@@ -366,6 +366,18 @@ CHOICES = {
 """Of options: what is meant by the choices of other libraries."""
 ATTRIBUTES = _by_name(_ATTRIBUTES)
 """Of objects: names here that the object may have, and what else to know of them; without names, what to do."""
+RECORDED = _by_name(
+    {
+        "mem membrane membranepotential membranepotentials voltage voltages u vmem potential states": "v",
+        "spk spike s z": "spikes",
+        "syn isyn i psc synapticcurrent": "current",
+        "output out y": "outputs",
+        "input x": "inputs",
+        "a b w adapt": "adaptation",
+        "h vpre vbefore membranebeforereset": "v_before_reset",
+    }
+)
+"""Of what `unroll` records: the name here of a value."""
 COMPLETE = frozenset({_FRESH, _OUTPUTS})
 """Texts that say what to do also where the object or function has none of the names beside them."""
 KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}

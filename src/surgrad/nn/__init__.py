@@ -28,9 +28,10 @@ from surgrad.nn._pool import (
 )
 from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime
 from surgrad.nn._record import Recording, record
+from surgrad.nn._records import Record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
-from surgrad.nn._unroll import Unrolled, unroll
+from surgrad.nn._unroll import Unrolled, UnrolledRecords, unroll
 
 __all__ = [
     "ALIF",
@@ -65,6 +66,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MeanOverTime",
+    "Record",
     "Recording",
     "Recurrent",
     "Sequential",
@@ -73,6 +75,7 @@ __all__ = [
     "SumPool3d",
     "TiedWeightsWarning",
     "Unrolled",
+    "UnrolledRecords",
     "combine",
     "fluctuation_driven",
     "partition",

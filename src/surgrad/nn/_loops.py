@@ -45,7 +45,8 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
     state, outputs = scan(block, state, whole, keep)
     if keep == "last":
         return block(state, left) if rest else (state, outputs)
-    outputs = jax.tree.map(lambda y: y.reshape(count * size, *y.shape[2:]), outputs)
+    # A block may put out fewer than one for each of its steps, where some are recorded.
+    outputs = jax.tree.map(lambda y: y.reshape(count * y.shape[1], *y.shape[2:]), outputs)
     if rest:
         state, tail = block(state, left)
         outputs = jax.tree.map(lambda *both: jnp.concatenate(both), outputs, tail)
