@@ -35,7 +35,7 @@ RECORDS: dict[str, Any] = {
 def networks() -> Iterator[tuple[str, nn.Sequential, int]]:
     """Names, networks and their number of inputs."""
     keys = jax.random.split(jax.random.key(0), 4)
-    for n in (64, 256):
+    for n in (256, 64):
         parts = nn.Linear(n, n, key=keys[0], gain=3.0), CELL, nn.Linear(n, n, key=keys[1], gain=3.0), CELL
         yield f"{n}-{n}-{n}", nn.Sequential(*parts), n
     recurrent = nn.Linear(100, 128, key=keys[2], gain=3.0), nn.Recurrent(CELL, 128, key=keys[3])

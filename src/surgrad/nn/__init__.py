@@ -14,6 +14,7 @@ from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
 from surgrad.nn._initialise import fluctuation_driven
 from surgrad.nn._linear import Linear
+from surgrad.nn._operations import Operations, energy_estimate, synaptic_operations
 from surgrad.nn._partition import TiedWeightsWarning, combine, partition
 from surgrad.nn._pool import (
     AvgPool1d,
@@ -26,7 +27,7 @@ from surgrad.nn._pool import (
     SumPool2d,
     SumPool3d,
 )
-from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime
+from surgrad.nn._readout import FirstSpikeTime, HistogramOverTime, LastStep, MaxOverTime, MeanOverTime, MinOverTime
 from surgrad.nn._record import Recording, record
 from surgrad.nn._records import Record
 from surgrad.nn._recurrent import Recurrent
@@ -54,6 +55,7 @@ __all__ = [
     "Delay",
     "FirstSpikeTime",
     "Flatten",
+    "HistogramOverTime",
     "Izhikevich",
     "Lambda",
     "LastStep",
@@ -66,6 +68,8 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MeanOverTime",
+    "MinOverTime",
+    "Operations",
     "Record",
     "Recording",
     "Recurrent",
@@ -77,9 +81,11 @@ __all__ = [
     "Unrolled",
     "UnrolledRecords",
     "combine",
+    "energy_estimate",
     "fluctuation_driven",
     "partition",
     "record",
+    "synaptic_operations",
     "unroll",
 ]
 

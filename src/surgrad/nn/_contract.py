@@ -26,6 +26,7 @@ Promises of both:
 
 - `whole_sequence`: is slow inside a loop on a CPU, and wants all time steps at once. It changes no result.
 - `weighted`: the last axis of `weight` is that of the outputs, and `with_weight(weight)` returns a copy with another.
+- `fan_out`: a method, `shape -> numbers`, of the outputs that each input reaches; `weighted` connections need none.
 - `observables`: a method, `(state, input, state after, output) -> {name: array}`, of what `unroll(..., record=)` can
   record of a time step. Connections get None for the states.
 

@@ -30,8 +30,12 @@ iteration and 12 ms for eight were published (SNN benchmark of jaxpike). Not mea
 
 def steps(cell: Callable[..., Any], state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
     """Run a cell step by step in one scan: the last state, and all outputs or the last."""
-    count = STEPS_AN_ITERATION.get(jax.default_backend(), ON_ACCELERATORS)
-    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep, count)
+    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep, an_iteration())
+
+
+def an_iteration() -> int:
+    """Time steps of an iteration of a loop on the backend in use."""
+    return STEPS_AN_ITERATION.get(jax.default_backend(), ON_ACCELERATORS)
 
 
 def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:

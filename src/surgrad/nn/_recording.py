@@ -39,6 +39,8 @@ def recorded(
     begin = {entry.name: _started(latest, entry, known) for entry in entries if entry.summarised}
     last = _nothing(cell, state, inputs) if keep == "last" else None
     stepwise, axes = block == 1 or not runs_over_time(cell), None
+    if stepwise and not summaries:  # one loop; values for summaries are kept for the time of a block
+        block = len(jax.tree.leaves(inputs)[0]) if length is None else length
     inside, block, length = aligned(entries, block, length)
     if lengths is not None:
         cell, state, inputs = padded(cell, state, inputs, lengths, keep)

@@ -74,7 +74,7 @@ class Record(Pytree):
         return any(fnmatch.fnmatchcase(one, self.names) for one in (name, name.rpartition(".")[2]))
 
 
-Recorded = Names | Record | Sequence[Names | Record] | Mapping[str, Any]
+Recorded = Names | Record | Sequence[Any] | Mapping[str, Any]
 
 
 class Entry(NamedTuple):

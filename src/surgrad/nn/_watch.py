@@ -1,7 +1,7 @@
 """Running a network over time while some of its values are recorded.
 
-A recorded step is one time step outside of the loops over time, and the steps up to the next recorded one run as they
-do without a recording. So what is not asked for costs nothing, and what lies between recorded steps is never stored.
+A layer of which a state is recorded runs in one loop over its steps, which keeps recorded steps only; all other layers
+run as they do without a recording, and so do those of which only inputs, outputs or spikes are recorded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
-from surgrad.nn._contract import Cell, is_cell, loop, over_time, start
-from surgrad.nn._loops import blocks, steps, summed_wide
+from surgrad.nn._contract import Cell, is_cell, over_time, start
+from surgrad.nn._loops import Keep, an_iteration, scan, steps, summed_wide
 from surgrad.nn._observables import Evaluate, Observed, each_layer, in_sequences, observed, observed_step
 from surgrad.nn._records import Entry
 
@@ -61,7 +61,8 @@ class Watched(Cell):
         if self.axes is not None:
             cell, outputs, found = self.cell.watch(self.entries, state.cell, inputs)
         elif self.stepwise:
-            cell, outputs, found = step_by_step(self.cell, "", self.entries, state.cell, inputs)
+            keep: Keep = "last" if self.last else "all"
+            cell, outputs, found = step_by_step(self.cell, "", self.entries, state.cell, inputs, keep)
         else:
             evaluate = observed_over_time(self.entries, _run)
             cell, outputs, found = each_layer(evaluate, self.cell, "", state.cell, inputs)
@@ -146,28 +147,45 @@ def of_connection(layer: Any, place: str, entries: Sequence[Entry], xs: Any) -> 
 
 
 def step_by_step(
-    layer: Any, place: str, entries: Sequence[Entry], state: PyTree, xs: Any
+    layer: Any, place: str, entries: Sequence[Entry], state: PyTree, xs: Any, keep: Keep = "all"
 ) -> tuple[PyTree, Any, Observed]:
-    """Many time steps of a cell; of every group of steps the first is recorded, and the others run as without."""
+    """Many time steps of a cell in one loop, and what is recorded of them; with `keep="last"` outputs are the last one.
+
+    A value of every k-th step overwrites one place in each step up to the recorded one, which is the last that does: on
+    a CPU that costs less than a loop inside of a loop, or than a branch.
+    """
     wanted = {(entry.place, entry.value) for entry in entries}
     look = observed_step(lambda *where: where in wanted)
-    period = math.gcd(*(entry.every for entry in entries))
+    each = [entry.name for entry in entries if entry.every == 1]
+    sparse = {entry.name: entry.every for entry in entries if entry.every > 1}
 
-    def group(layer: Any, state: PyTree, xs: Any) -> tuple[PyTree, Any]:
-        first, others = (jax.tree.map(lambda x, part=part: x[part], xs) for part in (0, slice(1, None)))
-        after, output, found = each_layer(look, layer, place, state, first)
-        outputs, found = jax.tree.map(lambda y: jnp.asarray(y)[None], (output, found))
-        if len(jax.tree.leaves(others)[0]):
-            after, more = loop(layer, after, others)
-            outputs = jax.tree.map(lambda *both: jnp.concatenate(both), outputs, more)
-        return after, (outputs, found)
+    def one(layer: Any, carry: Any, now: Any) -> tuple[Any, Any]:
+        (state, _, kept), (t, x) = carry, now
+        after, output, found = each_layer(look, layer, place, state, x)
+        kept = {name: _written(kept[name], found[name], -(-t // every)) for name, every in sparse.items()}
+        last, output = (None, output) if keep == "all" else (output, None)
+        return (after, last, kept), (output, {name: found[name] for name in each})
 
-    if not len(jax.tree.leaves(xs)[0]):
-        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), xs)
-        shapes = jax.eval_shape(group, layer, state, one)[1]
-        return state, *jax.tree.map(lambda y: jnp.zeros((0, *y.shape[1:]), y.dtype), shapes)
-    after, (outputs, found) = blocks(summed_wide(group, layer), "all", period, state, xs)
-    return after, outputs, {entry.name: thinned(found[entry.name], entry.every // period) for entry in entries}
+    time = len(jax.tree.leaves(xs)[0])
+    first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
+    _, output, shapes = jax.eval_shape(lambda state, x: each_layer(look, layer, place, state, x), state, first)
+    last = None if keep == "all" else _zeros(output)
+    # What comes after the last recorded step is written behind it.
+    kept = {name: _zeros(shapes[name], -(-time // every) + 1) for name, every in sparse.items()}
+    inputs = jnp.arange(time), xs
+    (after, last, kept), (outputs, found) = scan(
+        summed_wide(one, layer), (state, last, kept), inputs, "all", an_iteration()
+    )
+    outputs = outputs if keep == "all" else jax.tree.map(lambda y: y[None], last)
+    return after, outputs, found | jax.tree.map(lambda y: y[:-1], kept)
+
+
+def _zeros(shapes: PyTree, *time: int) -> PyTree:
+    return jax.tree.map(lambda y: jnp.zeros((*time, *y.shape), y.dtype), shapes)
+
+
+def _written(kept: PyTree, values: PyTree, place: Any) -> PyTree:
+    return jax.tree.map(lambda old, new: jax.lax.dynamic_update_index_in_dim(old, new, place, 0), kept, values)
 
 
 def aligned(entries: Sequence[Entry], block: int, length: int | None) -> tuple[tuple[Entry, ...], int, int | None]:
