@@ -167,7 +167,8 @@ _NAMES: dict[str, str] = {
     "scan rnn multistepforward unrollcheckpointed rollout runnet seqtoanncontainer multistepcontainer lift bptt "
     "foriloop stateupdate": "{unroll}(net, xs)",
     "resetnet resetstates utilsreset detachnet": _FRESH,
-    "storevseq returnvoltage monitor": "{record}(net, xs).states",
+    "storevseq returnvoltage monitor attributemonitor outputmonitor": "{unroll}(net, xs, record='v').records",
+    "synops syops snnanalyzer acmonitor macmonitor opcounter": "{synaptic_operations}(net, xs)",
     # parameters
     "split ispartition filterparameters trainablevariables parameters params": "{partition}(net)",
     "parameter param": "an annotated attribute of a class, whose numbers and arrays are leaves; "
@@ -191,6 +192,10 @@ _NAMES: dict[str, str] = {
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
     "poissonencoder rateencoder poissonencode rateencode poisson": _ENCODE,
     "latencyencoder latencyencode": "{latency}",
+    "delta": "{delta}(x, threshold), whose ON and OFF channels stand for +1 and -1",
+    "sendondelta stepforward sf deltamodulation thresholdcrossing lc lcadc": "{level_crossing}(x, threshold)",
+    "popencoder popspikeencoderdeterministic populationencode populationencoder": "{population}(x, num_neurons, num_steps)",
+    "popspikeencoderrandom": "{rate}({tuning_curves}(x, num_neurons), num_steps, key=key)",
     "datasets spikedata dataset": "surgrad.tasks.load(name)",
     "spikeplot visualizing viz": "surgrad.plot",
     "traces potential potentials voltage voltages plotvoltage membranes": "surgrad.plot.membrane(v, spikes)",
@@ -219,10 +224,7 @@ _ABSENT: dict[str, str] = {
     "state": _FRESH,
     "alpha slstm sconvlstm sconv2dlstm": "write it as a {Cell} of your own, init(shape, dtype) and (state, input) -> "
     "(state, output)",
-    "delta": "spikes where x rises are jnp.diff(x, axis=0) >= threshold",
     "sso stochasticspikeoperator": "its spikes are drawn at random, and those here follow from x",
-    "population populationencode populationencoder": "a population code is {rate} of the tuning curves, such as "
-    "jnp.exp(-(((x[..., None] - centers) / width) ** 2))",
     "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
 }
 

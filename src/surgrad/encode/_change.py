@@ -45,7 +45,7 @@ def delta(x: Numbers, threshold: float = 0.1, *, start: Numbers | None = None) -
     x = _checked("delta", x, threshold=threshold)
     if not x.shape[0]:
         return _channels(x, x)
-    change = x - jnp.concatenate([_before(x, start)[None], x[:-1]])
+    change = x - jnp.concatenate([_before(x, start), x[:-1]])
     return _channels((change >= threshold).astype(x.dtype), (change <= -threshold).astype(x.dtype))
 
 
@@ -122,14 +122,14 @@ def delta_decode(spikes: Numbers, threshold: float = 0.1, *, start: Numbers = 0.
     >>> delta_decode(level_crossing(x, 1.0, max_spikes=None), 1.0, start=x[0])[:, 0]
     Array([0., 0., 1., 2., 1.], dtype=float32)
     """
-    spikes = jnp.asarray(spikes, jnp.result_type(spikes, float) if jnp.ndim(spikes) else None)
-    spikes = _checked("delta_decode", spikes, threshold=threshold)
+    events = not jnp.issubdtype(jnp.result_type(spikes), jnp.inexact)  # booleans and counts
+    spikes = _checked("delta_decode", jnp.asarray(spikes, float) if events else spikes, threshold=threshold)
     if spikes.shape[-1] % 2:
         raise ValueError(
             f"delta_decode: spikes must have an ON and an OFF channel for each feature, got {spikes.shape[-1]} in all."
         )
     up, down = jnp.split(spikes, 2, axis=-1)
-    return jnp.asarray(start, spikes.dtype) + threshold * jnp.cumsum(up - down, axis=0)
+    return _before(up, start) + threshold * jnp.cumsum(up - down, axis=0)
 
 
 def _channels(up: Array, down: Array) -> Array:
@@ -137,7 +137,8 @@ def _channels(up: Array, down: Array) -> Array:
 
 
 def _before(x: Array, start: Numbers | None) -> Array:
-    return x[0] if start is None else jnp.broadcast_to(jnp.asarray(start, x.dtype), x.shape[1:])
+    """What stands before the first time step, with an axis of time."""
+    return x[:1] if start is None else jnp.broadcast_to(jnp.asarray(start, x.dtype), x.shape[1:])[None]
 
 
 def _checked(code: str, x: Numbers, threshold: Any) -> Signal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._answers import answers_keywords
@@ -47,9 +48,9 @@ def tuning_curves(
     dtype = jnp.result_type(x)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"tuning_curves: features must be floating numbers, got {dtype}.")
-    x = jnp.asarray(x)
-    scaled = (x[..., None] - centers.astype(dtype)) * (beta / distance)
-    return jnp.exp(-(scaled**2) / 2).reshape(*x.shape[:-1], -1)
+    x = jnp.asarray(x)[..., None]
+    scaled = (x - jnp.asarray(centers, x.dtype).reshape(*(1,) * (x.ndim - 1), -1)) * (beta / distance)
+    return jnp.exp(-(scaled**2) / 2).reshape(*x.shape[:-2], -1)
 
 
 @answers_keywords
@@ -110,20 +111,21 @@ def population_decode(
     """
     centers, _ = _centers("population_decode", num_neurons, low, high)
     r = jnp.asarray(responses)
+    r = r if jnp.issubdtype(r.dtype, jnp.inexact) else r.astype(float)
     if not r.ndim or r.shape[-1] % num_neurons:
         raise ValueError(
             f"population_decode: there must be {num_neurons} responses for each feature, got the shape {r.shape}."
         )
     r = r.reshape(*r.shape[:-1], -1, num_neurons)
     total = r.sum(axis=-1)
-    mean = (r * centers.astype(r.dtype)).sum(axis=-1) / jnp.where(total > 0, total, 1)
+    mean = (r @ jnp.asarray(centers, r.dtype)) / jnp.where(total > 0, total, 1)
     return jnp.where(total > 0, mean, (low + high) / 2)
 
 
-def _centers(code: str, num_neurons: int, low: float, high: float) -> tuple[Float[Array, " neurons"], float]:
+def _centers(code: str, num_neurons: int, low: float, high: float) -> tuple[Float[np.ndarray, " neurons"], float]:
     """The centers, and the distance from one to the next."""
     require_whole(code, 3, num_neurons=num_neurons)
     require_real(code, "low", low)
     require_real(code, "high", high, above=low)
     distance = (high - low) / (num_neurons - 2)
-    return low + (jnp.arange(num_neurons) - 0.5) * distance, distance
+    return low + (np.arange(num_neurons) - 0.5) * distance, distance
