@@ -61,7 +61,7 @@ def histogram(
     edges: Numbers,
     *,
     threshold: float | None = 1.0,
-    label: str = "membrane potential",
+    label: str = "membrane potential (in the unit of the threshold)",
 ) -> Figure:
     """Plot histograms over time, such as those of membrane potentials that `nn.HistogramOverTime` counts.
 
