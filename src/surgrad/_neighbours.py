@@ -194,7 +194,8 @@ _NAMES: dict[str, str] = {
     "latencyencoder latencyencode": "{latency}",
     "delta": "{delta}(x, threshold), whose ON and OFF channels stand for +1 and -1",
     "sendondelta stepforward sf deltamodulation thresholdcrossing lc lcadc": "{level_crossing}(x, threshold)",
-    "popencoder popspikeencoderdeterministic populationencode populationencoder": "{population}(x, num_neurons, num_steps)",
+    "popencoder popspikeencoderdeterministic populationencode populationencoder": "{population}(x, num_neurons, "
+    "num_steps)",
     "popspikeencoderrandom": "{rate}({tuning_curves}(x, num_neurons), num_steps, key=key)",
     "datasets spikedata dataset": "surgrad.tasks.load(name)",
     "spikeplot visualizing viz": "surgrad.plot",

@@ -93,8 +93,8 @@ def energy_estimate(
     """Energy of synaptic operations in joules: accumulates times 0.9 pJ, and multiply-accumulates times 4.6 pJ.
 
     The defaults are those of 32-bit floating-point numbers in 45 nm at 0.9 V that the field compares networks by. They
-    leave out the memory, whose accesses cost more (5 pJ for 32 bits of a small cache, over a thousand for DRAM, in the
-    same source), the neurons, and what hardware spends while nothing happens. So this compares networks; it does not
+    leave out the memory, whose accesses cost more (10 pJ for 64 bits of a cache of 8 KB and 1,300 pJ or more for DRAM,
+    in the same source), the neurons, and what hardware spends while nothing happens. So this compares networks; it does not
     predict the energy of a chip, and none of a program on a CPU or GPU, which does all of the dense operations.
 
     Parameters:
@@ -132,7 +132,7 @@ class InputCounts(Cell):
     def init(self, shape: Shape, dtype: Any = None) -> Counts:
         return Counts(jnp.zeros(shape, jnp.int32), jnp.zeros((), jnp.int32), jnp.ones((), bool))
 
-    def __call__(self, state: Counts, x: Any) -> tuple[Counts, Counts]:
+    def __call__(self, state: Counts, x: Any) -> tuple[Counts, Any]:
         x = jnp.asarray(x).astype(jnp.float32)
         ternary = state.ternary & ((x == 0) | (jnp.abs(x) == 1)).all()
         after = Counts(state.nonzero + (x != 0).astype(jnp.int32), state.steps + 1, ternary)

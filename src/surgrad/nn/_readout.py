@@ -109,7 +109,7 @@ class HistogramOverTime(Cell):
     """Histogram of each neuron's inputs so far, such as membrane potentials: counts `(*batch, features, bins)`.
 
     Bins are half open, as those of `numpy.histogram`: a bin has its left edge and not its right one, but for the last,
-    which has both. What is outside of all bins, or NaN, is not counted. The derivative is zero.
+    which has both. What is in no bin, or NaN, is not counted. The derivative is zero.
 
     Parameters:
         edges: the edges of the bins, one more than there are bins, each above the one before.
@@ -120,7 +120,7 @@ class HistogramOverTime(Cell):
 
     spiking = False
 
-    edges: tuple[float, ...] = static()
+    edges: Any = static()
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, float)

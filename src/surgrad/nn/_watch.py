@@ -97,7 +97,7 @@ class Latest(Cell):
         output = jax.eval_shape(lambda x: self.cell(state, x)[1], x)
         return state, jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), output)
 
-    def __call__(self, state: tuple[PyTree, PyTree], x: Any) -> tuple[tuple[PyTree, PyTree], None]:
+    def __call__(self, state: tuple[PyTree, PyTree], x: Any) -> tuple[tuple[PyTree, PyTree], Any]:
         return self.cell(state[0], x), None
 
 
@@ -152,7 +152,7 @@ def step_by_step(
     """Many time steps of a cell in one loop, and what is recorded of them; with `keep="last"` outputs are the last one.
 
     A value of every k-th step overwrites one place in each step up to the recorded one, which is the last that does: on
-    a CPU that costs less than a loop inside of a loop, or than a branch.
+    a CPU that costs less than a loop in a loop, or than a branch.
     """
     wanted = {(entry.place, entry.value) for entry in entries}
     look = observed_step(lambda *where: where in wanted)
@@ -189,7 +189,7 @@ def _written(kept: PyTree, values: PyTree, place: Any) -> PyTree:
 
 
 def aligned(entries: Sequence[Entry], block: int, length: int | None) -> tuple[tuple[Entry, ...], int, int | None]:
-    """What is recorded inside of a block, the length of a block, and that of a segment between checkpoints.
+    """What is recorded inside a block, the length of a block, and that of a segment between checkpoints.
 
     Both are multiples of the recorded distances, so that every block begins with a recorded step. Where segments are
     shorter than that, more is recorded in them, at a distance that fits, than is left at the end.
@@ -199,5 +199,5 @@ def aligned(entries: Sequence[Entry], block: int, length: int | None) -> tuple[t
     if length is not None and length < whole and not any(entry.summarised for entry in entries):
         unit = max(size for size in range(1, length + 1) if whole % size == 0)
     inside = tuple(entry._replace(every=math.gcd(entry.every, unit)) for entry in entries)
-    block, length = (size and max(unit, size // unit * unit) for size in (block, length))
-    return inside, block or unit, length
+    block = max(1, -(-block // unit)) * unit
+    return inside, block, None if length is None else max(unit, length // unit * unit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def firing_rates(rates: Numbers | Mapping[str, Numbers], *, bins: int = 20) -> F
 @answers_keywords
 def histogram(
     counts: Numbers | Mapping[str, Numbers],
-    edges: Numbers,
+    edges: Numbers | Sequence[float],
     *,
     threshold: float | None = 1.0,
     label: str = "membrane potential (in the unit of the threshold)",
