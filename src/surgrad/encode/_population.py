@@ -22,7 +22,7 @@ def tuning_curves(
     """Responses of neurons with Gaussian tuning curves, e^(-(x - μ)²/(2σ²)), from above 0 to 1.
 
     Of m neurons for a feature the i-th, from 1, has its center at μ = low + (2i - 3)/2 (high - low)/(m - 2), and all
-    have the width σ = (high - low)/(m - 2)/β. The outermost centers lie half a distance outside of the range.
+    have the width σ = (high - low)/(m - 2)/β. The outermost centers lie half a distance beyond the range.
 
     Parameters:
         x: the features, `(*batch, features)`.

@@ -94,8 +94,8 @@ def energy_estimate(
 
     The defaults are those of 32-bit floating-point numbers in 45 nm at 0.9 V that the field compares networks by. They
     leave out the memory, whose accesses cost more (10 pJ for 64 bits of a cache of 8 KB and 1,300 pJ or more for DRAM,
-    in the same source), the neurons, and what hardware spends while nothing happens. So this compares networks; it does not
-    predict the energy of a chip, and none of a program on a CPU or GPU, which does all of the dense operations.
+    in the same source), the neurons, and what hardware spends while nothing happens. So this compares networks, and
+    predicts neither the energy of a chip nor that of a program on a CPU or GPU, which does all dense operations.
 
     Parameters:
         operations: those of `synaptic_operations`, all samples together: divide by their number.
