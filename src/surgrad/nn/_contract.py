@@ -26,11 +26,13 @@ Promises of both:
 
 - `whole_sequence`: is slow inside a loop on a CPU, and wants all time steps at once. It changes no result.
 - `weighted`: the last axis of `weight` is that of the outputs, and `with_weight(weight)` returns a copy with another.
-- `fan_out`: a method, `shape -> numbers`, of the outputs that each input reaches; `weighted` connections need none.
-- `observables`: a method, `(state, input, state after, output) -> {name: array}`, of what `unroll(..., record=)` can
-  record of a time step. Connections get None for the states.
 
 `surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
+
+Two methods say more of a layer, and count where its very class has them, as promises do. They change no result:
+`observables(state, input, state after, output)` returns what `unroll(..., record=)` can record of a time step, by name
+(connections get None for states); and `fan_out(shape)` the number of outputs that each input reaches, which
+`synaptic_operations` counts, and knows of `weighted` connections without it.
 """
 
 from __future__ import annotations

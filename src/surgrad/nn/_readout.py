@@ -109,7 +109,8 @@ class HistogramOverTime(Cell):
     """Histogram of each neuron's inputs so far, such as membrane potentials: counts `(*batch, features, bins)`.
 
     Bins are half open, as those of `numpy.histogram`: a bin has its left edge and not its right one, but for the last,
-    which has both. What is in no bin, or NaN, is not counted. The derivative is zero.
+    which has both. What is in no bin, or NaN, is not counted. Counts are
+    floating numbers, exact up to 2^24 in float32. The derivative is zero.
 
     Parameters:
         edges: the edges of the bins, one more than there are bins, each above the one before.
@@ -129,11 +130,11 @@ class HistogramOverTime(Cell):
         self.edges = tuple(edges.tolist())
         super().__post_init__()
 
-    def init(self, shape: Shape, dtype: Any = None) -> Int[Array, "*shape bins"]:
+    def init(self, shape: Shape, dtype: Any = None) -> Float[Array, "*shape bins"]:
         """Counts of zero, for inputs of a shape `(*batch, features)`."""
-        return jnp.zeros((*sizes(shape), len(self.edges) - 1), jnp.int32)
+        return jnp.zeros((*sizes(shape), len(self.edges) - 1), wide(dtype))
 
-    def __call__(self, state: Int[Array, "*shape bins"], x: Numbers) -> tuple[Array, Array]:
+    def __call__(self, state: Float[Array, "*shape bins"], x: Numbers) -> tuple[Array, Array]:
         """One time step: the counts, as state and as output.
 
         Raises:
