@@ -109,8 +109,8 @@ class HistogramOverTime(Cell):
     """Histogram of each neuron's inputs so far, such as membrane potentials: counts `(*batch, features, bins)`.
 
     Bins are half open, as those of `numpy.histogram`: a bin has its left edge and not its right one, but for the last,
-    which has both. What is in no bin, or NaN, is not counted. Counts are
-    floating numbers, exact up to 2^24 in float32. The derivative is zero.
+    which has both. What is in no bin, or NaN, is not counted. Counts are floating numbers, exact up to 2^24 in float32.
+    The derivative is zero.
 
     Parameters:
         edges: the edges of the bins, one more than there are bins, each above the one before.
