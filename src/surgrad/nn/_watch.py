@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
 from surgrad.nn._contract import Cell, is_cell, over_time, start
-from surgrad.nn._loops import Keep, an_iteration, scan, steps, summed_wide
+from surgrad.nn._loops import Keep, an_iteration, carried, scan, steps, summed_wide
 from surgrad.nn._observables import Evaluate, Observed, each_layer, in_sequences, observed, observed_step
 from surgrad.nn._records import Entry
 
@@ -167,8 +167,8 @@ def step_by_step(
         return (after, last, kept), (output, {name: found[name] for name in each})
 
     time = len(jax.tree.leaves(xs)[0])
-    first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
-    _, output, shapes = jax.eval_shape(lambda state, x: each_layer(look, layer, place, state, x), state, first)
+    state = carried(lambda state, x: each_layer(look, layer, place, state, x)[:2], state, xs)
+    _, output, shapes = jax.eval_shape(lambda state, xs: each_layer(look, layer, place, state, _one(xs)), state, xs)
     last = None if keep == "all" else _zeros(output)
     # What comes after the last recorded step is written behind it.
     kept = {name: _zeros(shapes[name], -(-time // every) + 1) for name, every in sparse.items()}
@@ -180,8 +180,14 @@ def step_by_step(
     return after, outputs, found | jax.tree.map(lambda y: y[:-1], kept)
 
 
+def _one(xs: PyTree) -> PyTree:
+    """The input of one step, in shape, also where there is none."""
+    return jax.tree.map(lambda x: x[0] if len(x) else jnp.zeros(x.shape[1:], x.dtype), xs)
+
+
 def _zeros(shapes: PyTree, *time: int) -> PyTree:
-    return jax.tree.map(lambda y: jnp.zeros((*time, *y.shape), y.dtype), shapes)
+    """Zeros of some shapes, over time if that is given; over a mesh, sharded as those."""
+    return jax.tree.map(lambda y: jnp.broadcast_to(jnp.zeros_like(y), (*time, *y.shape)), shapes)
 
 
 def _written(kept: PyTree, values: PyTree, place: Any) -> PyTree:
