@@ -82,6 +82,8 @@ ROWS = {
     "Sequential": (nn.Sequential(DENSE, nn.LIF(SPIKE, 5.0)), inputs(1.0)),
     "MeanOverTime": (nn.MeanOverTime(), SPIKES),
     "MaxOverTime": (nn.MaxOverTime(), inputs(1.0)),
+    "MinOverTime": (nn.MinOverTime(), inputs(1.0)),
+    "HistogramOverTime": (nn.HistogramOverTime((0.0, 0.5, 1.0)), inputs(1.0)),
     "LastStep": (nn.LastStep(), inputs(1.0)),
     "FirstSpikeTime": (nn.FirstSpikeTime(), SPIKES),
 }

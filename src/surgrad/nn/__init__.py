@@ -16,6 +16,7 @@ from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
 from surgrad.nn._initialise import fluctuation_driven
 from surgrad.nn._linear import Linear
+from surgrad.nn._operations import Operations, energy_estimate, synaptic_operations
 from surgrad.nn._partition import TiedWeightsWarning, combine, partition
 from surgrad.nn._pool import (
     AvgPool1d,
@@ -28,12 +29,13 @@ from surgrad.nn._pool import (
     SumPool2d,
     SumPool3d,
 )
-from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime
+from surgrad.nn._readout import FirstSpikeTime, HistogramOverTime, LastStep, MaxOverTime, MeanOverTime, MinOverTime
 from surgrad.nn._record import Recording, record
+from surgrad.nn._records import Record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
 from surgrad.nn._training import TrainingPass, unroll_in_training
-from surgrad.nn._unroll import Unrolled, unroll
+from surgrad.nn._unroll import Unrolled, UnrolledRecords, unroll
 
 __all__ = [
     "ALIF",
@@ -58,6 +60,7 @@ __all__ = [
     "Dropout",
     "FirstSpikeTime",
     "Flatten",
+    "HistogramOverTime",
     "Izhikevich",
     "Lambda",
     "LastStep",
@@ -70,6 +73,9 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MeanOverTime",
+    "MinOverTime",
+    "Operations",
+    "Record",
     "Recording",
     "Recurrent",
     "Sequential",
@@ -79,10 +85,13 @@ __all__ = [
     "TiedWeightsWarning",
     "TrainingPass",
     "Unrolled",
+    "UnrolledRecords",
     "combine",
+    "energy_estimate",
     "fluctuation_driven",
     "partition",
     "record",
+    "synaptic_operations",
     "unroll",
     "unroll_in_training",
     "with_dropout",
