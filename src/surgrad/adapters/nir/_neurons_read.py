@@ -1,6 +1,6 @@
 """Cells of this library for neurons of NIR.
 
-Their membrane potential is counted from the reset, and in units in which an input counts as it is, so that a resistance,
+Their membrane potential is counted from the reset, and in units in which an input counts as it is. So a resistance,
 input weights and a v_reset become a part of the threshold.
 """
 

@@ -36,21 +36,22 @@ def _dt(layer: Any) -> Any:
 
 
 class _Filter:
-    """A leaky filter of a cell in NIR: τ in seconds, and the share 1 - β of its input that enters in a step."""
+    """A filter of a cell in NIR: τ in seconds, and the share of R I that enters in a step: 1 - β, or dt without a leak."""
 
     def __init__(self, layer: Any, name: str, layout: Layout, writing: Writing) -> None:
         steps = layout.to_nir(np.asarray(getattr(layer, name), float)) / layer.dt
         self.leaks = bool(np.all(np.isfinite(steps)))
         if not self.leaks and not np.all(np.isinf(steps)):
             raise ValueError(f"{name} must be finite for all neurons or for none, as NIR has different nodes for both")
-        self.tau, self.fresh = writing.scheme.tau(steps), fresh(steps)
+        self.fresh = fresh(steps) if self.leaks else np.full(layout.there, writing.scheme.dt)
+        self.tau = writing.scheme.tau(steps) if self.leaks else steps
 
 
 def leaky_integrator(layer: LeakyIntegrator, layout: Layout, writing: Writing) -> nir.NIRNode:
     leak = _Filter(layer, "tau", layout, writing)
     note = noted(numbers=_numbers(layer, "tau"), dt=_dt(layer))
     if not leak.leaks:
-        return nir.I(np.full(layout.there, 1 / writing.scheme.dt), metadata=note)
+        return nir.I(1 / leak.fresh, metadata=note)
     return nir.LI(leak.tau, 1 / leak.fresh, np.zeros(layout.there), metadata=note)
 
 
@@ -81,10 +82,9 @@ def lif(layer: LIF, layout: Layout, writing: Writing) -> nir.NIRNode:
     leak = _Filter(layer, "tau", layout, writing)
     threshold = layout.to_nir(np.asarray(layer.threshold, float))
     zeros, note = np.zeros(layout.there), _spiking_note(layer, writing, "tau")
-    entering = leak.fresh if leak.leaks else np.full(layout.there, writing.scheme.dt)
-    r = 1 / entering
+    r = 1 / leak.fresh
     if writing.unit_resistance:
-        threshold, r = threshold * entering, np.ones_like(r)
+        threshold, r = threshold * leak.fresh, np.ones_like(r)
     if not leak.leaks:
         return nir.IF(r, threshold, v_reset=zeros, metadata=note)
     return nir.LIF(leak.tau, r, zeros, threshold, v_reset=zeros, metadata=note)

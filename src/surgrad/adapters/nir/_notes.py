@@ -68,11 +68,12 @@ def number_read(values: np.ndarray, noted: Any) -> Any:
 def _of_shape(values: np.ndarray, shape: tuple[int, ...], dtype: str) -> Any:
     """The array of a shape that broadcasts to the values; the values themselves where none does."""
     aligned = (1,) * (values.ndim - len(shape)) + shape
+    values = values.astype(jnp.dtype(dtype))  # which rounds what only differs by the units of NIR
     if len(aligned) == values.ndim and all(n in (1, m) for n, m in zip(aligned, values.shape, strict=True)):
         first = values[tuple(slice(n) for n in aligned)]
         if np.array_equal(np.broadcast_to(first, values.shape), values):
-            return jnp.asarray(first.reshape(shape), dtype)
-    return jnp.asarray(values, jnp.result_type(float))
+            return jnp.asarray(first.reshape(shape))
+    return jnp.asarray(values)
 
 
 def surrogate_noted(spike: Any) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def _scheme(told: Mapping[str, Any], dt: float | None, scheme: str | None) -> Sc
 def _read(link: Link, layout: Layout, reading: Reading) -> tuple[list[Any], Layout]:
     """The layers of a node, and the layout of their outputs; they are tried on an input."""
     with _named(f"node {link.name!r}", link.node):
-        _require_shape(link.node.input_type, "input", layout)
+        if type(link.node) not in (nir.Conv1d, nir.Conv2d):  # of which nir does not count groups
+            _require_shape(link.node.input_type, "input", layout)
         layers = layers_of(link.node, link.back[1] if link.back else None, layout, reading)
         shape = layout.here
         for layer in layers:
