@@ -41,9 +41,9 @@ def correlated(node, x):
 
 
 def pooled(node, x, reduce):
-    (k, l), (s, r) = node.kernel_size, node.stride
-    height, width = (x.shape[1] - k) // s + 1, (x.shape[2] - l) // r + 1
-    windows = [[x[:, i * s : i * s + k, j * r : j * r + l] for j in range(width)] for i in range(height)]
+    (high, wide), (down, right) = node.kernel_size, node.stride
+    rows, columns = range(0, x.shape[1] - high + 1, down), range(0, x.shape[2] - wide + 1, right)
+    windows = [[x[:, i : i + high, j : j + wide] for j in columns] for i in rows]
     return np.moveaxis(np.array([[reduce(window, (1, 2)) for window in row] for row in windows]), -1, 0)
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import nir
 import numpy as np
 import pytest
-from nir_graphs import DT, channels_first, drawn, run, simulated
 
 import surgrad
+from nir_graphs import DT, channels_first, drawn, run, simulated
 from surgrad import nn
 from surgrad.adapters.nir import Scale, Threshold, from_nir, to_nir
 

@@ -240,9 +240,10 @@ class TestNodes:
 
 
 class TestArguments:
+    @pytest.mark.unchecked("arguments of a wrong type")
     def test_arguments_are_checked(self):
         given = graph("in a, a out", a=lif())
-        with pytest.raises(TypeError, match="from_nir: graph must be a nir.NIRGraph or a path, got LIF"):
+        with pytest.raises(TypeError, match=r"from_nir: graph must be a nir\.NIRGraph or a path, got LIF"):
             from_nir(nn.LIF())
         with pytest.raises(ValueError, match="from_nir: dt, a time step in seconds, must be > 0, got -1"):
             from_nir(given, dt=-1)
