@@ -36,7 +36,7 @@ def _dt(layer: Any) -> Any:
 
 
 class _Filter:
-    """A filter of a cell in NIR: τ in seconds, and the share of R I that enters in a step: 1 - β, or dt without a leak."""
+    """A filter of a cell in NIR: τ in seconds, and the share of R I that enters in a step, 1 - β or dt."""
 
     def __init__(self, layer: Any, name: str, layout: Layout, writing: Writing) -> None:
         steps = layout.to_nir(np.asarray(getattr(layer, name), float)) / layer.dt
