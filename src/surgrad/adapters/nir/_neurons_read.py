@@ -41,7 +41,7 @@ def surrogate_of(told: Mapping[str, Any], reading: Reading) -> Any:
     """The spike function: that which was asked for, that of the note, or the default of cells."""
     if reading.surrogate is not None:
         return reading.surrogate
-    return surrogate_read(told["surrogate"]) if "surrogate" in told else LIF().surrogate
+    return surrogate_read(told["surrogate"]) if "surrogate" in told else LIF.surrogate
 
 
 class _Neurons:

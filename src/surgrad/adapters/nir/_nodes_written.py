@@ -86,7 +86,7 @@ def _conv(layer: Any, layout: Layout, writing: Writing) -> nir.NIRNode:
     space = layout.here[:-1]
     weight = np.moveaxis(np.asarray(layer.weight), (-1, -2), (0, 1))
     without = layer.bias is None
-    options = {
+    options: dict[str, Any] = {
         "weight": weight,
         "bias": np.zeros(len(weight), weight.dtype) if without else np.asarray(layer.bias),
         "groups": layer.groups,
@@ -97,8 +97,8 @@ def _conv(layer: Any, layout: Layout, writing: Writing) -> nir.NIRNode:
         one = {"stride": layer.stride[0], "dilation": layer.dilation[0]}
         padding = padding if isinstance(padding, str) else padding[0]
         return nir.Conv1d(input_shape=space[0], padding=padding, **one, **options)
-    two = {"stride": layer.stride, "dilation": layer.dilation}
-    return nir.Conv2d(input_shape=space, padding=padding, **two, **options)
+    two: dict[str, Any] = {"input_shape": space, "stride": layer.stride, "dilation": layer.dilation}
+    return nir.Conv2d(padding=padding, **two, **options)
 
 
 def _same(layer: Any) -> Any:
@@ -164,10 +164,10 @@ def _recurrent(layer: Recurrent, layout: Layout, writing: Writing) -> nir.NIRNod
     turned[np.ix_(layout.index, layout.index)] = weight.T
     name = type(neurons).__name__.lower()
     nodes = {
-        "input": nir.Input(np.array([size])),
+        "input": nir.Input({"input": np.array([size])}),
         name: neurons,
         "w_rec": nir.Linear(turned, metadata=noted(event_driven=_auto(layer.event_driven))),
-        "output": nir.Output(np.array([size])),
+        "output": nir.Output({"output": np.array([size])}),
     }
     edges = [("input", name), (name, "w_rec"), ("w_rec", name), (name, "output")]
     return nir.NIRGraph(nodes, edges)

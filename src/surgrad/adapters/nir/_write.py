@@ -55,7 +55,7 @@ def to_nir(
     writing = Writing(Scheme.checked("to_nir", dt, scheme), unit_resistance, lossy)
     shape = whole_each("to_nir", "input_shape", input_shape, 1, "the axes of the input")
     layout = Layout.of(shape)
-    nodes: dict[str, Any] = {"input": nir.Input(np.array(layout.there))}
+    nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(layout.there)})}
     for path, layer in flat(as_layer("to_nir: network", network)):
         with _named(path, layer):
             shape = _output_shape(layer, shape)
@@ -63,7 +63,7 @@ def to_nir(
             layout = layout_after(layer, layout, shape)
         node.input_type, node.output_type = {"input": np.array(before.there)}, {"output": np.array(layout.there)}
         nodes["_".join([type(layer).__name__.lower(), *path.split(".")]).rstrip("_")] = node
-    nodes["output"] = nir.Output(np.array(layout.there))
+    nodes["output"] = nir.Output({"output": np.array(layout.there)})
     names = list(nodes)
     return nir.NIRGraph(nodes, [*itertools.pairwise(names)], noted(dt=writing.scheme.dt, scheme=scheme))
 
