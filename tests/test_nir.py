@@ -97,6 +97,13 @@ class TestRoundTrip:
         from_nir(graph)
         assert str(graph.to_dict()) == str(before)
 
+    def test_half_precision_is_written_as_float32(self, tmp_path):
+        weight = jnp.array([[1.0, 0.1], [0.3, 2.0]], jnp.bfloat16)
+        nir.write(tmp_path / "net.nir", to_nir(nn.Linear.from_arrays(weight, weight[0]), 2))
+        back = from_nir(tmp_path / "net.nir")[0]
+        assert back.weight.dtype == jnp.float32
+        np.testing.assert_array_equal(back.weight, weight.astype(jnp.float32))
+
     def test_double_precision_is_kept(self, x64):
         tau = jnp.array([3.0, 7.1])
         net = nn.Sequential(nn.LeakyIntegrator(tau))

@@ -15,6 +15,7 @@ from surgrad.adapters.nir._notes import noted, surrogate_noted
 from surgrad.nn._cells import LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._conv import Conv1d, Conv2d
 from surgrad.nn._delay import Delay
+from surgrad.nn._dtypes import wide
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._linear import Linear
 from surgrad.nn._pool import AvgPool2d, SumPool2d
@@ -67,28 +68,33 @@ def _flat(layout: Layout) -> int:
     return layout.here[0]
 
 
+def _array(values: Any) -> np.ndarray:
+    """Weights for NIR, whose files have no bfloat16: half precision becomes float32, which holds it exactly."""
+    return np.asarray(values).astype(wide(values.dtype))
+
+
 def _auto(event_driven: Any) -> Any:
     return None if event_driven == "auto" else event_driven
 
 
 def _linear(layer: Linear, layout: Layout, writing: Writing) -> nir.NIRNode:
     _flat(layout)
-    weight = np.asarray(layer.weight)
+    weight = _array(layer.weight)
     turned = np.empty_like(weight.T)
     turned[:, layout.index] = weight.T
     note = noted(event_driven=_auto(layer.event_driven))
     if layer.bias is None:
         return nir.Linear(turned, metadata=note)
-    return nir.Affine(turned, np.asarray(layer.bias), metadata=note)
+    return nir.Affine(turned, _array(layer.bias), metadata=note)
 
 
 def _conv(layer: Any, layout: Layout, writing: Writing) -> nir.NIRNode:
     space = layout.here[:-1]
-    weight = np.moveaxis(np.asarray(layer.weight), (-1, -2), (0, 1))
+    weight = np.moveaxis(_array(layer.weight), (-1, -2), (0, 1))
     without = layer.bias is None
     options: dict[str, Any] = {
         "weight": weight,
-        "bias": np.zeros(len(weight), weight.dtype) if without else np.asarray(layer.bias),
+        "bias": np.zeros(len(weight), weight.dtype) if without else _array(layer.bias),
         "groups": layer.groups,
         "metadata": noted(event_driven=_auto(layer.event_driven), without_bias=without or None, padding=_same(layer)),
     }
@@ -159,7 +165,7 @@ def _recurrent(layer: Recurrent, layout: Layout, writing: Writing) -> nir.NIRNod
     """A graph of its own: input → neurons → output, and neurons → weight → neurons."""
     size = _flat(layout)
     neurons = node_of(layer.cell, layout, writing)
-    weight = np.asarray(layer.weight)
+    weight = _array(layer.weight)
     turned = np.empty_like(weight.T)
     turned[np.ix_(layout.index, layout.index)] = weight.T
     name = type(neurons).__name__.lower()
