@@ -134,6 +134,8 @@ _NAMES: dict[str, str] = {
     "convolution": "{Conv}(in_channels, out_channels, kernel_size, key=key)",
     "convtranspose": "{ConvTranspose2d}(in_channels, out_channels, kernel_size, key=key)",
     "remat checkpoint": "the option checkpoint_every of {unroll}",
+    "exporttonir tonir": "surgrad.adapters.nir.to_nir(network, input_shape)",
+    "importfromnir fromnir": "surgrad.adapters.nir.from_nir(graph)",
     "pool2d": "{MaxPool2d}(kernel_size)",
     "pool": "{MaxPool}(kernel_size) or {AvgPool}(kernel_size)",
     "sumpool": "{SumPool2d}(kernel_size)",
