@@ -1,6 +1,5 @@
 """Delays that learn: the sum that they are, written out in NumPy, their derivatives, and their ends."""
 
-import dataclasses
 import functools
 
 import jax
@@ -109,7 +108,7 @@ class TestSums:
         expected = fed_back(X, BACK, LAG, sigma)
         agrees(run(recurrent(sigma), X).outputs, expected, of=nn.DelayedRecurrent, reference="NumPy", rtol=1e-12)
 
-    def test_whole_delays_are_those_of_Delay_and_of_Recurrent(self):
+    def test_whole_delays_are_those_of_layers_without_learned_ones(self):
         steps = (0, 3, 5)
         found = run(nn.LearnableDelay.from_arrays(np.array(steps, float), max_delay=MOST), X).outputs
         np.testing.assert_allclose(found, run(nn.Delay(steps), X).outputs, rtol=1e-14)
@@ -127,6 +126,7 @@ class TestSums:
             np.testing.assert_allclose(np.concatenate([before, after]), outputs, rtol=1e-12)
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), end, last)
 
+    @pytest.mark.slow
     def test_events_give_the_same(self):
         spikes = (X > 1).astype(float)
         found, expected = (run(linear(None, event_driven=way), spikes).outputs for way in (True, False))
@@ -216,4 +216,3 @@ class TestEnds:
 
     def test_the_gaussian_is_that_of_the_authors_package(self):
         agrees(kernel(3.3, 0.5, 8), DCLS, of=nn.DelayedLinear, reference="DCLS 0.1.1", atol=2e-7)
-

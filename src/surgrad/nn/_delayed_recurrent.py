@@ -18,7 +18,7 @@ from surgrad._types import Numbers, Parameter, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, promises, weight_array
 from surgrad.nn._dtypes import promoted
-from surgrad.nn._lags import check_delays, delays_of, initial_delays, kernel, summed_over_lags
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, kernel
 from surgrad.nn._linear import Initializer, initial_weight
 from surgrad.nn._loops import steps
 from surgrad.nn._recurrent import recurrent_cell, require_cell_first, resting
@@ -40,7 +40,7 @@ class _Fed(Cell):
 
     def __call__(self, state: DelayedRecurrentState, current: Array) -> tuple[DelayedRecurrentState, Array]:
         held = state.outputs
-        fed_back = summed_over_lags(held.astype(self.weights.dtype), self.weights, self.event_driven)[0]
+        fed_back = delayed_product(held.astype(self.weights.dtype), self.weights, self.event_driven)[0]
         meeting = promoted(current, fed_back)
         cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
         return DelayedRecurrentState(cell, jnp.concatenate([held[1:], outputs[None].astype(held.dtype)])), outputs

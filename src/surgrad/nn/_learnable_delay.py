@@ -18,7 +18,7 @@ from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell, check_alike, weight_array
 from surgrad.nn._dtypes import floating
-from surgrad.nn._lags import check_delays, delays_of, initial_delays, joined, kernel
+from surgrad.nn._lags import check_delays, delayed, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
@@ -121,10 +121,7 @@ class LearnableDelay(Cell):
         """
         known, inputs = joined(self, state, inputs, self.max_delay)
         time, shares = inputs.shape[0], kernel(self.delay, self.sigma, self.max_delay)
-        held = known.astype(shares.dtype)
-        shares = shares.reshape(-1, *[1] * (held.ndim - 1), shares.shape[-1])
-        lags = range(self.max_delay + 1)
-        y: Any = sum(shares[lag] * held[self.max_delay - lag :][:time] for lag in lags)
+        y = delayed(known.astype(shares.dtype), shares.reshape(-1, *[1] * (known.ndim - 1), shares.shape[-1]))
         return known[time:], y.astype(floating(inputs.dtype))
 
     def connections(self) -> Any:
