@@ -130,17 +130,20 @@ def costs(density: float, calls: int) -> dict[str, Cost]:
 class Setting(NamedTuple):
     """The network for the task, and how it is trained."""
 
-    hidden: int = 32
-    longest: int = 30
-    tau: float = 2.0
+    hidden: int = 12
+    longest: int = 34
+    tau: float = 1.5
     gain: float = 2.0
     batch: int = 50
     updates: int = 1500
     rate: float = 5e-3
-    delays_faster: float = 40.0
+    delays_faster: float = 20.0
     """Learning rate of the delays over that of the weights; 100 in Hammouamri et al. (2024)."""
+    widest: float = 5.0
+    """Width of the Gaussian at the start in time steps. Hammouamri et al. begin with half of the longest delay, and
+    normalise between the layers, without which so wide a Gaussian leaves the neurons silent."""
     narrowing: float = 0.5
-    """The share of the updates during which the Gaussian narrows."""
+    """The share of the updates during which the Gaussian narrows, to 0.5."""
 
 
 SETTING = Setting()
@@ -152,7 +155,7 @@ def network(setting: Setting, variant: str, key: jax.Array, data: tasks.Dataset)
     """Connection, neurons with a short memory, connection, and the mean over time."""
     into, out = jax.random.split(key)
     sizes = data.channels, setting.hidden
-    sigma = setting.longest / 2 if variant == LEARNED else None
+    sigma = setting.widest if variant == LEARNED else None
     first: Any = nn.Linear(*sizes, key=into, gain=setting.gain)
     if variant != "none":
         first = nn.DelayedLinear(*sizes, setting.longest, key=into, gain=setting.gain, sigma=sigma)
@@ -175,8 +178,7 @@ def fitted(setting: Setting, variant: str, split: tasks.Split, key: jax.Array) -
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(trained)]
     factors = [factor if "delay" in jax.tree_util.keystr(path) else 1.0 for path in paths]
     count = int(setting.updates * setting.narrowing)
-    start = setting.longest / 2
-    narrower = optax.exponential_decay(start, count, 0.5 / start, end_value=0.5)
+    narrower = optax.exponential_decay(setting.widest, count, 0.5 / setting.widest, end_value=0.5)
 
     def network_at(trained: Any, update: Any) -> nn.Sequential:
         schedules = {"sigma": narrower} if variant == LEARNED else {}
@@ -240,7 +242,7 @@ def page(measured: dict[float, dict[str, Cost]], found: dict[str, np.ndarray], c
         "",
         f"Accuracy on `tasks.coincidences()`, in percent, after {SETTING.updates} updates: one hidden layer of"
         f" {SETTING.hidden} LIF neurons",
-        f"with τ = {SETTING.tau:g} steps, where spikes come 5 steps apart; chance is {chance:.0f} %. Each seed",
+        f"with τ = {SETTING.tau:g} steps, where spikes come 8 steps apart; chance is {chance:.0f} %. Each seed",
         f"has orders, samples, weights and delays of its own. Delays are from 0 to {SETTING.longest} steps.",
         "",
         "| delays | mean | standard deviation | seed by seed |",
