@@ -175,7 +175,7 @@ class TestDerivatives:
 
     @pytest.mark.parametrize("sigma", [0.5, 3.0])
     def test_a_gaussian_has_the_gradient_of_its_mean(self, sigma):
-        # d/dd of a normalised Gaussian over lags is its share times (l - mean)/σ².
+        # d/dd of a Gaussian over lags whose sum is 1 is its share times (l - mean)/σ².
         share = shares(1.7, sigma)
         lags = np.arange(MOST + 1)
         expected = share * (lags - share @ lags) / sigma**2
