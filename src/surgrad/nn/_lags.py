@@ -108,9 +108,17 @@ def joined(cell: Cell, state: Any, inputs: Numbers, longest: int) -> tuple[Array
     inputs = real_array(cell, inputs)
     check_same(cell, state.shape[1:], inputs.shape[1:])
     cast = inputs.astype(state.dtype)
-    # Over a mesh, the zeros of a new state must be sharded and vary as the inputs do.
-    state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), cast))
-    return jnp.concatenate([state, cast]), inputs
+    return jnp.concatenate([placed(state, cast), cast]), inputs
+
+
+def placed(past: Array, inputs: Array) -> Array:
+    """What was before the inputs, `(steps, *batch, features)`, placed over a mesh as the inputs over time are.
+
+    The zeros of a new state must be sharded, and vary, as the inputs do.
+    """
+    if jax.sharding.get_abstract_mesh().empty:
+        return past
+    return past + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs.astype(past.dtype)))
 
 
 def delays_of(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -> Delays:
