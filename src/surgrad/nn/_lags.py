@@ -49,7 +49,7 @@ def kernel(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -
     return jnp.where(wide_enough, gaussian, _linear(lags, jax.lax.stop_gradient(jnp.round(delay)), most))
 
 
-def _linear(lags: Float[Array, "lags ..."], delay: Float[Array, one * synapses], most: int) -> Kernel:
+def _linear(lags: Array, delay: Array, most: int) -> Array:
     """Linear interpolation. Each side has a case of its own, as the derivative of an absolute value is 0 at its end."""
     before = jnp.minimum(jnp.floor(delay), most - 1)
     share = delay - before
