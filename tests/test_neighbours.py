@@ -186,6 +186,8 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.nn", "Leaky", r"surgrad.nn.LIF\(surrogate, beta=beta\)"),
         ("surgrad.nn", "Synaptic", "surgrad.nn.CuBaLIF"),
         ("surgrad.nn", "RLeaky", "surgrad.nn.Recurrent"),
+        ("surgrad.nn", "DelayedDense", "surgrad.nn.DelayedLinear"),
+        ("surgrad.nn", "SynapticDelay", "surgrad.nn.LearnableDelay"),
         ("surgrad.nn", "LIFNode", r"surgrad.nn.LIF\(surrogate, beta=1 - 1 / tau\)"),
         ("surgrad.nn", "LIFCell", "surgrad.nn.CuBaLIF"),
         ("surgrad.nn", "max_pool", "it is surgrad.nn.MaxPool"),
@@ -449,7 +451,7 @@ class TestKeywords:
             ("hard", "reset='zero' is meant"),
             (0.0, "reset='zero' is meant"),
             ("soft", "reset='subtract' is meant"),
-            ("none", r"surgrad\.nn\.Sequential\(surgrad\.nn\.LeakyIntegrator\(tau\), lambda v: surrogate"),
+            ("none", r"spikes without a reset are surgrad\.nn\.ParallelLIF\(surrogate, tau\)"),
             ("other", "'other'"),
         ],
     )
