@@ -14,7 +14,7 @@ from recipes import _run
 from recipes._recipe import Recipe
 from surgrad import nn, tasks
 
-LEVELS = np.linspace(-2, 2, 9, dtype=np.float32)
+LEVELS = np.linspace(-2.5, 2.5, 17, dtype=np.float32)
 """In standard deviations of a channel."""
 
 
@@ -28,13 +28,13 @@ def load(seed: int) -> tuple[tasks.SeriesDataset, ...]:
 
 
 def network(key: Array, data: tasks.SeriesDataset) -> nn.Sequential:
-    """A recurrent layer of 128 LIF neurons, and the mean membrane potentials of leaky integrators."""
+    """A recurrent layer of 256 LIF neurons, and the mean membrane potentials of integrators without a leak."""
     into, back, out = jax.random.split(key, 3)
     return nn.Sequential(
-        nn.Linear(2 * len(LEVELS) * data.channels, 128, key=into, gain=1.5),
-        nn.Recurrent(nn.LIF(surgrad.Arctan(2.0), tau=10.0), 128, key=back, gain=0.5),
-        nn.Linear(128, data.classes, key=out),
-        nn.LeakyIntegrator(tau=20.0),
+        nn.Linear(2 * len(LEVELS) * data.channels, 256, key=into, gain=1.5),
+        nn.Recurrent(nn.LIF(surgrad.Arctan(2.0), tau=20.0), 256, key=back, gain=0.5),
+        nn.Linear(256, data.classes, key=out),
+        nn.LeakyIntegrator(tau=float("inf")),
         nn.MeanOverTime(),
     )
 
@@ -74,7 +74,7 @@ RECIPE = Recipe(
     network=network,
     logits=logits,
     rate=3e-3,
-    weight_decay=1e-2,
+    weight_decay=0.1,
     epochs=60,
     batch=32,
     goal=0.95,
