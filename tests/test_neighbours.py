@@ -134,11 +134,13 @@ def parameters_of(thing):
 
 def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     pytest.importorskip("optax")
-    public = [getattr(package, name, None) for package in (surgrad.nn, surgrad.encode) for name in dir(package)]
+    packages = surgrad.nn, surgrad.encode, surgrad.events
+    public = [getattr(package, name, None) for package in packages for name in dir(package)]
     public += [getattr(cls, name) for cls in classes() for name in vars(cls) if not name.startswith("_")]
     parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
     fields = {name for cls in classes() for name in inspect.get_annotations(cls)}
-    attributes = fields.union(*map(dir, classes()))
+    attributes = fields.union(*map(dir, [*classes(), *filter(inspect.isclass, public)]))
+    attributes |= vars(surgrad.events.EventDataset([surgrad.events.Events([0.0], [0])], [0], num_units=1)).keys()
     for known, rows in ((parameters, _neighbours.KEYWORDS), (attributes, _neighbours.ATTRIBUTES)):
         named = {one for candidates, _ in rows.values() for one in candidates}
         assert named <= known

@@ -56,7 +56,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
         "tree": described.structure,
     }
     text = json.dumps(head, allow_nan=False, indent=1)
-    with _replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+    with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(_STRUCTURE, text)
         for place, array in enumerate(described.arrays):
             with archive.open(_entry(place), "w", force_zip64=True) as entry:
@@ -93,7 +93,7 @@ def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[ty
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file that replaces the one at a path once it is complete, and is deleted if it never is."""
     new = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
