@@ -68,6 +68,8 @@ def trained(recipe: Recipe, seed: int, epochs: int, data: tuple[Any, Any]) -> di
         for indices, drawn in zip(order, jax.random.split(noise, len(order)), strict=True):
             fit, loss = _update(fit, recipe.draw(learn, indices), drawn, recipe, updates)
             losses.append(loss)
+        mean = np.mean(jax.device_get(losses))
+        print(f"seed {seed}, epoch {index + 1} of {epochs}: loss {mean:.3f}", file=sys.stderr, flush=True)
     accuracy = accuracy_of(fit.network, test, recipe)
     wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
     count = sum(leaf.size for leaf in jax.tree.leaves(nn.partition(fit.network)[0]))

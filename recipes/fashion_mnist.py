@@ -22,15 +22,12 @@ def load(seed: int) -> tasks.Split:
 
 
 def network(key: Array, data: tasks.Dataset) -> nn.Sequential:
-    """Two hidden layers of 512 and 256 LIF neurons, and the mean membrane potentials of leaky integrators."""
-    one, two, three = jax.random.split(key, 3)
-    lif = nn.LIF(surgrad.Arctan(2.0), tau=2.0)
+    """A hidden layer of 512 LIF neurons, and the mean membrane potentials of leaky integrators."""
+    one, two = jax.random.split(key)
     return nn.Sequential(
         nn.Linear(data.channels, 512, key=one, gain=2.0),
-        lif,
-        nn.Linear(512, 256, key=two, gain=2.0),
-        lif,
-        nn.Linear(256, data.classes, key=three),
+        nn.LIF(surgrad.Arctan(2.0), tau=2.0),
+        nn.Linear(512, data.classes, key=two),
         nn.LeakyIntegrator(tau=float(STEPS)),
         nn.MeanOverTime(),
     )
