@@ -111,9 +111,7 @@ SAME_SURROGATE = {
 _UNSCALED = (
     "the input is added as it is, v <- beta v + I; Norse and SpikingJelly multiply it by dt/tau: scale the weights"
 )
-_WITHOUT_RESET = (
-    "spikes without a reset are {Sequential}({LeakyIntegrator}(tau), lambda v: surrogate((v - threshold) / threshold))"
-)
+_WITHOUT_RESET = "spikes without a reset are {ParallelLIF}(surrogate, tau)"
 _TIME_LEADS = "time is the first axis always, (time, *batch, features); xs.swapaxes(0, 1) puts it there"
 _STANDARDIZED = (
     "a function is a layer too, and jax.nn.standardize normalizes over the features, without scale and offset"
@@ -158,6 +156,11 @@ _NAMES: dict[str, str] = {
     "lifadexcell adexnode adexlif": "{AdEx}(surrogate)",
     "izhikevichnode izhikevichcell": "{Izhikevich}(surrogate)",
     "li licell nonspikinglifnode linearleakyintegrator leakyreadout": "{LeakyIntegrator}(tau=tau)",
+    "psn maskedpsn slidingpsn parallelspikingneuron": "{ParallelLIF}(surrogate, tau=tau), whose weights over "
+    "time are a decay",
+    # delays
+    "delayeddense delaylinear delaydense dcls dcls1d": "{DelayedLinear}(in_features, out_features, max_delay, key=key)",
+    "synapticdelay synapsedelay axonaldelay delaylayer learneddelay": "{LearnableDelay}(features, max_delay, key=key)",
     # readouts
     "peak maxmembranelogits maxreadout": "{MaxOverTime}()",
     "countlogits spikecount ratereadout meanreadout": "{MeanOverTime}()",
@@ -296,6 +299,12 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
         "reset='zero' is v_reset=0, and there is no other v_reset; reset='subtract' is v_reset=None",
     ),
     "learnbeta learntau learnable": ((), _LEARNED),
+    "learndelay": ((), "delays are trained with the weights: {partition}(net)"),
+    "maxdelays dilatedkernelsize dlim": (("max_delay",), ""),
+    "delays delay initdelay initdelays": (
+        ("delay", "delay_init"),
+        "such as jax.nn.initializers.constant(1.0); from_arrays takes an array",
+    ),
     "learnthreshold": ((), _LEARNED_THRESHOLD),
     "learnalpha": ((), _LEARNED_SYNAPSE),
     "resetdelay": ((), "the reset comes in the time step of the spike, as with reset_delay=False of snnTorch"),

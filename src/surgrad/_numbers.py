@@ -66,8 +66,8 @@ def require_multiples(where: str, name: str, divisor: int, **given: int) -> None
         raise ValueError(f"{where}: {name} must divide {' and '.join(given)}, got {divisor}, {numbers}.")
 
 
-def require_entries(where: str, name: str, numbers: Any, most: float, demand: str) -> None:
-    """Check that the entries of an array are 0 to `most`; an empty array and a traced one have none to check.
+def require_entries(where: str, name: str, numbers: Any, most: float, demand: str, least: float = 0) -> None:
+    """Check that the entries of an array are `least` to `most`; an empty array and a traced one have none to check.
 
     This reads arrays of JAX, for which it waits.
 
@@ -77,7 +77,7 @@ def require_entries(where: str, name: str, numbers: Any, most: float, demand: st
     if isinstance(numbers, Tracer) or not np.size(numbers):
         return
     found = np.asarray(numbers)
-    if not (found.min() >= 0 and found.max() <= most):  # NaN is in no range
+    if not (found.min() >= least and found.max() <= most):  # NaN is in no range
         raise ValueError(f"{where}: {name} must be {demand}, got {found.min()} to {found.max()}.")
 
 

@@ -9,11 +9,15 @@ from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._contract import Cell, Connection, Layer
 from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from surgrad.nn._delay import Delay
+from surgrad.nn._delayed_linear import DelayedLinear
+from surgrad.nn._delayed_recurrent import DelayedRecurrent
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
 from surgrad.nn._initialise import fluctuation_driven
+from surgrad.nn._learnable_delay import LearnableDelay
 from surgrad.nn._linear import Linear
+from surgrad.nn._parallel import ParallelLIF
 from surgrad.nn._partition import TiedWeightsWarning, combine, partition
 from surgrad.nn._pool import (
     AvgPool1d,
@@ -51,6 +55,8 @@ __all__ = [
     "ConvTranspose3d",
     "CuBaLIF",
     "Delay",
+    "DelayedLinear",
+    "DelayedRecurrent",
     "FirstSpikeTime",
     "Flatten",
     "Izhikevich",
@@ -58,6 +64,7 @@ __all__ = [
     "LastStep",
     "Layer",
     "LeakyIntegrator",
+    "LearnableDelay",
     "Linear",
     "MaxOverTime",
     "MaxPool",
@@ -65,6 +72,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MeanOverTime",
+    "ParallelLIF",
     "Recording",
     "Recurrent",
     "Sequential",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -13,9 +12,10 @@ from surgrad._numbers import whole_each
 from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Shape
-from surgrad.nn._checks import check_same, check_state, real_array, sizes
+from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell
 from surgrad.nn._dtypes import floating
+from surgrad.nn._lags import joined
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 
@@ -67,15 +67,8 @@ class Delay(Cell):
         Raises:
             TypeError, ValueError: as for one time step.
         """
-        check_state(self, state)
-        require_shapes("Delay", {"the state": (state.shape, f"{self._longest} steps, ...")}, "; start from init(shape)")
-        inputs = real_array(self, inputs)
-        check_same(self, state.shape[1:], inputs.shape[1:])
+        known, inputs = joined(self, state, inputs, self._longest)
         time, narrow = inputs.shape[0], floating(inputs.dtype)
-        inputs = inputs.astype(state.dtype)
-        # Over a mesh, the zeros of a new state must be sharded and vary as the inputs do.
-        state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs))
-        known = jnp.concatenate([state, inputs])
         if isinstance(self.steps, int):
             return known[time:], known[:time].astype(narrow)
         when = jnp.arange(time)[:, None] + (self._longest - np.array(self.steps))[None]

@@ -31,6 +31,46 @@ class RecurrentState(NamedTuple):
     outputs: Float[Array, "*batch features"]
 
 
+def require_cell_first(kind: str, cell: Any, features: Any) -> None:
+    """Refuse a first argument that is no cell.
+
+    Raises:
+        TypeError: it is none, or the two are swapped.
+    """
+    if is_cell(features):
+        raise TypeError(f"{kind}: the cell comes before the number of features: {kind}(cell, features, key=key).")
+    require_callable(f"{kind}: cell, the first argument,", cell, "a cell")
+
+
+def recurrent_cell(kind: str, cell: Any) -> Any:
+    """The cell of a recurrent layer, as a layer.
+
+    Raises:
+        TypeError: it has no `init`.
+    """
+    cell = as_layer(f"{kind}: cell", cell)
+    if not is_cell(cell):
+        raise TypeError(f"{kind}: cell must have a method init(shape, dtype), as cells do, got {cell!r}.")
+    return cell
+
+
+def resting(layer: Any, shape: Shape, dtype: Any) -> tuple[PyTree, Any]:
+    """The resting state of the cell of a recurrent layer, and the shape and type of its outputs.
+
+    Raises:
+        ValueError: the input has another number of features than the weights, or the outputs have another shape.
+    """
+    kind, shape = type(layer).__name__, sizes(shape)
+    require_shapes(kind, {"the input": (shape, f"..., {layer.weight.shape[0]} features")})
+    state = start(layer.cell, shape, dtype)
+    x = jax.ShapeDtypeStruct(shape, promoted(floating(dtype), layer.weight))
+    outputs = jax.eval_shape(lambda x: layer.cell(state, x)[1], x)
+    if outputs.shape != shape:
+        given = f"{shape} that it takes in, since they come back to it, got {outputs.shape}"
+        raise ValueError(f"{kind}: the cell must put out outputs of the shape {given}.")
+    return state, outputs
+
+
 @dataclasses.dataclass(eq=False, repr=False, init=False)
 class Recurrent(Cell):
     """A cell with all-to-all recurrent weights: its input is x + s W, with its outputs s of the previous time step.
@@ -78,11 +118,7 @@ class Recurrent(Cell):
         weight_init: Initializer | None = None,
         event_driven: bool | str = "auto",
     ) -> None:
-        if is_cell(features):
-            raise TypeError(
-                "Recurrent: the cell comes before the number of features: Recurrent(cell, features, key=key)."
-            )
-        require_callable("Recurrent: cell, the first argument,", cell, "a cell")
+        require_cell_first("Recurrent", cell, features)
         require_whole("Recurrent", features=features)
         self.cell, self.event_driven = cell, event_driven
         self.weight = initial_weight("Recurrent", key, (features, features), gain, weight_init)
@@ -105,9 +141,7 @@ class Recurrent(Cell):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.cell = as_layer("Recurrent: cell", self.cell)
-        if not is_cell(self.cell):
-            raise TypeError(f"Recurrent: cell must have a method init(shape, dtype), as cells do, got {self.cell!r}.")
+        self.cell = recurrent_cell("Recurrent", self.cell)
 
     def init(self, shape: Shape, dtype: Any = None) -> RecurrentState:
         """The resting state of the cell, and no spikes.
@@ -116,14 +150,7 @@ class Recurrent(Cell):
             ValueError: the last axis of the shape is not as long as the weights are high, or the cell puts out another
                 shape than it takes in.
         """
-        shape = sizes(shape)
-        require_shapes("Recurrent", {"the input": (shape, f"..., {self.weight.shape[0]} features")})
-        state = start(self.cell, shape, dtype)
-        x = jax.ShapeDtypeStruct(shape, promoted(floating(dtype), self.weight))
-        outputs = jax.eval_shape(lambda x: self.cell(state, x)[1], x)
-        if outputs.shape != shape:
-            given = f"{shape} that it takes in, since they come back to it, got {outputs.shape}"
-            raise ValueError(f"Recurrent: the cell must put out outputs of the shape {given}.")
+        state, outputs = resting(self, shape, dtype)
         return RecurrentState(state, jnp.zeros_like(outputs))
 
     def __call__(self, state: RecurrentState, current: Numbers) -> tuple[RecurrentState, Array]:

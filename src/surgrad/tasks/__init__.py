@@ -3,6 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from surgrad._answers import attribute_error as _attribute_error
+from surgrad.tasks._coincidences import coincidences
 from surgrad.tasks._cues import delayed_memory, temporal_xor
 from surgrad.tasks._dataset import Dataset, Split
 from surgrad.tasks._digits import digits
@@ -19,6 +20,7 @@ __all__ = [
     "SeriesDataset",
     "SeriesSplit",
     "Split",
+    "coincidences",
     "delayed_memory",
     "digits",
     "fashion_mnist",
