@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -29,6 +30,7 @@ class Recipe:
         logits: what the network says of a batch; with a key in training, which augments or draws samples.
         rate: the learning rate at its peak: it rises for a tenth of the updates, and falls along a cosine to zero.
         weight_decay: that of AdamW.
+        delays_faster: learning rate of delays over that of weights.
         draw: makes a batch, with `labels`, of the samples of some indices.
         epochs: passes through the samples to train on.
         batch: samples of an update.
@@ -46,6 +48,7 @@ class Recipe:
     epochs: int
     batch: int
     weight_decay: float = 0.0
+    delays_faster: float = 1.0
     draw: Callable[[Any, np.ndarray], Any] = operator.getitem
     seeds: int = 5
     goal: float | None = None
@@ -54,7 +57,14 @@ class Recipe:
     def optimizer(self, updates: int) -> optax.GradientTransformation:
         """AdamW with the learning rates of so many updates."""
         rates = optax.warmup_cosine_decay_schedule(0.0, self.rate, max(1, updates // 10), max(2, updates))
-        return optax.adamw(rates, weight_decay=self.weight_decay)
+        # Adam does not see the size of a gradient, so that a factor of its updates is one of the learning rate.
+        faster = {True: optax.scale(self.delays_faster), False: optax.identity()}
+        return optax.chain(optax.adamw(rates, weight_decay=self.weight_decay), optax.partition(faster, _delays))
+
+
+def _delays(weights: Any) -> Any:
+    """Whether a leaf is an array of delays, for each leaf."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: "delay" in jax.tree_util.keystr(path), weights)
 
 
 def of_spikes(network: nn.Sequential, batch: Any, key: Array | None) -> Float[Array, "samples classes"]:

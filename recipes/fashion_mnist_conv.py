@@ -21,7 +21,7 @@ SIDE = 28
 
 
 def network(key: Array, data: tasks.Dataset) -> nn.Sequential:
-    """Two convolutions with a stride of 2, 16 kernels of 5 × 5 and 48 of 3 × 3, and 128 neurons behind them, all LIF."""
+    """Two convolutions with a stride of 2, 16 kernels of 5 × 5 and 48 of 3 × 3, then 128 neurons, all of them LIF."""
     one, two, three, four = jax.random.split(key, 4)
     lif = nn.LIF(surgrad.Arctan(2.0), tau=2.0)
     return nn.Sequential(
