@@ -35,8 +35,8 @@ def network(key: Array, data: tasks.Dataset) -> nn.Sequential:
 RECIPE = Recipe(
     title="delays",
     about=(
-        "Coincidences: 4 classes of 250 samples, a fifth of them to test by. Five channels spike once each, so far apart "
-        "that no neuron sees two spikes together but through delays; the class is the order of the channels. "
+        "Coincidences: 4 classes of 250 samples, a fifth of them to test by. Five channels spike once each, so far "
+        "apart that no neuron sees two spikes together but through delays; the class is the order of the channels. "
         f"{network.__doc__} Delays are learned with the weights, at 40 times their learning rate."
     ),
     load=load,
