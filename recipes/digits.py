@@ -21,8 +21,8 @@ def load(seed: int) -> tasks.Split:
 
 
 def network(key: Array, data: Any) -> nn.Sequential:
-    """One hidden layer of 128 LIF neurons, and the largest membrane potentials of leaky integrators."""
-    made = train.classifier(surrogate=surgrad.Arctan(2.0), data=data, key=key, hidden=128, tau=float(STEPS), gain=3.0)
+    """One hidden layer of 256 LIF neurons, and the largest membrane potentials of leaky integrators."""
+    made = train.classifier(surrogate=surgrad.Arctan(2.0), data=data, key=key, hidden=256, tau=float(STEPS), gain=3.0)
     return nn.Sequential(made, nn.MaxOverTime())
 
 
