@@ -87,7 +87,7 @@ def test_a_list_that_is_no_data_set_is_refused_by_the_number_of_the_series(serie
         tasks.SeriesDataset.padded(series, [0] * len(series), 1, steps=steps)
 
 
-def test_a_data_set_is_made_inside_of_a_compiled_function():
+def test_a_data_set_is_made_inside_a_compiled_function():
     made = jax.jit(lambda values, lengths: data_set(values, lengths)[jnp.array([1])].lengths)(DATA.values, DATA.lengths)
     np.testing.assert_array_equal(made, [5])
 

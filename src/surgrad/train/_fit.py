@@ -116,7 +116,7 @@ def step(
     Parameters:
         fit: the network, and the state of its optimiser.
         optimizer: the optimiser that `start` was given.
-        batch: samples to learn from, a `Dataset`; with a loss of your own whatever it takes.
+        batch: samples to learn from, a `Dataset`; with a loss of your own anything that it takes.
         loss: what to minimise, a function of the network and the batch; the cross-entropy of `score`, in nats, if it is
             left out.
     """
