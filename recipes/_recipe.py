@@ -1,4 +1,4 @@
-"""What a recipe is, and what several share: logits, and normalised series."""
+"""What a recipe is, and the logits that several share."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Recipe:
         """AdamW with the learning rates of so many updates."""
         rates = optax.warmup_cosine_decay_schedule(0.0, self.rate, max(1, updates // 10), max(2, updates))
         # Adam does not see the size of a gradient, so that a factor of its updates is one of the learning rate.
-        faster = {True: optax.scale(self.delays_faster), False: optax.identity()}
+        faster: dict[Any, Any] = {True: optax.scale(self.delays_faster), False: optax.identity()}
         return optax.chain(optax.adamw(rates, weight_decay=self.weight_decay), optax.partition(faster, _delays))
 
 
