@@ -63,8 +63,8 @@ def _row(name: str, recipe: Recipe, results: dict[str, Any] | None) -> str:
     link = f"[{recipe.title}](#{name.replace('_', '-')})"
     goal = "–" if recipe.goal is None else f"{100 * recipe.goal:g}"
     if results is None:
-        why = "needs the data" if recipe.needs else "not run yet"
-        return f"| {link} | {recipe.epochs} | – | not run here: {why} | {goal} | – | – | – | – |"
+        why = "not run here: needs the data" if recipe.needs else "not run yet"
+        return f"| {link} | {recipe.epochs} | – | {why} | {goal} | – | – | – | – |"
     runs = results["runs"]
     cells = [
         link,

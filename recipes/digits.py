@@ -29,8 +29,8 @@ def network(key: Array, data: Any) -> nn.Sequential:
 RECIPE = Recipe(
     title="digits",
     about=(
-        "The 1,797 digits of 8 × 8 pixels of scikit-learn, a fifth of them to test by; a pixel spikes once, earlier "
-        f"the brighter it is, in {STEPS} time steps. {network.__doc__}"
+        "The 1,797 digits of 8 × 8 pixels of scikit-learn, a fifth of them to test by; a pixel spikes once, the "
+        f"earlier the brighter it is, in {STEPS} time steps. {network.__doc__}"
     ),
     load=load,
     network=network,
