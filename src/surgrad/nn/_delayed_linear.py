@@ -73,6 +73,8 @@ class DelayedLinear(Cell):
 
     trainable = ("weight", "delay", "bias")
     weighted = whole_sequence = True
+    # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
+    waivers = {"half_precision": "gradients by delays are small differences of large sums; keep delays in float32"}
 
     weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")
     delay: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")

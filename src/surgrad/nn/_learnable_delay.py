@@ -56,6 +56,8 @@ class LearnableDelay(Cell):
     """
 
     trainable = ("delay",)
+    # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
+    waivers = {"half_precision": "gradients by delays are small differences of large sums; keep delays in float32"}
 
     delay: Shaped[Array | np.ndarray, " neurons"] = weight_array("features")
     max_delay: int = static(whole=1)
