@@ -1,6 +1,8 @@
 """Events in memory: binned as histograms count them, augmented and shuffled by key, in batches made ahead in a thread."""
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 
@@ -43,6 +45,7 @@ def test_times_are_kept_in_whole_microseconds_of_any_unit():
 @pytest.mark.parametrize(
     ("times", "units", "options", "said"),
     [
+        ([0.1, 0.2], [0, 2**40], {}, "units must be from 0 to 2147483647, and event 1 has unit 1099511627776"),
         (
             [0.1, 0.3, 0.2],
             [0, 1, 2],
@@ -152,6 +155,8 @@ def test_labels_and_recordings_must_fit():
             EventDataset(one, labels, num_units=1, classes=classes)
     with pytest.raises(ValueError, match="one recording at least, got none"):
         from_arrays([], [])
+    with pytest.raises(ValueError, match=r"one recording alone is from_arrays\(\[times\], \[units\]\)"):
+        from_arrays([0.1, 0.2], [0, 1])
     with pytest.raises(ValueError, match="for each recording, got 2 and 1"):
         from_arrays([[0.1], [0.2]], [[0]])
     with pytest.raises(TypeError, match="recording 0 must be Events, got a tuple of 2"):
@@ -388,6 +393,13 @@ def test_own_functions_augment_and_what_they_return_is_checked():
         TypeError, match=r"the augmentation <lambda> returns for sample \d must be Events, got NoneType"
     ):
         next(stream)
+    stream = batches(data, 4, key=KEY, bin_width=0.001, augment=lambda one, random: Events(one.seconds, one.units + 15))
+    with pytest.raises(
+        ValueError, match=r"sample \d, after the augmentation <lambda>: units must be from 0 to 19, and"
+    ):
+        next(stream)
+    with pytest.raises(ValueError, match="read-only"):
+        data[0].times[0] = 5
     with pytest.raises(TypeError, match="augmentations are drawn; give a key"):
         batches(data, 4, bin_width=0.001, augment=later)
 
@@ -431,6 +443,16 @@ def test_the_thread_ends_when_the_batches_are_closed_dropped_or_used_up():
     gc.collect()
     assert not threads()
     assert len(list(batches(data, 1, bin_width=0.01))) == 12 and not threads()
+
+
+def test_a_program_ends_while_batches_are_made_ahead():
+    program = (
+        "from surgrad import events; "
+        "stream = events.batches(events.from_arrays([[0.1]] * 9, [[0]] * 9), 1, bin_width=0.1, prefetch=1); "
+        "print(len(next(stream).spikes))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("2\n", "", 0)
 
 
 def test_no_more_batches_are_made_ahead_than_asked_for():

@@ -140,7 +140,8 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
     fields = {name for cls in classes() for name in inspect.get_annotations(cls)}
     attributes = fields.union(*map(dir, [*classes(), *filter(inspect.isclass, public)]))
-    attributes |= vars(surgrad.events.EventDataset([surgrad.events.Events([0.0], [0])], [0], num_units=1)).keys()
+    recording = surgrad.events.Events([0.0], [0])
+    attributes |= vars(recording).keys() | vars(surgrad.events.EventDataset([recording], num_units=1)).keys()
     for known, rows in ((parameters, _neighbours.KEYWORDS), (attributes, _neighbours.ATTRIBUTES)):
         named = {one for candidates, _ in rows.values() for one in candidates}
         assert named <= known

@@ -14,7 +14,7 @@ from surgrad.events._aedat import AedatFile
 
 
 def of_spikingjelly(name):
-    """A reader from its file, without the package that it is in: that wants a torchvision which fits PyTorch."""
+    """A reader from its file, without the package that it is in: that imports more than is installed."""
     found = importlib.util.find_spec("spikingjelly")
     if found is None:
         pytest.skip("SpikingJelly is not installed")

@@ -91,9 +91,8 @@ class ShiftUnits(Pytree):
 
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording from other units."""
-        return _moved(
-            "ShiftUnits", recording, random.integers(-self.max_shift, self.max_shift, endpoint=True), self.axis
-        )
+        shift = int(random.integers(-self.max_shift, self.max_shift, endpoint=True))
+        return _moved("ShiftUnits", recording, shift, self.axis)
 
 
 class JitterUnits(Pytree):
@@ -119,7 +118,7 @@ class JitterUnits(Pytree):
     def __call__(self, recording: Events, random: np.random.Generator) -> Events:
         """The recording with jittered units."""
         normal = random.standard_normal(len(recording), np.float32)
-        shift = np.rint(normal * np.float32(self.sigma)).astype(np.int64)
+        shift = np.rint(normal * np.float32(self.sigma)).astype(np.int32)
         return _moved("JitterUnits", recording, shift, self.axis)
 
 
@@ -144,7 +143,7 @@ class DropEvents(Pytree):
         return _with(recording, recording.times[kept], recording.units[kept])
 
 
-def _moved(name: str, recording: Events, shift: np.ndarray | np.integer, axis: int) -> Events:
+def _moved(name: str, recording: Events, shift: np.ndarray | int, axis: int) -> Events:
     """The recording with units moved along an axis of the sensor."""
     shape = recording.unit_shape
     if shape is None or axis >= len(shape):
@@ -152,7 +151,7 @@ def _moved(name: str, recording: Events, shift: np.ndarray | np.integer, axis: i
             f"{name}: axis must be one of the sensor of {recording.source}, whose shape is {shape}; got {axis}."
         )
     stride = math.prod(shape[axis + 1 :])
-    units = recording.units.astype(np.int64)
+    units = recording.units
     place = (units // stride % shape[axis] if len(shape) > 1 else units) + shift
     inside = (place >= 0) & (place < shape[axis])
     return _with(recording, recording.times[inside], (units + shift * stride)[inside])

@@ -18,7 +18,7 @@ from surgrad._numbers import require_whole
 from surgrad.events._binning import Batch, Grid, binned, grid
 from surgrad.events._dataset import EventDataset
 from surgrad.events._prefetch import prefetched
-from surgrad.events._recording import Events
+from surgrad.events._recording import Events, check_units
 
 Augmentation = Callable[[Events, np.random.Generator], Events]
 POOL = 32
@@ -142,6 +142,7 @@ def _augmented(recording: Events, steps: Sequence[Augmentation], random: np.rand
         source, shape, label = recording.source, recording.unit_shape, recording.label
         made: Any = step(recording, random)  # type: ignore[arg-type]
         require_kind(f"batches: what the augmentation {called(step)} returns for {source}", made, Events, "Events")
+        check_units(f"{source}, after the augmentation {called(step)}", made.units, shape)
         recording = Events._made(made.times, made.units, label, shape, source)
     return recording
 

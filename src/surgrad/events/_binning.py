@@ -199,23 +199,24 @@ def _fill(spikes: np.ndarray, place: int, recording: Events, chosen: Grid) -> No
     if chosen.drop and chosen.num_steps is not None and cells[-1] >= chosen.num_steps:
         inside = int(np.searchsorted(cells, chosen.num_steps))
         cells, units = cells[:inside], units[:inside]
+    if chosen.counts:
+        _require_room(recording, cells, units, chosen.dtype)
     cells *= spikes.shape[1] * spikes.shape[2]
     cells += units
     cells += place * spikes.shape[2]
     flat = spikes.reshape(-1)
-    if not chosen.counts:
+    if chosen.counts:
+        np.add.at(flat, cells, spikes.dtype.type(1))
+    else:
         flat[cells] = 1
-        return
-    _require_room(recording, units, cells, chosen.dtype)
-    np.add.at(flat, cells, spikes.dtype.type(1))
 
 
-def _require_room(recording: Events, units: np.ndarray, cells: np.ndarray, dtype: np.dtype[Any]) -> None:
-    """Refuse counts that a dtype cannot hold; only a unit with more events than that can have them."""
+def _require_room(recording: Events, steps: np.ndarray, units: np.ndarray, dtype: np.dtype[Any]) -> None:
+    """Refuse counts that a dtype cannot hold. Few recordings have that many events in one time step, or of one unit."""
     most = int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 2 ** (jnp.finfo(dtype).nmant + 1)
-    if len(units) <= most or np.bincount(units).max() <= most:
+    if not np.any(steps[most:] == steps[:-most]) or np.bincount(units).max() <= most:
         return
-    _, first, counts = np.unique(cells, return_index=True, return_counts=True)
+    _, first, counts = np.unique(np.stack([steps, units]), axis=1, return_index=True, return_counts=True)
     if counts.max() > most:
         unit, wider = units[first[counts.argmax()]], "np.uint16" if most < 2**16 - 1 else "np.uint32"
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import answers_keywords, constructor_that_answers, missing_attribute
 from surgrad._kinds import described, require_kind
 from surgrad._numbers import require_whole
 from surgrad.events._recording import Events, TimeUnit, check_units, shape_of_units
@@ -55,10 +55,10 @@ class EventDataset:
 
     >>> data = EventDataset([Events([0.1], [2]), Events([0.2, 0.3], [0, 1])], labels=[0, 1], num_units=3)
     >>> len(data), data.num_units, data.classes, data[1].units
-    (2, 3, 2, array([0, 1]))
+    (2, 3, 2, array([0, 1], dtype=int32))
     """
 
-    @answers_keywords
+    @constructor_that_answers
     def __init__(
         self,
         recordings: Recordings | Sequence[Events],
@@ -211,6 +211,11 @@ def from_arrays(
         raise ValueError(
             f"from_arrays: there must be one array of times and one of units for each recording, got {len(times)} and "
             f"{len(units)}."
+        )
+    if any(np.ndim(one) == 0 for both in (times, units) for one in both):
+        raise ValueError(
+            "from_arrays: times and units must be lists of arrays, one of each for each recording; one recording alone "
+            "is from_arrays([times], [units])."
         )
     names = [f"sample {place}{f' of {source}' if source else ''}" for place in range(len(times))]
     recordings = [

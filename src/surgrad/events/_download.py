@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
 import shutil
 import urllib.request
 import zipfile
@@ -33,7 +34,7 @@ def download(url: str, path: Path, md5: str) -> None:
                 while part := answer.read(_CHUNK):
                     found.update(part)
                     file.write(part)
-        except OSError as broken:
+        except (OSError, http.client.HTTPException) as broken:
             raise OSError(
                 f"{url} cannot be downloaded ({broken}). Get the file in another way, and put it into {path.parent}."
             ) from broken

@@ -80,7 +80,7 @@ class _Gestures:
                 f"{SIDE} x {SIDE} pixels; {gesture.file} is damaged, or of another camera."
             )
         units = (rows * SIDE + columns) * 2 + brighter
-        return Events._made(times - gesture.start, units.astype(np.uint16), None, (SIDE, SIDE, 2), gesture.source)
+        return Events._made(times - gesture.start, units.astype(np.int32), None, (SIDE, SIDE, 2), gesture.source)
 
 
 def _existing(path: Path) -> Path:

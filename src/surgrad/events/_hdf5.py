@@ -13,7 +13,7 @@ from surgrad._answers import answers_keywords
 from surgrad._extras import missing
 from surgrad._files import replacing
 from surgrad.events._dataset import EventDataset
-from surgrad.events._recording import Events, TimeUnit, check_units, microseconds, shape_of_units, whole_units
+from surgrad.events._recording import Events, TimeUnit, microseconds, shape_of_units, whole_units
 
 _SHAPE = "unit_shape"
 _LAYOUT = "spikes/times and spikes/units, arrays of different lengths, one for each recording, and labels"
@@ -127,8 +127,10 @@ class Hdf5Recordings:
             raise ValueError(
                 f"{where} has {times.size} times and {units.size} units; there must be one of each an event."
             )
-        whole, units = microseconds(where, times, self.time_unit, sort=self.sort), whole_units(where, units)
-        check_units(where, units, self.unit_shape)
+        whole, units = (
+            microseconds(where, times, self.time_unit, sort=self.sort),
+            whole_units(where, units, self.unit_shape),
+        )
         if self.sort and np.any(whole[1:] < whole[:-1]):
             order = np.argsort(whole, kind="stable")
             whole, units = whole[order], units[order]

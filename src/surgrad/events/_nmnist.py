@@ -90,4 +90,4 @@ def read_atis(path: Path) -> Events:
     units = ((row * SIDE + column) * 2 + (high >> 7))[~overflow]
     times = times[~overflow]
     order = np.argsort(times, kind="stable")
-    return Events._made(times[order], units[order].astype(np.uint16), None, (SIDE, SIDE, 2), str(path))
+    return Events._made(times[order], units[order].astype(np.int32), None, (SIDE, SIDE, 2), str(path))

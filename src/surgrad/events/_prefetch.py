@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -19,12 +21,15 @@ class _End(NamedTuple):
 def prefetched(make: Callable[[], Iterator[T]], ahead: int) -> Generator[T, None, None]:
     """What `make()` yields, up to `ahead` items made before they are asked for.
 
-    The thread starts with the first item that is asked for. It ends with the generator: when that is exhausted, closed
-    or dropped. An error in it is raised where the next item is asked for.
+    The thread starts with the first item that is asked for. It ends with the generator, when that is exhausted, closed
+    or dropped, and with the program. An error in it is raised where the next item is asked for.
     """
     made: queue.Queue[Any] = queue.Queue(ahead)
     stopped = threading.Event()
     thread = threading.Thread(target=_run, args=(make, made, stopped), name="surgrad-batches", daemon=True)
+    stop = functools.partial(_stop, made, stopped, thread)
+    # A generator that is still open when the interpreter shuts down is closed when threads no longer run.
+    atexit.register(stop)
     thread.start()
     try:
         while not isinstance(item := made.get(), _End):
@@ -32,10 +37,15 @@ def prefetched(make: Callable[[], Iterator[T]], ahead: int) -> Generator[T, None
         if item.error is not None:
             raise item.error
     finally:
-        stopped.set()
-        while not made.empty():  # so that a thread that waits for room goes on, and sees that it is to end
-            made.get_nowait()
-        thread.join()
+        stop()
+        atexit.unregister(stop)
+
+
+def _stop(made: queue.Queue[Any], stopped: threading.Event, thread: threading.Thread) -> None:
+    stopped.set()
+    while not made.empty():  # so that a thread that waits for room goes on, and sees that it is to end
+        made.get_nowait()
+    thread.join()
 
 
 def _run(make: Callable[[], Iterator[T]], made: queue.Queue[Any], stopped: threading.Event) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import constructor_that_answers, missing_attribute
 from surgrad._kinds import require_choice
 from surgrad._numbers import require_whole
 
@@ -42,7 +42,7 @@ class Events:
 
     Attributes:
         times: whole microseconds since the start, int64, `(events,)`.
-        units: integers, `(events,)`.
+        units: int32, `(events,)`. Both are copies that cannot be written to.
         label: as given.
         unit_shape: the shape of the sensor, such as `(700,)`, or None.
         source: as given.
@@ -54,10 +54,10 @@ class Events:
 
     >>> recording = Events([0.001, 0.0025], [4, 0], label=1)
     >>> recording.times, recording.units, recording.duration
-    (array([1000, 2500]), array([4, 0]), 0.0025)
+    (array([1000, 2500]), array([4, 0], dtype=int32), 0.0025)
     """
 
-    @answers_keywords
+    @constructor_that_answers
     def __init__(
         self,
         times: Any,
@@ -70,11 +70,11 @@ class Events:
     ) -> None:
         self.source = source
         self.unit_shape = None if num_units is None else shape_of_units(source, num_units)
-        self.times, self.units = _checked(source, times, units, time_unit)
+        self.times, self.units = _checked(source, times, units, time_unit, self.unit_shape)
+        _protect(self)
         if label is not None:
             require_whole(source, 0, label=label)
         self.label = label
-        check_units(source, self.units, self.unit_shape)
 
     @classmethod
     def _made(
@@ -88,6 +88,7 @@ class Events:
         """A recording of arrays that are known to be right: whole microseconds, in order."""
         made = object.__new__(cls)
         made.times, made.units, made.label, made.unit_shape, made.source = times, units, label, unit_shape, source
+        _protect(made)
         return made
 
     def __len__(self) -> int:
@@ -109,6 +110,11 @@ class Events:
 
     if not TYPE_CHECKING:  # a checker would find every attribute
         __getattr__ = missing_attribute
+
+
+def _protect(recording: Events) -> None:
+    """An augmentation that changed a recording in place would change the data set."""
+    recording.times.flags.writeable = recording.units.flags.writeable = False
 
 
 def shape_of_units(where: str, num_units: int | Sequence[int]) -> tuple[int, ...]:
@@ -168,7 +174,9 @@ def _refuse_times(where: str, given: np.ndarray, exact: np.ndarray, unit: str) -
     raise ValueError(f"{where}: times must be {demand}, in {unit}, and event {place} is at {time}.")
 
 
-def _checked(where: str, times: Any, units: Any, time_unit: TimeUnit | None) -> tuple[np.ndarray, np.ndarray]:
+def _checked(
+    where: str, times: Any, units: Any, time_unit: TimeUnit | None, shape: tuple[int, ...] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Times in microseconds and units of one recording."""
     units = np.asarray(units)
     shapes = np.shape(times), units.shape
@@ -177,21 +185,21 @@ def _checked(where: str, times: Any, units: Any, time_unit: TimeUnit | None) -> 
             f"{where}: times and units must be arrays (events,) of one length, got the shapes {shapes[0]} and "
             f"{shapes[1]}."
         )
-    return microseconds(where, times, time_unit), whole_units(where, units)
+    return microseconds(where, times, time_unit), whole_units(where, units, shape)
 
 
-def whole_units(where: str, units: np.ndarray) -> np.ndarray:
-    """Units as integers; an empty array of floating numbers becomes one.
+def whole_units(where: str, units: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
+    """A copy of units as int32, which nothing that is subtracted from them makes overflow.
 
     Raises:
         TypeError: they are not integers.
+        ValueError: one is negative, or not below their number.
     """
-    if units.size == 0:
-        return units.astype(np.int64)
-    if not np.issubdtype(units.dtype, np.integer):
+    if units.size and not np.issubdtype(units.dtype, np.integer):
         advice = "; units.astype(int) are some, if all are whole" if np.issubdtype(units.dtype, np.floating) else ""
         raise TypeError(f"{where}: units must be integers, got {units.dtype}{advice}.")
-    return units
+    check_units(where, units, shape)
+    return units.astype(np.int32)
 
 
 def check_units(where: str, units: np.ndarray, shape: tuple[int, ...] | None) -> None:
@@ -202,8 +210,8 @@ def check_units(where: str, units: np.ndarray, shape: tuple[int, ...] | None) ->
     """
     if not units.size:
         return
-    most = math.inf if shape is None else math.prod(shape)
+    most = 2**31 if shape is None else math.prod(shape)
     if units.min() < 0 or units.max() >= most:
         place = int(np.argmax((units < 0) | (units >= most)))
-        demand = ">= 0" if shape is None else f"from 0 to {most - 1}"
+        demand = ">= 0" if shape is None and units[place] < 0 else f"from 0 to {most - 1}"
         raise ValueError(f"{where}: units must be {demand}, and event {place} has unit {units[place]}.")
