@@ -41,7 +41,7 @@ class Recipe:
 
     title: str
     about: str
-    load: Callable[[int], tuple[Any, Any]]
+    load: Callable[[int], tuple[Any, ...]]
     network: Callable[[Array, Any], nn.Sequential]
     logits: Logits
     rate: float

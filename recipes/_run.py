@@ -53,7 +53,7 @@ def main(name: str, recipe: Recipe, arguments: Sequence[str] | None = None) -> i
     return 0
 
 
-def trained(recipe: Recipe, seed: int, epochs: int, data: tuple[Any, Any]) -> dict[str, Any]:
+def trained(recipe: Recipe, seed: int, epochs: int, data: tuple[Any, ...]) -> dict[str, Any]:
     """One run: the accuracy on the samples to test by after the last epoch, and what it cost, compilation included."""
     begin = time.perf_counter(), time.process_time()
     learn, test = data
