@@ -10,9 +10,9 @@ from surgrad.nn._cells import ALIF, LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._contract import Cell, Connection, Layer
 from surgrad.nn._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from surgrad.nn._delay import Delay
-from surgrad.nn._dropout import Dropout, with_dropout
 from surgrad.nn._delayed_linear import DelayedLinear
 from surgrad.nn._delayed_recurrent import DelayedRecurrent
+from surgrad.nn._dropout import Dropout, with_dropout
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
@@ -61,9 +61,9 @@ __all__ = [
     "ConvTranspose3d",
     "CuBaLIF",
     "Delay",
-    "Dropout",
     "DelayedLinear",
     "DelayedRecurrent",
+    "Dropout",
     "FirstSpikeTime",
     "Flatten",
     "HistogramOverTime",
@@ -82,8 +82,8 @@ __all__ = [
     "MeanOverTime",
     "MinOverTime",
     "Operations",
-    "Record",
     "ParallelLIF",
+    "Record",
     "Recording",
     "Recurrent",
     "Sequential",
