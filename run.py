@@ -33,7 +33,11 @@ SITE = os.path.join("docs", "_build", "html")
 DATA = ["--no-deps", "aeon==1.6.*"]
 PACKAGERS = ["build", "hatchling", "twine"]
 PEERS = ("tests/peers", "tests/test_benchmarks.py", "-m", "slow or not slow")
-SPARX = ("tests/peers/test_surrogates_in_peers.py", "tests/peers/test_other_libraries_page.py")
+SPARX = (
+    "tests/peers/test_surrogates_in_peers.py",
+    "tests/peers/test_other_libraries_page.py",
+    "tests/peers/test_their_cells.py",
+)
 ADAPTERS = ("tests/adapters", "tests/documents", "tests/compat", "tests/test_half_precision_training.py")
 
 

@@ -182,7 +182,7 @@ def test_another_code_is_an_error_that_names_all():
         tasks.digits(code="phase")
 
 
-@pytest.mark.parametrize("name", ["_rate", "_latency"])
+@pytest.mark.parametrize("name", ["_rate", "_latency", "_change", "_population"])
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(f"surgrad.encode.{name}"))
     assert found.attempted
@@ -197,3 +197,97 @@ def test_swapped_arguments_are_told_without_their_numbers():
         encode.rate(jnp.zeros(3), jnp.zeros((8, 64)), key=KEY)
     with pytest.raises(TypeError, match=r"no parameter 'max_rate'; .*; multiply the intensities by it"):
         encode.rate(jnp.zeros(3), 5, max_rate=0.5, key=KEY)
+
+
+def ramp(slope, steps=40):
+    return slope * np.arange(steps)[:, None]
+
+
+@pytest.mark.parametrize("slope", [0.25, -0.125, 0.5, 0.0])
+def test_a_ramp_crosses_a_level_every_threshold_over_its_slope(slope):
+    spikes = encode.level_crossing(jnp.asarray(ramp(slope)), 1.0)
+    t = np.arange(40)
+    crossed = np.floor(abs(slope) * t) > np.floor(abs(slope) * (t - 1))
+    expected = np.stack([crossed & (slope > 0), crossed & (slope < 0)], axis=1) & (t > 0)[:, None]
+    agrees(spikes, expected, of=encode.level_crossing, reference=CLOSED_FORM)
+    # From one step to the next it changes by the slope.
+    steady = np.stack([(t > 0) & (slope >= 0.25), (t > 0) & (slope <= -0.25)], axis=1)
+    agrees(encode.delta(jnp.asarray(ramp(slope)), 0.25), steady, of=encode.delta, reference=CLOSED_FORM)
+
+
+def test_what_the_channels_stand_for_is_less_than_a_threshold_away():
+    x = np.cumsum(np.random.default_rng(0).normal(size=(300, 2, 3)), axis=0).astype(np.float32)
+    every = encode.level_crossing(jnp.asarray(x), 0.5, max_spikes=None)
+    assert every.max() > 1
+    off = np.abs(encode.delta_decode(every, 0.5, start=x[0]) - x).max()
+    record(encode.delta_decode, "the signal", float(off), 0.5, "units of the signal")
+    slow = encode.level_crossing(jnp.asarray(x), 5.0)
+    assert set(np.unique(slow)) == {0, 1}
+    assert np.abs(encode.delta_decode(slow, 5.0, start=x[0]) - x).max() < 5
+    # The first of these comes from 0, so that its levels are known without its first step.
+    known = encode.level_crossing(jnp.asarray(x), 0.5, start=0.0, max_spikes=None)
+    assert np.abs(encode.delta_decode(known, 0.5) - x).max() < 0.5
+
+
+def test_noise_around_a_level_makes_no_spikes_and_a_limit_defers_them():
+    noise = 1.0 + 0.9 * (-1.0) ** np.arange(20)[:, None]
+    assert encode.level_crossing(jnp.asarray(noise), 1.0, start=1.0).sum() == 0
+    jump = jnp.array([[0.0], [3.0], [3.0], [3.0], [3.0]])
+    assert encode.level_crossing(jump, 1.0)[:, 0].tolist() == [0, 1, 1, 1, 0]
+    assert encode.level_crossing(jump, 1.0, max_spikes=2)[:, 0].tolist() == [0, 2, 1, 0, 0]
+
+
+def test_centers_and_widths_of_tuning_curves_are_those_of_bohte():
+    low, high, m, beta = -2.0, 6.0, 6, 1.5
+    i = np.arange(1, m + 1)
+    centers, sigma = low + (2 * i - 3) / 2 * (high - low) / (m - 2), (high - low) / (m - 2) / beta
+    x = np.random.default_rng(0).uniform(low, high, (7, 2))
+    expected = np.exp(-((x[..., None] - centers) ** 2) / (2 * sigma**2)).reshape(7, 2 * m)
+    found = encode.tuning_curves(jnp.asarray(x), m, low=low, high=high, beta=beta)
+    agrees(found, expected, of=encode.tuning_curves, reference=CLOSED_FORM, atol=2e-6)
+    # Bohte et al. round 10 (1 - response), and a neuron at 10 does not spike.
+    times = np.rint(10 * (1 - expected))
+    spikes = encode.population(jnp.asarray(x), m, 11, low=low, high=high)
+    agrees(spikes, (np.arange(11)[:, None, None] == times) & (times < 10), of=encode.population, reference=CLOSED_FORM)
+
+
+def test_latencies_and_populations_can_be_decoded():
+    p = np.linspace(0, 1, 33)[None]
+    found = encode.latency_decode(encode.latency(jnp.asarray(p), 101))
+    record(encode.latency_decode, "the intensity", float(np.abs(found - p).max()), 0.0051, "units of the intensity")
+    x = jnp.linspace(0.2, 0.8, 9)[:, None]
+    exact = encode.population_decode(encode.tuning_curves(x, 12), 12)
+    agrees(exact, x, of=encode.population_decode, reference="the feature", atol=2e-3)
+    early = encode.population_decode(encode.latency_decode(encode.population(x, 12, 101)), 12)
+    np.testing.assert_allclose(early, x, atol=0.01)
+    assert encode.population_decode(jnp.zeros((2, 12)), 6, low=0.0, high=4.0).tolist() == [[2, 2], [2, 2]]
+
+
+def test_codes_of_change_can_be_jitted_and_keep_the_dtype_and_take_no_time():
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(9, 2, 3)), jnp.bfloat16)
+    for code in (encode.delta, encode.level_crossing):
+        spikes = jax.jit(code)(x)
+        assert (spikes.shape, spikes.dtype) == ((9, 2, 6), jnp.bfloat16)
+        np.testing.assert_array_equal(spikes, code(x))
+        assert code(x[:0]).shape == (0, 2, 6)
+
+
+CHANGE_ERRORS = [
+    (lambda: encode.delta(jnp.ones((3, 2)), 0.0), ValueError, "delta: threshold must be > 0, got 0.0"),
+    (lambda: encode.delta(jnp.ones(3)), ValueError, r"got the shape \(3,\); x\[:, None\] is one feature over time"),
+    (lambda: encode.level_crossing(jnp.arange(4)[:, None]), TypeError, "signal must be floating numbers, got int32"),
+    (lambda: encode.level_crossing(jnp.ones((3, 2)), max_spikes=0), ValueError, "max_spikes must be an integer >= 1"),
+    (lambda: encode.delta_decode(jnp.ones((3, 5))), ValueError, "an OFF channel for each feature, got 5 in all"),
+    (lambda: encode.latency_decode(jnp.ones((0, 5))), ValueError, r"time leads, .* got the shape \(0, 5\)"),
+    (lambda: encode.tuning_curves(jnp.ones(3), 2), ValueError, "num_neurons must be an integer >= 3, got 2"),
+    (lambda: encode.tuning_curves(jnp.ones(3), 5, low=1.0), ValueError, "high must be > 1, got 1.0"),
+    (lambda: encode.tuning_curves(jnp.arange(3), 5), TypeError, "features must be floating numbers, got int32"),
+    (lambda: encode.population_decode(jnp.ones(7), 3), ValueError, "must be 3 responses for each feature, got the sh"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), CHANGE_ERRORS, ids=[str(i) for i in range(len(CHANGE_ERRORS))])
+@pytest.mark.unchecked("wrong types on purpose")
+def test_what_codes_of_change_and_populations_cannot_take_is_told(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()

@@ -1,7 +1,8 @@
 """Delays that learn: the sum that they are, written out in NumPy, their derivatives, and their ends."""
 
-import dataclasses
 import functools
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 
 import surgrad
 from ledger import agrees
-from surgrad import nn
+from surgrad import meta, nn
 from surgrad.nn._lags import kernel, within
 
 TIME, BATCH, INPUTS, OUTPUTS, MOST = 9, 2, 3, 4, 5
@@ -109,7 +110,7 @@ class TestSums:
         expected = fed_back(X, BACK, LAG, sigma)
         agrees(run(recurrent(sigma), X).outputs, expected, of=nn.DelayedRecurrent, reference="NumPy", rtol=1e-12)
 
-    def test_whole_delays_are_those_of_Delay_and_of_Recurrent(self):
+    def test_whole_delays_are_those_of_layers_without_learned_ones(self):
         steps = (0, 3, 5)
         found = run(nn.LearnableDelay.from_arrays(np.array(steps, float), max_delay=MOST), X).outputs
         np.testing.assert_allclose(found, run(nn.Delay(steps), X).outputs, rtol=1e-14)
@@ -127,6 +128,7 @@ class TestSums:
             np.testing.assert_allclose(np.concatenate([before, after]), outputs, rtol=1e-12)
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), end, last)
 
+    @pytest.mark.slow
     def test_events_give_the_same(self):
         spikes = (X > 1).astype(float)
         found, expected = (run(linear(None, event_driven=way), spikes).outputs for way in (True, False))
@@ -173,7 +175,7 @@ class TestDerivatives:
 
     @pytest.mark.parametrize("sigma", [0.5, 3.0])
     def test_a_gaussian_has_the_gradient_of_its_mean(self, sigma):
-        # d/dd of a normalised Gaussian over lags is its share times (l - mean)/σ².
+        # d/dd of a Gaussian over lags whose sum is 1 is its share times (l - mean)/σ².
         share = shares(1.7, sigma)
         lags = np.arange(MOST + 1)
         expected = share * (lags - share @ lags) / sigma**2
@@ -217,3 +219,133 @@ class TestEnds:
     def test_the_gaussian_is_that_of_the_authors_package(self):
         agrees(kernel(3.3, 0.5, 8), DCLS, of=nn.DelayedLinear, reference="DCLS 0.1.1", atol=2e-7)
 
+
+@every_kind
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.float16, jnp.bfloat16, np.float32])
+def test_past_inputs_are_kept_as_narrow_as_they_come(kind, dtype):
+    layer = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), KINDS[kind](None))
+    spikes = jax.ShapeDtypeStruct((TIME, BATCH, INPUTS), dtype)
+    narrow = jnp.float32 if dtype in (bool, np.int8) else dtype
+    rest = functools.partial(layer.init, (BATCH, INPUTS), dtype)
+    state, outputs = jax.eval_shape(lambda x: layer.over_time(rest(), x), spikes)
+    held = state.outputs if kind == "DelayedRecurrent" else state
+    assert held.shape == (MOST, BATCH, INPUTS)
+    if kind == "DelayedRecurrent":  # what is kept are outputs of the cell, which are wide
+        assert held.dtype == jnp.float32
+    else:
+        assert (held.dtype, outputs.dtype) == (narrow, narrow if kind == "LearnableDelay" else jnp.float32)
+
+
+def test_a_sum_over_lags_does_not_stop_where_bfloat16_does():
+    layer = nn.DelayedLinear.from_arrays(np.ones((1, 1)), np.full((1, 1), 1000.0), max_delay=2000, sigma=1e9)
+    layer = layer.replace(weight=jnp.full((1, 1), 2001, jnp.bfloat16))  # so that each lag counts one
+    outputs = nn.unroll(layer, jnp.ones((500, 1), jnp.bfloat16)).outputs
+    np.testing.assert_allclose(outputs[:, 0].astype(float), np.arange(1, 501), rtol=0.01)
+
+
+@every_kind
+def test_weights_and_delays_are_trained_and_widths_are_not(kind):
+    trained, rest = nn.partition(KINDS[kind](1.0))
+    names = (
+        {"delay"}
+        | ({"weight"} if kind != "LearnableDelay" else set())
+        | ({"bias"} if kind == "DelayedLinear" else set())
+    )
+    found = {jax.tree_util.keystr(path, simple=True) for path, _ in jax.tree_util.tree_leaves_with_path(trained)}
+    assert found == names
+    assert rest.sigma == 1.0
+    layer = KINDS[kind](1.0)
+    moved = layer.with_connections(jax.tree.map(lambda a: 0.5 * a, layer.connections()))
+    np.testing.assert_array_equal(moved.delay, 0.5 * layer.delay)
+
+
+def test_a_schedule_sets_the_width_without_compiling_again():
+    net, x = nn.Sequential(linear(2.5), nn.LIF()), X.astype(np.float32)
+    compiled = jax.jit(lambda step: nn.unroll(meta.schedule(net, {"sigma": lambda t: 2.5 - t}, step), x).outputs)
+    assert not np.array_equal(compiled(0), compiled(2))
+    assert compiled._cache_size() == 1
+
+
+@every_kind
+def test_delays_are_told_as_they_count(kind):
+    layer = KINDS[kind](0.0)
+    np.testing.assert_array_equal(layer.delays(), np.round(layer.delay))
+    beyond = layer.replace(delay=layer.delay + MOST, sigma=None).delays()
+    assert (beyond >= 0).all() and (beyond <= MOST).all()
+
+
+KEY = jax.random.key(0)
+WRONG = {"above": MOST + 0.5, "negative": -0.5, "not a number": np.nan}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@every_kind
+def test_a_delay_out_of_range_is_refused_by_the_layer(kind, wrong):
+    least = int(kind == "DelayedRecurrent")
+    message = rf"{kind}: delay must be {least} to max_delay = {MOST} time steps, got .* to "
+    build = {
+        "LearnableDelay": lambda delay: nn.LearnableDelay.from_arrays(delay[0], max_delay=MOST),
+        "DelayedLinear": lambda delay: nn.DelayedLinear.from_arrays(BACK, delay, max_delay=MOST),
+        "DelayedRecurrent": lambda delay: nn.DelayedRecurrent.from_arrays(nn.LIF(), BACK, delay, max_delay=MOST),
+    }[kind]
+    for array in (np.array, jnp.array):
+        with pytest.raises(ValueError, match=message):
+            build(array(np.where(np.eye(INPUTS) > 0, wrong, 1.0)))
+    sizes = {"LearnableDelay": (3,), "DelayedLinear": (3, 2), "DelayedRecurrent": (nn.LIF(), 3)}[kind]
+    constant = jax.nn.initializers.constant(wrong)
+    with pytest.raises(ValueError, match=message):
+        getattr(nn, kind)(*sizes, max_delay=MOST, delay_init=constant, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: nn.DelayedLinear(3, 2, 0, key=KEY), "DelayedLinear: max_delay must be an integer >= 1, got 0"),
+        (lambda: nn.DelayedLinear(3, 2, 2.5, key=KEY), "DelayedLinear: max_delay must be an integer >= 1, got 2.5"),
+        (lambda: nn.LearnableDelay(0, 2, key=KEY), "LearnableDelay: features must be an integer >= 1, got 0"),
+        (
+            lambda: nn.DelayedRecurrent(nn.LIF(), 3, 1, key=KEY),
+            "DelayedRecurrent: max_delay must be an integer >= 2, got 1",
+        ),
+        (lambda: nn.DelayedLinear(3, 2, 4, sigma=-1.0, key=KEY), "DelayedLinear: sigma must be >= 0, got -1.0"),
+        (lambda: nn.DelayedLinear(3, 2, 4, sigma=np.nan, key=KEY), "DelayedLinear: sigma must be >= 0"),
+        (
+            lambda: nn.DelayedLinear.from_arrays(WEIGHT, DELAY.T, max_delay=MOST),
+            r"DelayedLinear: .* delay \(in_features, out_features\) .* got shapes \(3, 4\) and \(4, 3\)",
+        ),
+        (lambda: linear(None).init((2, 7)), r"DelayedLinear: the input must be \(\.\.\., 3 features\), got shape"),
+        (lambda: of_neurons(None).init((2, 7)), r"LearnableDelay: the input must be \(\*batch, 3 neurons\)"),
+        (lambda: recurrent(None).init((2, 7)), r"DelayedRecurrent: the input must be \(\.\.\., 3 features\)"),
+        (
+            lambda: linear(None)(jnp.zeros((2, 1, 3)), jnp.ones((1, 3))),
+            r"DelayedLinear: the state must be \(5 steps, \.\.\.\), got shape \(2, 1, 3\); start from init",
+        ),
+        (
+            lambda: linear(None)(linear(None).init((1, 3)), jnp.ones((9, 1, 3))),
+            r"the input of a step has shape \(9, 1, 3\) and the state \(1, 3\)",
+        ),
+    ],
+)
+@pytest.mark.unchecked("wrong types on purpose")
+def test_what_does_not_fit_is_refused_in_words(mistake, message):
+    with pytest.raises(ValueError, match=message):
+        mistake()
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_the_cell_comes_first_and_is_one():
+    with pytest.raises(TypeError, match=r"DelayedRecurrent: the cell comes before the number of features"):
+        nn.DelayedRecurrent(3, nn.LIF(), 4, key=KEY)
+    with pytest.raises(TypeError, match="DelayedRecurrent: cell must have a method init"):
+        nn.DelayedRecurrent.from_arrays(jnp.tanh, BACK, LAG, max_delay=MOST)
+
+
+@pytest.mark.slow
+@pytest.mark.promotes("Optax does")
+def test_a_network_tells_coincidences_with_learned_delays_and_not_without():
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from benchmarks.delays import SETTING, accuracies
+
+    without, learned = (accuracies(SETTING, way, 5) for way in ("none", "learned, linear interpolation"))
+    assert (learned - without).min() > 20
+    assert learned.mean() > 80

@@ -38,6 +38,9 @@ def networks():
         "LIF": nn.LIF(refractory=1),
         "Delay": nn.Delay(2),
         "delays": nn.Delay([0, 1, 2, 3, 1]),
+        "learned delays": nn.Sequential(
+            nn.DelayedLinear(5, 5, 3, key=key), nn.DelayedRecurrent(nn.ParallelLIF(), 5, 3, key=key)
+        ),
         "MeanOverTime": nn.MeanOverTime(),
         "MaxOverTime": nn.MaxOverTime(),
         "FirstSpikeTime": nn.Sequential(nn.LIF(), nn.FirstSpikeTime()),

@@ -22,15 +22,19 @@ from surgrad.nn import (
     ConvTranspose2d,
     CuBaLIF,
     Delay,
+    DelayedLinear,
+    DelayedRecurrent,
     FirstSpikeTime,
     Flatten,
     Izhikevich,
     LastStep,
     LeakyIntegrator,
+    LearnableDelay,
     Linear,
     MaxOverTime,
     MaxPool2d,
     MeanOverTime,
+    ParallelLIF,
     Recurrent,
     Sequential,
     unroll,
@@ -61,6 +65,10 @@ LAYERS = {
     "FirstSpikeTime": FirstSpikeTime(),
     "Delay": Delay(2),
     "Delay, a neuron each": Delay((0, 1, 2, 3, 1, 0)),
+    "LearnableDelay": LearnableDelay(WIDTH, 3, key=KEY),
+    "DelayedLinear": DelayedLinear(WIDTH, WIDTH, 3, key=KEY, gain=2.0),
+    "DelayedRecurrent": DelayedRecurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, 3, key=KEY),
+    "ParallelLIF": ParallelLIF(SPIKE, 5.0, 0.5),
     "Recurrent": Recurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, key=KEY),
     "Recurrent, events": Recurrent(LIF(SPIKE, 5.0, 0.5), WIDTH, key=KEY, event_driven=True),
     "function": lambda x: x * x,
@@ -91,7 +99,7 @@ EXPLICIT = jax.make_mesh((2,), ("device",), axis_types=(AxisType.Explicit,))
 # `shard_map` is tested with most networks; the other two ways with some, and all with all in the slow tests.
 LONG = {
     *("AdEx", "Izhikevich", "CuBaLIF", "transposed images", "Delay, a neuron each", "images", "LIF, refractory"),
-    *("ALIF", "Recurrent, events"),
+    *("ALIF", "Recurrent, events", "LearnableDelay", "DelayedRecurrent"),
 }
 most_networks = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in NETWORKS]
@@ -145,7 +153,10 @@ def test_inside_of_shard_map(name):
     assert_as_alone(name, jax.jit(run)(NETWORKS[name], x))
 
 
-PRODUCTS = {"Linear", "Linear without a bias", "Linear, events", "Recurrent", "Recurrent, events", "layers", "images"}
+PRODUCTS = {
+    *("Linear", "Linear without a bias", "Linear, events", "Recurrent", "Recurrent, events", "layers", "images"),
+    *("DelayedLinear", "DelayedRecurrent"),
+}
 
 
 @some_networks

@@ -350,6 +350,29 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
     assert readout.get_supylabel() == "membrane potential"
 
 
+def test_every_kth_membrane_potential_stands_at_its_time_step():
+    v = np.random.default_rng(0).normal(size=(len(SPIKES), 4, 12))[::3]
+    (axes,) = plot.membrane(v, SPIKES, sample=1, neurons=[7], every=3).axes
+    np.testing.assert_array_equal(axes.get_lines()[0].get_xdata(), 3 * np.arange(len(v)))
+    assert [x for x, _ in marks(axes)] == np.flatnonzero(SPIKES[:, 1, 7]).tolist()
+
+
+def test_histograms_of_firing_rates_count_each_neuron_once():
+    rates = np.array([[0.0, 0.1, 0.5, 0.0], [0.0, 0.3, 0.5, 0.2]])
+    figure = plot.firing_rates({"a": rates, "b": rates[0, :2]}, bins=5)
+    upper, lower = figure.axes
+    assert [patch.get_height() for patch in upper.patches] == np.histogram(rates.mean(0), np.linspace(0, 0.5, 6))[
+        0
+    ].tolist()
+    assert sum(patch.get_height() for patch in lower.patches) == 2
+    assert upper.get_title("left") == "a: mean 0.2, 1 of 4 neurons silent"
+    assert lower.get_xlabel().startswith("firing rate (spikes a time step)")
+    counted = plot.histogram(np.array([[1, 0, 3], [0, 0, 4]]), [0.0, 0.5, 1.0, 2.0])
+    (stairs,) = counted.axes[0].patches
+    np.testing.assert_allclose(stairs.get_data().values, [1 / 8, 0, 7 / 8])
+    assert counted.axes[0].get_xlabel() == "membrane potential (in the unit of the threshold)"
+
+
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
@@ -360,6 +383,14 @@ def test_membranes_are_drawn_with_threshold_and_spikes():
         (lambda: plot.raster({}), "the same number of time steps, one layer at least, got"),
         (lambda: plot.network({"a": SPIKES, "b": SPIKES[1:]}), r"network: .* time steps, .* got \[29, 30\]"),
         (lambda: plot.membrane(SPIKES, SPIKES[1:]), "membrane: spikes must have the shape of v"),
+        (lambda: plot.membrane(SPIKES[::3], SPIKES, every=2), "membrane: spikes must have 2 time steps for each of v"),
+        (lambda: plot.firing_rates({}), "firing_rates: nothing to show"),
+        (lambda: plot.firing_rates([0.1, -0.1]), r"rates must be finite numbers >= 0, \(neurons,\) or .* got \(2,\)"),
+        (
+            lambda: plot.histogram(np.ones((3, 4)), np.arange(4)),
+            r"counts must be \(..., bins\) .* got \(3, 4\) and \(4,",
+        ),
+        (lambda: plot.histogram({}, np.arange(4)), "histogram: nothing to show"),
         (lambda: plot.membrane(SPIKES, neurons=[12]), "membrane: neuron must be an integer from 0 to 11, got 12"),
         (lambda: plot.membrane(SPIKES, neurons=[]), "membrane: nothing to show"),
         (lambda: plot.membrane(SPIKES, neurons=3), r"membrane: neurons must be a sequence of integers, \[3\] for one"),

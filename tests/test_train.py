@@ -140,3 +140,25 @@ def test_batches_hold_every_sample_once_in_an_order_of_their_own():
 def test_a_batch_must_fit_the_data(batch):
     with pytest.raises(ValueError, match=f"batch must be 1 to 16, the number of samples, got {batch}"):
         train.batches(16, batch, key=jax.random.key(0))
+
+
+def test_a_loss_of_your_own_is_minimised_on_batches_of_any_kind():
+    def loss(network, batch):
+        inputs, target = batch
+        return jnp.mean((network.outputs(inputs)[-1].mean(axis=0) - target) ** 2)
+
+    batch = DATA.spikes(), jnp.ones((16, CLASSES))
+    before = train.start(network(), ADAM)
+    after, value = train.step(before, ADAM, batch, loss=loss)
+    np.testing.assert_allclose(value, loss(before.network, batch), rtol=1e-6)
+    assert loss(after.network, batch) < value
+
+
+def test_an_epoch_minimises_a_loss_of_your_own_too():
+    def loss(network, batch):
+        return network.outputs(batch.spikes())[-1].mean() ** 2 + 3.0
+
+    order = jnp.arange(16).reshape(4, 4)
+    fit, mean = train.epoch(train.start(network(), ADAM), ADAM, DATA, order, loss=loss)
+    assert 3.0 <= mean < 4.0
+    assert loss(fit.network, DATA) < loss(network(), DATA)

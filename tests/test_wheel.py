@@ -113,6 +113,7 @@ PROGRAMS = {
     "import surgrad; surgrad.tasks.digits()": 'the task digits needs scikit-learn: pip install "surgrad[data]"',
     "import surgrad.adapters.flax": 'surgrad.adapters.flax needs flax: pip install "surgrad[flax]"',
     "import surgrad.adapters.brainstate": 'surgrad.adapters.brainstate needs brainstate: pip install "surgrad[brain]"',
+    "import surgrad.adapters.nir": 'surgrad.adapters.nir needs NIR (the package nir): pip install "surgrad[nir]"',
 }
 
 

@@ -40,7 +40,10 @@ def versions() -> dict[str, str | None]:
 def commit() -> dict[str, Any]:
     """The commit that was measured, and whether files other than results differed from it."""
     found = _git("rev-parse", "HEAD")
-    results = [f":(exclude){folder}" for folder in ("benchmarks/results", "benchmarks/gpu/results")]
+    results = [
+        f":(exclude){folder}"
+        for folder in ("benchmarks/results", "benchmarks/gpu/results", "recipes/results", "recipes/README.md")
+    ]
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *results)
     return {"id": found, "changed": None if changed is None else bool(changed)}
 

@@ -1,7 +1,7 @@
 """Pages of what the repository has committed beside the documentation: results with their pictures, and its own pages.
 
 Results are found by their place: `examples/*/results/README.md`, `benchmarks/*.md`, `benchmarks/*/results/README.md`,
-`benchmarks/results/README.md`.
+`benchmarks/results/README.md`, `recipes/README.md`.
 Links between them, and to pages of the site, stay inside the site; those to other files lead to the repository.
 """
 
@@ -30,6 +30,7 @@ def sources() -> dict[str, Path]:
     """The files that become pages, by the name of the page below `reference`."""
     found = {f"measurements/{file.parent.parent.name}": file for file in ROOT.glob("*/*/results/README.md")}
     found["measurements/beside-peers"] = ROOT / "benchmarks" / "results" / "README.md"
+    found["measurements/recipes"] = ROOT / "recipes" / "README.md"
     for file in ROOT.glob("benchmarks/*.md"):
         found[f"measurements/{'benchmarks' if file.stem == 'README' else file.stem}"] = file
     return found | {name.lower(): ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING")}

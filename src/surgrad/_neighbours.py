@@ -132,6 +132,8 @@ _NAMES: dict[str, str] = {
     "convolution": "{Conv}(in_channels, out_channels, kernel_size, key=key)",
     "convtranspose": "{ConvTranspose2d}(in_channels, out_channels, kernel_size, key=key)",
     "remat checkpoint": "the option checkpoint_every of {unroll}",
+    "exporttonir tonir": "surgrad.adapters.nir.to_nir(network, input_shape)",
+    "importfromnir fromnir": "surgrad.adapters.nir.from_nir(graph)",
     "pool2d": "{MaxPool2d}(kernel_size)",
     "pool": "{MaxPool}(kernel_size) or {AvgPool}(kernel_size)",
     "sumpool": "{SumPool2d}(kernel_size)",
@@ -165,7 +167,8 @@ _NAMES: dict[str, str] = {
     "scan rnn multistepforward unrollcheckpointed rollout runnet seqtoanncontainer multistepcontainer lift bptt "
     "foriloop stateupdate": "{unroll}(net, xs)",
     "resetnet resetstates utilsreset detachnet": _FRESH,
-    "storevseq returnvoltage monitor": "{record}(net, xs).states",
+    "storevseq returnvoltage monitor attributemonitor outputmonitor": "{unroll}(net, xs, record='v').records",
+    "synops syops snnanalyzer acmonitor macmonitor opcounter": "{synaptic_operations}(net, xs)",
     # parameters
     "split ispartition filterparameters trainablevariables parameters params": "{partition}(net)",
     "parameter param": "an annotated attribute of a class, whose numbers and arrays are leaves; "
@@ -209,6 +212,11 @@ _NAMES: dict[str, str] = {
     "dropevent": "{DropEvents}(p)",
     "spatialjitter": "{JitterUnits}(sigma)",
     "shiftaugment": "{ShiftUnits}(max_shift)",
+    "delta": "{delta}(x, threshold), whose ON and OFF channels stand for +1 and -1",
+    "sendondelta stepforward sf deltamodulation thresholdcrossing lc lcadc": "{level_crossing}(x, threshold)",
+    "popencoder popspikeencoderdeterministic populationencode populationencoder": "{population}(x, num_neurons, "
+    "num_steps)",
+    "popspikeencoderrandom": "{rate}({tuning_curves}(x, num_neurons), num_steps, key=key)",
     "spikeplot visualizing viz": "surgrad.plot",
     "traces potential potentials voltage voltages plotvoltage membranes": "surgrad.plot.membrane(v, spikes)",
     "spikes rasterplot plot1dspikes spiketrain spiketrains": "surgrad.plot.raster(spikes)",
@@ -235,13 +243,10 @@ _ABSENT: dict[str, str] = {
     "state": _FRESH,
     "alpha slstm sconvlstm sconv2dlstm": "write it as a {Cell} of your own, init(shape, dtype) and (state, input) -> "
     "(state, output)",
-    "delta": "spikes where x rises are jnp.diff(x, axis=0) >= threshold",
     "compose": "augment=[one, another] of surgrad.events.batches",
     "timejitter uniformnoise denoise": "a function (recording, random) -> recording is an augmentation of "
     "surgrad.events.batches too",
     "sso stochasticspikeoperator": "its spikes are drawn at random, and those here follow from x",
-    "population populationencode populationencoder": "a population code is {rate} of the tuning curves, such as "
-    "jnp.exp(-(((x[..., None] - centers) / width) ** 2))",
     "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
 }
 
@@ -422,6 +427,18 @@ CHOICES = {
 """Of options: what is meant by the choices of other libraries."""
 ATTRIBUTES = _by_name(_ATTRIBUTES)
 """Of objects: names here that the object may have, and what else to know of them; without names, what to do."""
+RECORDED = _by_name(
+    {
+        "mem membrane membranepotential membranepotentials voltage voltages u vmem potential states": "v",
+        "spk spike s z": "spikes",
+        "syn isyn i psc synapticcurrent": "current",
+        "output out y": "outputs",
+        "input x": "inputs",
+        "a b w adapt": "adaptation",
+        "h vpre vbefore membranebeforereset": "v_before_reset",
+    }
+)
+"""Of what `unroll` records: the name here of a value."""
 COMPLETE = frozenset({_FRESH, _OUTPUTS})
 """Texts that say what to do also where the object or function has none of the names beside them."""
 KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}

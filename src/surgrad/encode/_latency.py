@@ -60,6 +60,33 @@ def latency_steps(intensity: Numbers, num_steps: int) -> UInt[Array, ...]:
     return _steps(checked("latency_steps", intensity, num_steps), num_steps)
 
 
+@answers_keywords
+def latency_decode(spikes: Numbers) -> Float[Array, ...]:
+    """The intensities of spikes of `latency`: 1 - t/(num_steps - 1) of the first spike at t, and 0 where there is none.
+
+    It is exact up to half a time step, an intensity of 1/(2 (num_steps - 1)). A spike in the last time step stands for
+    intensities from above 0, and becomes 0.
+
+    Parameters:
+        spikes: 0 or 1, `(time, *batch, features)`, time steps >= 1.
+
+    Returns:
+        intensities from 0 to 1, `(*batch, features)`.
+
+    Raises:
+        ValueError: there is no time step.
+
+    >>> latency_decode(latency(jnp.array([0.0, 0.5, 1.0]), 3))
+    Array([0. , 0.5, 1. ], dtype=float32)
+    """
+    spikes = jnp.asarray(spikes)
+    if not spikes.ndim or not spikes.shape[0]:
+        raise ValueError(f"latency_decode: time leads, (time, *batch, features), got the shape {spikes.shape}.")
+    first = jnp.argmax(spikes > 0, axis=0).astype(float)
+    intensity = 1 - first / max(1, spikes.shape[0] - 1)
+    return jnp.where((spikes > 0).any(axis=0), intensity, 0)
+
+
 def _steps(p: Float[Array, ...], num_steps: int) -> UInt[Array, ...]:
     dtype = np.min_scalar_type(num_steps)
     first = jnp.round((1 - single(p)) * (num_steps - 1)).astype(dtype)

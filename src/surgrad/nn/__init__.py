@@ -19,6 +19,7 @@ from surgrad.nn._former import former as _former
 from surgrad.nn._initialise import fluctuation_driven
 from surgrad.nn._learnable_delay import LearnableDelay
 from surgrad.nn._linear import Linear
+from surgrad.nn._operations import Operations, energy_estimate, synaptic_operations
 from surgrad.nn._parallel import ParallelLIF
 from surgrad.nn._partition import TiedWeightsWarning, combine, partition
 from surgrad.nn._pool import (
@@ -32,12 +33,13 @@ from surgrad.nn._pool import (
     SumPool2d,
     SumPool3d,
 )
-from surgrad.nn._readout import FirstSpikeTime, LastStep, MaxOverTime, MeanOverTime
+from surgrad.nn._readout import FirstSpikeTime, HistogramOverTime, LastStep, MaxOverTime, MeanOverTime, MinOverTime
 from surgrad.nn._record import Recording, record
+from surgrad.nn._records import Record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
 from surgrad.nn._training import TrainingPass, unroll_in_training
-from surgrad.nn._unroll import Unrolled, unroll
+from surgrad.nn._unroll import Unrolled, UnrolledRecords, unroll
 
 __all__ = [
     "ALIF",
@@ -64,6 +66,7 @@ __all__ = [
     "Dropout",
     "FirstSpikeTime",
     "Flatten",
+    "HistogramOverTime",
     "Izhikevich",
     "Lambda",
     "LastStep",
@@ -77,7 +80,10 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MeanOverTime",
+    "MinOverTime",
+    "Operations",
     "ParallelLIF",
+    "Record",
     "Recording",
     "Recurrent",
     "Sequential",
@@ -87,10 +93,13 @@ __all__ = [
     "TiedWeightsWarning",
     "TrainingPass",
     "Unrolled",
+    "UnrolledRecords",
     "combine",
+    "energy_estimate",
     "fluctuation_driven",
     "partition",
     "record",
+    "synaptic_operations",
     "unroll",
     "unroll_in_training",
     "with_dropout",

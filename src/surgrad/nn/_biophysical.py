@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from surgrad._fields import parameter
 from surgrad._pytree import static
@@ -106,13 +107,21 @@ class AdEx(Cell):
             ValueError: state, current and parameters differ in shape.
         """
         x, current = current, admitted(self, state, AdExState, current)
+        voltage, recovery = self._advanced(state, current)
+        voltage, spikes = _fire_and_fall(self, voltage, self.v_reset)
+        return AdExState(voltage, recovery + like(voltage, self.b) * spikes), returned(spikes, x)
+
+    def observables(self, before: AdExState, x: Numbers, after: AdExState, output: Array) -> dict[str, Array]:
+        """What can be recorded of a time step: `v`, `v_before_reset`, and `recovery`, the adaptation current w."""
+        return _membranes(self, before, x, after)
+
+    def _advanced(self, state: AdExState, current: Current) -> tuple[Voltage, Current]:
+        """Voltage and adaptation current before a spike."""
         v, w = state
         rest, dt = like(v, self.e_leak), self.dt
         drift = current - w - like(v, self.g_leak) * (v - rest)
         voltage = v + dt / like(v, self.capacitance) * drift + self._upstroke(v)
-        recovery = w + dt / like(v, self.tau_w) * (like(v, self.a) * (v - rest) - w)
-        voltage, spikes = _fire_and_fall(self, voltage, self.v_reset)
-        return AdExState(voltage, recovery + like(v, self.b) * spikes), returned(spikes, x)
+        return voltage, w + dt / like(v, self.tau_w) * (like(v, self.a) * (v - rest) - w)
 
     def _upstroke(self, v: Voltage) -> Voltage:
         """The change of the voltage by the exponential term in one time step, mV; its exponent is capped."""
@@ -198,12 +207,28 @@ class Izhikevich(Cell):
             ValueError: state, current and parameters differ in shape.
         """
         x, current = current, admitted(self, state, IzhikevichState, current)
+        voltage, recovery = self._advanced(state, current)
+        voltage, spikes = _fire_and_fall(self, voltage, self.c)
+        return IzhikevichState(voltage, recovery + like(voltage, self.d) * spikes), returned(spikes, x)
+
+    def observables(
+        self, before: IzhikevichState, x: Numbers, after: IzhikevichState, output: Array
+    ) -> dict[str, Array]:
+        """What can be recorded of a time step: `v`, `v_before_reset` and `recovery`."""
+        return _membranes(self, before, x, after)
+
+    def _advanced(self, state: IzhikevichState, current: Current) -> tuple[Voltage, Voltage]:
+        """Voltage and recovery before a spike."""
         v, u = state
         dt = self.dt
         voltage = v + dt * (0.04 * jnp.square(v) + 5 * v + 140 - u + current)
-        recovery = u + dt * like(v, self.a) * (like(v, self.b) * v - u)
-        voltage, spikes = _fire_and_fall(self, voltage, self.c)
-        return IzhikevichState(voltage, recovery + like(v, self.d) * spikes), returned(spikes, x)
+        return voltage, u + dt * like(v, self.a) * (like(v, self.b) * v - u)
+
+
+def _membranes(cell: AdEx | Izhikevich, before: Any, x: Numbers, after: Any) -> dict[str, Array]:
+    """What can be recorded of both cells."""
+    current = jnp.asarray(x).astype(after.v.dtype)
+    return {"v": after.v, "v_before_reset": cell._advanced(before, current)[0], "recovery": after.recovery}
 
 
 def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:

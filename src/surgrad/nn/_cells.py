@@ -87,6 +87,12 @@ class LeakyIntegrator(Cell):
         v = decayed(state.v, self.tau, self.dt) + current
         return LeakyIntegratorState(v), v
 
+    def observables(
+        self, before: LeakyIntegratorState, x: Numbers, after: LeakyIntegratorState, output: Array
+    ) -> dict[str, Array]:
+        """What can be recorded of a time step: `v`, the membrane potential."""
+        return {"v": after.v}
+
 
 class LIFState(NamedTuple):
     """State of LIF neurons: the membrane potential after the reset, and time steps left of the refractory period."""
@@ -147,6 +153,10 @@ class LIF(ThresholdCell):
         v, refractory, spikes = self._integrate(state, current, like(current, self.threshold))
         return LIFState(v, refractory), returned(spikes, x)
 
+    def observables(self, before: LIFState, x: Numbers, after: LIFState, output: Array) -> dict[str, Array]:
+        """What can be recorded of a time step: `v`, `v_before_reset`, and `refractory` if there is such a period."""
+        return self._membranes(before, x, after)
+
 
 class CuBaLIFState(NamedTuple):
     """State of CuBaLIF neurons: that of LIF neurons, and the synaptic current."""
@@ -185,6 +195,10 @@ class CuBaLIF(ThresholdCell):
         current = decayed(state.current, self.tau_syn, self.dt) + current
         v, refractory, spikes = self._integrate(state, current, like(current, self.threshold))
         return CuBaLIFState(v, current, refractory), returned(spikes, x)
+
+    def observables(self, before: CuBaLIFState, x: Numbers, after: CuBaLIFState, output: Array) -> dict[str, Array]:
+        """What can be recorded of a time step: that of `LIF`, and `current`, the synaptic one."""
+        return self._membranes(before, after.current, after) | {"current": after.current}
 
 
 class ALIFState(NamedTuple):
@@ -230,3 +244,7 @@ class ALIF(ThresholdCell):
         v, refractory, spikes = self._integrate(state, current, threshold)
         adaptation = decayed(state.adaptation, self.tau_adaptation, self.dt) + spikes
         return ALIFState(v, adaptation, refractory), returned(spikes, x)
+
+    def observables(self, before: ALIFState, x: Numbers, after: ALIFState, output: Array) -> dict[str, Array]:
+        """What can be recorded of a time step: that of `LIF`, and `adaptation`."""
+        return self._membranes(before, x, after) | {"adaptation": after.adaptation}

@@ -28,6 +28,11 @@ Promises of both:
 - `weighted`: the last axis of `weight` is that of the outputs, and `with_weight(weight)` returns a copy with another.
 
 `surgrad.check(layer, inputs)` tests all of this on a layer; a class names what it does not keep in `waivers`.
+
+Two methods say more of a layer, and count where its very class has them, as promises do. They change no result:
+`observables(state, input, state after, output)` returns what `unroll(..., record=)` can record of a time step, by name
+(connections get None for states); and `fan_out(shape)` the number of outputs that each input reaches, which
+`synaptic_operations` counts, and knows of `weighted` connections without it.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from surgrad._pytree import static
 from surgrad._types import Numbers, Parameter, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, promises, weight_array
-from surgrad.nn._dtypes import promoted
-from surgrad.nn._lags import check_delays, delays_of, initial_delays, kernel, summed_over_lags
+from surgrad.nn._dtypes import floating, promoted
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, kernel, placed
 from surgrad.nn._linear import Initializer, initial_weight
 from surgrad.nn._loops import steps
 from surgrad.nn._recurrent import recurrent_cell, require_cell_first, resting
@@ -40,7 +40,7 @@ class _Fed(Cell):
 
     def __call__(self, state: DelayedRecurrentState, current: Array) -> tuple[DelayedRecurrentState, Array]:
         held = state.outputs
-        fed_back = summed_over_lags(held.astype(self.weights.dtype), self.weights, self.event_driven)[0]
+        fed_back = delayed_product(held.astype(self.weights.dtype), self.weights, self.event_driven)[0]
         meeting = promoted(current, fed_back)
         cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
         return DelayedRecurrentState(cell, jnp.concatenate([held[1:], outputs[None].astype(held.dtype)])), outputs
@@ -171,7 +171,7 @@ class DelayedRecurrent(Cell):
         check_state(self, state, DelayedRecurrentState)
         current = real_array(self, current)
         check_same(self, jnp.shape(state.outputs)[1:], current.shape)
-        return self._fed()(state, current)
+        return self._fed()(self._placed(state, current[None]), current)
 
     def over_time(self, state: DelayedRecurrentState, currents: Numbers) -> tuple[DelayedRecurrentState, Array]:
         """Many time steps, with the weights of all lags computed once.
@@ -182,7 +182,12 @@ class DelayedRecurrent(Cell):
         check_state(self, state, DelayedRecurrentState)
         currents = real_array(self, currents)
         check_same(self, jnp.shape(state.outputs)[1:], currents.shape[1:])
-        return steps(self._fed(), state, currents)
+        return steps(self._fed(), self._placed(state, currents), currents)
+
+    @staticmethod
+    def _placed(state: DelayedRecurrentState, currents: Array) -> DelayedRecurrentState:
+        currents = currents.astype(floating(currents.dtype))
+        return DelayedRecurrentState(state.cell, placed(jnp.asarray(state.outputs), currents))
 
     def _fed(self) -> _Fed:
         shares = kernel(self.delay, self.sigma, self.max_delay, 1)

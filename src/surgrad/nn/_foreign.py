@@ -13,6 +13,7 @@ from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
 from surgrad.nn._contract import Cell, Connection, is_cell, over_time, promises
 from surgrad.nn._dtypes import wide
+from surgrad.nn._observables import observed
 
 
 class Lambda(Connection):
@@ -57,6 +58,9 @@ class ForeignCell(Cell):
     @property
     def spiking(self) -> bool:
         return promises(self.cell, "spiking")
+
+    def observables(self, before: PyTree, x: Any, after: PyTree, output: Any) -> dict[str, Any]:
+        return observed(self.cell, before, x, after, output)
 
     def over_time(self, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
         return over_time(self.cell, state, inputs)

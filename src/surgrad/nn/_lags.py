@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -47,7 +49,7 @@ def kernel(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -
     return jnp.where(wide_enough, gaussian, _linear(lags, jax.lax.stop_gradient(jnp.round(delay)), most))
 
 
-def _linear(lags: Float[Array, "lags ..."], delay: Float[Array, "1 *synapses"], most: int) -> Kernel:
+def _linear(lags: Array, delay: Array, most: int) -> Array:
     """Linear interpolation. Each side has a case of its own, as the derivative of an absolute value is 0 at its end."""
     before = jnp.minimum(jnp.floor(delay), most - 1)
     share = delay - before
@@ -106,9 +108,17 @@ def joined(cell: Cell, state: Any, inputs: Numbers, longest: int) -> tuple[Array
     inputs = real_array(cell, inputs)
     check_same(cell, state.shape[1:], inputs.shape[1:])
     cast = inputs.astype(state.dtype)
-    # Over a mesh, the zeros of a new state must be sharded and vary as the inputs do.
-    state = state + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), cast))
-    return jnp.concatenate([state, cast]), inputs
+    return jnp.concatenate([placed(state, cast), cast]), inputs
+
+
+def placed(past: Array, inputs: Array) -> Array:
+    """What was before the inputs, `(steps, *batch, features)`, placed over a mesh as the inputs over time are.
+
+    The zeros of a new state must be sharded, and vary, as the inputs do.
+    """
+    if jax.sharding.get_abstract_mesh().empty:
+        return past
+    return past + jnp.zeros_like(jax.eval_shape(lambda x: x.sum(axis=0, keepdims=True), inputs.astype(past.dtype)))
 
 
 def delays_of(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -> Delays:
@@ -118,8 +128,8 @@ def delays_of(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0
     return delay if sigma is None else jnp.where(like(delay, sigma) < NARROWEST, jnp.round(delay), delay)
 
 
-def summed_over_lags(known: Array, weights: Kernel, event_driven: bool | str) -> Float[Array, "time *batch outputs"]:
-    """The sum over lags of inputs and weights, Σ_l x[t - l] W_l, summed in float32 at least.
+def delayed_product(known: Array, weights: Kernel, event_driven: bool | str) -> Float[Array, "time *batch outputs"]:
+    """Products of past inputs with the weights of their lags, Σ_l x[t - l] W_l, summed in float32 at least.
 
     Parameters:
         known: inputs, `(lags - 1 + time, *batch, inputs)`.
@@ -127,10 +137,33 @@ def summed_over_lags(known: Array, weights: Kernel, event_driven: bool | str) ->
         event_driven: as of `Linear`.
     """
 
-    def summed(known: Array, weights: Kernel) -> Array:
-        lags = weights.shape[0]
-        time = known.shape[0] - lags + 1
-        side_by_side = jnp.concatenate([known[lags - 1 - lag :][:time] for lag in range(lags)], axis=-1)
-        return product(side_by_side, weights.reshape(-1, weights.shape[-1]), event_driven)
+    def times(x: Array, weight: Array) -> Array:
+        return product(x, weight, event_driven)
 
-    return automatically_sharded(summed, known, weights)
+    def at_once(known: Array, weights: Kernel) -> Array:
+        if known.shape[0] != weights.shape[0]:
+            return _summed(times, known, weights)
+        side_by_side = jnp.moveaxis(known[::-1], 0, -2).reshape(1, *known.shape[1:-1], -1)
+        return times(side_by_side, weights.reshape(-1, weights.shape[-1]))
+
+    return automatically_sharded(at_once, known, weights)
+
+
+def delayed(known: Array, shares: Kernel) -> Float[Array, "time *batch neurons"]:
+    """Past inputs times the shares of their lags, Σ_l x[t - l] k(l), for each neuron: shapes of `delayed_product`."""
+    return automatically_sharded(functools.partial(_summed, lambda x, share: x * share), known, shares)
+
+
+def _summed(times: Callable[[Array, Array], Array], known: Array, weights: Kernel) -> Array:
+    """The sum over lags, lag by lag, since all lags at once would take as many times the memory."""
+    last = weights.shape[0] - 1
+    time = known.shape[0] - last
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)  # or each lag would keep its inputs for the backward pass
+    def add(total: Array, now: tuple[Array, Array]) -> tuple[Array, None]:
+        start, weight = now
+        return total + times(jax.lax.dynamic_slice_in_dim(known, start, time), weight).astype(total.dtype), None
+
+    first = times(known[last:], weights[0])
+    total, _ = jax.lax.scan(add, first.astype(wide(first.dtype)), (jnp.arange(last)[::-1], weights[1:]))
+    return total.astype(first.dtype)

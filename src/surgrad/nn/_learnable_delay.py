@@ -18,7 +18,7 @@ from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell, check_alike, weight_array
 from surgrad.nn._dtypes import floating
-from surgrad.nn._lags import check_delays, delays_of, initial_delays, joined, kernel
+from surgrad.nn._lags import check_delays, delayed, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
@@ -56,6 +56,8 @@ class LearnableDelay(Cell):
     """
 
     trainable = ("delay",)
+    # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
+    waivers = {"half_precision": "gradients by delays are small differences of large sums; keep delays in float32"}
 
     delay: Shaped[Array | np.ndarray, " neurons"] = weight_array("features")
     max_delay: int = static(whole=1)
@@ -121,10 +123,7 @@ class LearnableDelay(Cell):
         """
         known, inputs = joined(self, state, inputs, self.max_delay)
         time, shares = inputs.shape[0], kernel(self.delay, self.sigma, self.max_delay)
-        held = known.astype(shares.dtype)
-        shares = shares.reshape(-1, *[1] * (held.ndim - 1), shares.shape[-1])
-        lags = range(self.max_delay + 1)
-        y: Any = sum(shares[lag] * held[self.max_delay - lag :][:time] for lag in lags)
+        y = delayed(known.astype(shares.dtype), shares.reshape(-1, *[1] * (known.ndim - 1), shares.shape[-1]))
         return known[time:], y.astype(floating(inputs.dtype))
 
     def connections(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +14,12 @@ from surgrad._kinds import called
 from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
-from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
+from surgrad.nn._contract import Cell, is_cell, loop, promises, start
+from surgrad.nn._loops import steps
+from surgrad.nn._observables import Observed, each_layer, observed
+from surgrad.nn._records import Entry
 from surgrad.nn._recurrent import Recurrent, RecurrentState
+from surgrad.nn._watch import observed_over_time, of_connection, step_by_step, thinned
 
 
 class PaddedState(NamedTuple):
@@ -35,6 +40,10 @@ class Held(Cell):
     def elementwise(self) -> bool:
         """Whether the cell is."""
         return promises(self.cell, "elementwise")
+
+    def observables(self, before: PyTree, x: Any, after: PyTree, output: Any) -> Observed:
+        """What can be recorded of the cell."""
+        return observed(self.cell, before, x[0], after, output)
 
     def __call__(self, state: PyTree, x: Any) -> tuple[PyTree, Any]:
         """One time step of one sample."""
@@ -84,14 +93,23 @@ class Padded(Cell):
 
     def over_time(self, state: PaddedState, inputs: Any) -> tuple[PaddedState, Any]:
         """Many time steps of all samples."""
+        state, outputs, _ = self.watch((), state, inputs)
+        return state, outputs
+
+    def watch(self, entries: Sequence[Entry], state: PaddedState, inputs: Any) -> tuple[PaddedState, Any, Observed]:
+        """Many time steps of all samples, and what is recorded of them: zeros where a sample is over."""
         xs, active, final = inputs
         axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
-        cell, ys = _over_time(self.cell, (state.cell, axes), xs, active)
+        cell, ys, found = _over_time(self.cell, (state.cell, axes), xs, active, entries)
         # A connection at the end has outputs of its own for inputs of zero, such as its bias.
         ys = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), ys)
+        for entry in entries:
+            now = thinned(active, entry.every)
+            blank = jax.tree.map(lambda y, now=now: jnp.where(_alike(now, y), y, jnp.zeros_like(y)), found[entry.name])
+            found[entry.name] = blank
 
         if not self.last:
-            return PaddedState(cell, state.last), ys
+            return PaddedState(cell, state.last), ys, found
 
         def latest(before: Any, y: Any) -> Any:
             # A sum, as the derivative of an index would be a scatter.
@@ -99,7 +117,13 @@ class Padded(Cell):
             return jnp.where(_alike(final.any(0), found), found, before)
 
         last = jax.tree.map(latest, state.last, ys)
-        return PaddedState(cell, last), jax.tree.map(lambda y, z: y.at[-1].set(z), ys, last)
+        return PaddedState(cell, last), jax.tree.map(lambda y, z: y.at[-1].set(z), ys, last), found
+
+    def summed(self, cell: Any, state: PyTree, axes: Sequence[int | None], values: Any, active: Array) -> PyTree:
+        """The state of a summary after recorded values of all samples; one that is over adds nothing."""
+        each = jax.tree.unflatten(jax.tree.structure(state), list(axes))
+        alone = jax.vmap(lambda state, x, on: steps(Held(cell), state, (x, on))[0], (each, 1, 1), each)
+        return alone(state, values, active)
 
 
 def _alike(condition: Array, value: Any) -> Array:
@@ -107,16 +131,24 @@ def _alike(condition: Array, value: Any) -> Array:
     return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))
 
 
-def _over_time(layer: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array) -> tuple[PyTree, Any]:
+def _over_time(
+    network: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array, entries: Sequence[Entry] = ()
+) -> tuple[PyTree, Any, Observed]:
     """Many time steps, layer by layer, from a state and the axes of the samples in it; connections take all samples."""
-    if not is_cell(layer):
-        return over_time(layer, None, xs)
-    if promises(layer, "in_order"):
-        parts = tuple(zip(*state, strict=True))
-        states, outputs = layer.through(lambda part, old, x: _over_time(part, old, x, active), parts, xs)
-        return states, outputs[-1] if outputs else xs
-    before, axes = state
-    return jax.vmap(functools.partial(_held, layer), (axes, 1, 1), (axes, 1))(before, xs, active)
+
+    def run(layer: Any, place: str, inside: Sequence[Entry], state: Any, xs: Any) -> tuple[PyTree, Any, Observed]:
+        if not is_cell(layer):
+            return of_connection(layer, place, inside, xs)
+
+        def alone(state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any, Observed]:
+            if inside:
+                return step_by_step(Held(layer), place, inside, state, (xs, active))
+            return *_held(layer, state, xs, active), {}
+
+        before, axes = state
+        return jax.vmap(alone, (axes, 1, 1), (axes, 1, 1))(before, xs, active)
+
+    return each_layer(observed_over_time(entries, run), network, "", _paired(network, *state), xs)
 
 
 def _held(layer: Any, state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:
@@ -135,6 +167,13 @@ def _recurrent(layer: Recurrent, state: RecurrentState, xs: Any, active: Array) 
     last = jnp.where(latest, outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
     last = last.astype(state.outputs.dtype)
     return RecurrentState(after.cell[0], jnp.where(steps > 0, last, state.outputs)), outputs
+
+
+def _paired(layer: Any, state: PyTree, axes: PyTree) -> Any:
+    """The state of each layer beside the axes of the samples in it."""
+    if promises(layer, "in_order"):
+        return tuple(_paired(*part) for part in zip(layer.parts, state, axes, strict=True))
+    return state, axes
 
 
 @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -158,14 +197,7 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
         raise ValueError(f"unroll: with lengths, inputs must be (time, batch, ...), got the shape {shape}.")
     time, batch = shape[:2]
     lengths = checked_lengths("unroll", lengths, time, batch)
-    axes = _axes_of_samples(cell, state, inputs, batch)
-    # A number that all samples share, such as that of the time steps so far, becomes one for each.
-    leaves = [
-        jnp.asarray(leaf) if axis is not None else jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf)))
-        for leaf, axis in zip(jax.tree.leaves(state), axes, strict=True)
-    ]
-    alone = tuple(0 if axis is None else axis for axis in axes)
-    state = jax.tree.unflatten(jax.tree.structure(state), leaves)
+    state, alone = one_each(cell, state, inputs, batch)
     when, lengths = jnp.arange(time)[:, None], lengths.astype(int)[None]
     active = when < lengths
     # What lies behind the end may be anything, NaN too, whose derivative a selection alone would let through.
@@ -181,6 +213,19 @@ def _outputs(layer: Padded, state: PyTree, first: Any) -> Any:
     axes = jax.tree.unflatten(jax.tree.structure(state), list(layer.axes))
     xs, active, _ = first
     return jax.tree.map(lambda y: y[0], _over_time(layer.cell, (state, axes), xs, active)[1])
+
+
+def one_each(cell: Any, state: PyTree, inputs: Any, batch: int) -> tuple[PyTree, tuple[int, ...]]:
+    """A state in which every sample has its own numbers, and the axes of the samples in its leaves.
+
+    A number that all samples share, such as that of the time steps so far, becomes one for each.
+    """
+    axes = _axes_of_samples(cell, state, inputs, batch)
+    leaves = [
+        jnp.asarray(leaf) if axis is not None else jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf)))
+        for leaf, axis in zip(jax.tree.leaves(state), axes, strict=True)
+    ]
+    return jax.tree.unflatten(jax.tree.structure(state), leaves), tuple(0 if axis is None else axis for axis in axes)
 
 
 def _axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:

@@ -30,8 +30,12 @@ iteration and 12 ms for eight were published (SNN benchmark of jaxpike). Not mea
 
 def steps(cell: Callable[..., Any], state: PyTree, inputs: PyTree, keep: Keep = "all") -> tuple[PyTree, PyTree]:
     """Run a cell step by step in one scan: the last state, and all outputs or the last."""
-    count = STEPS_AN_ITERATION.get(jax.default_backend(), ON_ACCELERATORS)
-    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep, count)
+    return scan(summed_wide(lambda cell, state, now: cell(state, now), cell), state, inputs, keep, an_iteration())
+
+
+def an_iteration() -> int:
+    """Time steps of an iteration of a loop on the backend in use."""
+    return STEPS_AN_ITERATION.get(jax.default_backend(), ON_ACCELERATORS)
 
 
 def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
@@ -45,7 +49,8 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
     state, outputs = scan(block, state, whole, keep)
     if keep == "last":
         return block(state, left) if rest else (state, outputs)
-    outputs = jax.tree.map(lambda y: y.reshape(count * size, *y.shape[2:]), outputs)
+    # A block may put out fewer than one for each of its steps, where some are recorded.
+    outputs = jax.tree.map(lambda y: y.reshape(count * y.shape[1], *y.shape[2:]), outputs)
     if rest:
         state, tail = block(state, left)
         outputs = jax.tree.map(lambda *both: jnp.concatenate(both), outputs, tail)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from surgrad._fields import check_field, is_real, parameter
 from surgrad._pytree import Pytree, static
-from surgrad._types import Membrane, Parameter, Shape, Spikes
+from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
 from surgrad.nn._contract import Cell, flag, spike_function
 from surgrad.nn._dtypes import like, wide
@@ -65,16 +65,25 @@ class ThresholdCell(Cell):
 
     def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
-        voltage = decayed(state.v, self.tau, self.dt) + current
+        voltage = self._charged(state, current)
         if not self.refractory:
             spikes = self._fire(voltage, threshold)
             return self._fall(voltage, spikes), None, spikes
-        ready = state.refractory == 0
-        voltage = jnp.where(ready, voltage, state.v)
-        spikes = jnp.where(ready, self._fire(voltage, threshold), 0)
+        spikes = jnp.where(state.refractory == 0, self._fire(voltage, threshold), 0)
         # A smoothed spike is a number between 0 and 1; it starts a refractory period from one half on.
         left = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
         return self._fall(voltage, spikes), left, spikes
+
+    def _charged(self, state: Any, current: Current) -> Voltage:
+        """The voltage before the reset."""
+        voltage = decayed(state.v, self.tau, self.dt) + current
+        return jnp.where(state.refractory == 0, voltage, state.v) if self.refractory else voltage
+
+    def _membranes(self, before: Any, current: Numbers, after: Any) -> dict[str, Array]:
+        """What all of the family can be recorded of, from the states and the current into the membrane."""
+        current = jnp.asarray(current).astype(after.v.dtype)
+        refractory = {"refractory": after.refractory} if self.refractory else {}
+        return {"v": after.v, "v_before_reset": self._charged(before, current), **refractory}
 
     def _fire(self, voltage: Voltage, threshold: Array) -> Spikes:
         return fire(self.surrogate, (voltage - threshold) / like(voltage, self.threshold))

@@ -33,10 +33,10 @@ class ParallelLIF(Cell):
 
     Without a reset the membrane potential is a linear function of all inputs so far, and many time steps are one
     associative scan (`jax.lax.associative_scan`): as many sums one after the other as the logarithm of the time, where
-    `LIF` needs as many as there are time steps. That pays on devices that compute many numbers at once; on CPUs see
-    the table in `docs/explanations/networks.md`, which also says what the missing reset costs in accuracy: a neuron
-    spikes in each time step in which it is above the threshold. After Fang et al. (2023), Parallel spiking neurons with
-    high efficiency and ability to learn long-term dependencies, NeurIPS, whose weights over time are free.
+    `LIF` needs as many as there are time steps. That is for devices that compute many numbers at once; on CPUs it is
+    slower than the loop of `LIF`, as `benchmarks/parallel.md` tells beside what the missing reset costs in accuracy: a
+    neuron spikes in each time step in which it is above the threshold. After Fang et al. (2023), Parallel spiking
+    neurons with high efficiency and ability to learn long-term dependencies, NeurIPS, whose weights over time are free.
 
     Parameters:
         surrogate: the spike function: a surrogate, or any function of x = (v - θ)/θ that spikes.

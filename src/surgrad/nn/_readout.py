@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from surgrad._pytree import static
 from surgrad._types import Numbers, Shape
-from surgrad.nn._checks import check_state, entered
+from surgrad.nn._checks import check_same, check_state, entered, real_array, sizes
 from surgrad.nn._contract import Cell
 from surgrad.nn._dtypes import wide
 
@@ -79,6 +81,74 @@ class MaxOverTime(Cell):
         stays = state.begun & ((state.value >= x) | jnp.isnan(state.value))
         value = jnp.where(stays, state.value, x)
         return MaxState(value, state.begun | True), value
+
+
+class MinOverTime(Cell):
+    """Minimum of the inputs so far. Its derivative is that of the earliest of equal minima."""
+
+    spiking = False
+    elementwise = True
+
+    def init(self, shape: Shape, dtype: Any = None) -> MaxState:
+        """The state before the first step, for inputs of a shape `(*batch, features)`."""
+        return MaxOverTime().init(shape, dtype)
+
+    def __call__(self, state: MaxState, x: Numbers) -> tuple[MaxState, Values]:
+        """One time step: the new state, which holds the maximum of -x, and the minimum so far. NaN stays.
+
+        Raises:
+            TypeError: the state is not one that `init` makes, or the input is complex.
+            ValueError: the input differs from the state in shape.
+        """
+        check_state(self, state, MaxState)
+        state, most = MaxOverTime()(state, -entered(self, state.value, x))
+        return state, -most
+
+
+class HistogramOverTime(Cell):
+    """Histogram of each neuron's inputs so far, such as membrane potentials: counts `(*batch, features, bins)`.
+
+    Bins are half open, as those of `numpy.histogram`: a bin has its left edge and not its right one, but for the last,
+    which has both. What is in no bin, or NaN, is not counted. Counts are floating numbers, exact up to 2^24 in float32.
+    The derivative is zero.
+
+    Parameters:
+        edges: the edges of the bins, one more than there are bins, each above the one before.
+
+    Raises:
+        ValueError: there are fewer than two edges, or they do not rise.
+    """
+
+    spiking = False
+
+    edges: Any = static()
+
+    def __post_init__(self) -> None:
+        edges = np.asarray(self.edges, float)
+        if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) > 0).all():
+            raise ValueError(f"HistogramOverTime: edges must be two numbers or more, each above the last, got {edges}.")
+        self.edges = tuple(edges.tolist())
+        super().__post_init__()
+
+    def init(self, shape: Shape, dtype: Any = None) -> Float[Array, "*shape bins"]:
+        """Counts of zero, for inputs of a shape `(*batch, features)`."""
+        return jnp.zeros((*sizes(shape), len(self.edges) - 1), wide(dtype))
+
+    def __call__(self, state: Float[Array, "*shape bins"], x: Numbers) -> tuple[Array, Array]:
+        """One time step: the counts, as state and as output.
+
+        Raises:
+            TypeError: the state is not an array, or the input is complex.
+            ValueError: the input differs from the state in shape.
+        """
+        check_state(self, state)
+        x = real_array(self, x)
+        check_same(self, state.shape[:-1], x.shape)
+        x = x.astype(wide(x.dtype))[..., None]
+        edges = jnp.asarray(self.edges, x.dtype).reshape(*(1,) * (x.ndim - 1), -1)
+        below = jnp.concatenate([x < edges[..., 1:-1], x <= edges[..., -1:]], axis=-1)
+        counts = state + ((x >= edges[..., :-1]) & below).astype(state.dtype)
+        return counts, counts
 
 
 class LastStep(Cell):

@@ -31,7 +31,7 @@ def record(cell: Any, *arguments: PyTree, state: PyTree = UNSET, inputs: PyTree 
 
     `recording.states[1].v` are the membrane potentials of layer 1 after the reset, `(time, *batch, neurons)`, and
     `recording.outputs[1]` its spikes. Layers without a state have None for states. It takes memory for all time steps,
-    and runs step by step: use `unroll` for training.
+    and runs step by step: use `unroll(net, xs, record=...)` in training, and for long sequences.
 
     Parameters:
         cell, state, inputs: as those of `unroll`.

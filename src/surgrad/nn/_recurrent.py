@@ -22,6 +22,7 @@ from surgrad.nn._dtypes import floating, promoted
 from surgrad.nn._foreign import as_layer
 from surgrad.nn._linear import Initializer, initial_weight, product
 from surgrad.nn._loops import carried, steps
+from surgrad.nn._observables import observed
 
 
 class RecurrentState(NamedTuple):
@@ -164,10 +165,19 @@ class Recurrent(Cell):
         shape, dtype = jnp.shape(state.outputs), jnp.result_type(state.outputs)
         current = real_array(self, current)
         check_same(self, shape, current.shape)
+        cell, outputs = self.cell(state.cell, self._entering(state, current))
+        return RecurrentState(cell, outputs.astype(dtype)), outputs
+
+    def observables(self, before: RecurrentState, x: Numbers, after: RecurrentState, output: Array) -> dict[str, Any]:
+        """What can be recorded of a time step: that of the cell, as `cell.v`, and `fed_back`, its previous outputs."""
+        of_cell = observed(self.cell, before.cell, self._entering(before, jnp.asarray(x)), after.cell, output)
+        return {"fed_back": before.outputs} | {f"cell.{name}": value for name, value in of_cell.items()}
+
+    def _entering(self, state: RecurrentState, current: Array) -> Array:
+        """The input of the cell."""
         fed_back = product(state.outputs, self.weight, self.event_driven)
         meeting = promoted(current, fed_back)
-        cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
-        return RecurrentState(cell, outputs.astype(dtype)), outputs
+        return current.astype(meeting) + fed_back.astype(meeting)
 
     def connections(self) -> Any:
         """The weight: what is trained if the cell stays as it is."""

@@ -20,6 +20,8 @@ from surgrad.nn._former import takes_former_keywords
 from surgrad.nn._fused.choose import BACKENDS, Backend, using
 from surgrad.nn._lengths import padded
 from surgrad.nn._loops import Keep, blocks, carried, opened, summed_wide
+from surgrad.nn._recording import recorded
+from surgrad.nn._records import Recorded
 
 
 class Unrolled(NamedTuple):
@@ -32,6 +34,23 @@ class Unrolled(NamedTuple):
 
     state: Any
     outputs: Any
+
+    __getattr__ = missing_attribute
+
+
+class UnrolledRecords(NamedTuple):
+    """The result of `unroll(..., record=...)`.
+
+    Parameters:
+        state: the state after the last time step.
+        outputs: the outputs, `(time, *batch, features)`, or what `keep` leaves of them.
+        records: what was recorded, by full names such as `"1.v"`: arrays `(recorded steps, *batch, neurons)`, or what
+            summaries return.
+    """
+
+    state: Any
+    outputs: Any
+    records: dict[str, Any]
 
     __getattr__ = missing_attribute
 
@@ -83,6 +102,22 @@ def unroll(
 ) -> Unrolled: ...
 
 
+@overload
+def unroll(
+    cell: Any,
+    *arguments: PyTree,
+    record: Recorded,
+    state: PyTree = ...,
+    inputs: PyTree = ...,
+    keep: Keep = "all",
+    checkpoint_every: int | str | None = None,
+    memory_bytes: float | None = None,
+    chunk_size: int | None = None,
+    backend: Backend | None = None,
+    lengths: Any = None,
+) -> UnrolledRecords: ...
+
+
 @takes_former_keywords(chunk="chunk_size", segment="checkpoint_every", memory="memory_bytes")
 @answers_keywords
 def unroll(
@@ -96,7 +131,8 @@ def unroll(
     chunk_size: int | None = None,
     backend: Backend | None = None,
     lengths: Any = None,
-) -> Unrolled:
+    record: Recorded | None = None,
+) -> Unrolled | UnrolledRecords:
     """Run a network, or any cell, over time: `unroll(net, xs)` from rest, `unroll(net, state, xs)` from a state.
 
     Returns `(state, outputs)`, also as fields: the state after the last time step, and the outputs over time. Outputs
@@ -125,13 +161,17 @@ def unroll(
             outputs are 0 behind its end, its state is that at its end, and `keep="last"` gives its own last output
             (0 for a length of 0). A number that all samples share in a state, such as that of the time steps so far,
             becomes one for each.
+        record: values of layers that are returned too, as `records`: a name such as `"1.v"`, or `"v"` for the membrane
+            potentials of all layers; names with distances in time steps, `{"1.v": 10}`; a `Record`, which has patterns
+            and summaries; or a list of them. Nothing else changes but for rounding, and that lengths of chunks and
+            between checkpoints become multiples of the distances; where a sample is over, records are 0.
 
     Raises:
         TypeError: the cell is a class or a connection, or does not return a pair; arguments are in another order;
             memory_bytes is not a number; lengths are not whole numbers.
         ValueError: the inputs have no axis of time, or do not fit the cell; an option is out of its range;
             checkpoint_every and memory_bytes are both given; no checkpoints fit the memory; there is no last output;
-            a length is below 0 or above that of time.
+            a length is below 0 or above that of time; nothing to record has a name.
 
     Example:
         >>> import jax.numpy as jnp
@@ -144,6 +184,8 @@ def unroll(
     _check_options(
         keep, time, checkpoint_every=checkpoint_every, memory_bytes=memory_bytes, chunk_size=chunk_size, backend=backend
     )
+    if record is not None:
+        _require_known(time, "record")
     block: Any = (
         chunk_length(cell, inputs, time, backend == "pallas") if chunk_size is None else min(chunk_size, max(time, 1))
     )
@@ -154,14 +196,24 @@ def unroll(
     length = None if checkpoint_every is None or int(checkpoint_every) >= time else int(checkpoint_every)
     block = block if length is None else min(block, length)
     cell = opened(cell, state, inputs)
+    if record is not None:
+        run = functools.partial(_all, keep="all", backend=backend)
+        return UnrolledRecords(*recorded(run, cell, state, inputs, record, keep, lengths, block, length))
     if lengths is not None:
         cell, state, inputs = padded(cell, state, inputs, lengths, keep)
-        after, outputs = _compiled(block, length, keep, backend, cell, state, inputs)
+        after, outputs = _all(cell, state, inputs, block, length, keep=keep, backend=backend)
         return Unrolled(after.cell, outputs)
+    return Unrolled(*_all(cell, state, inputs, block, length, keep=keep, backend=backend))
+
+
+def _all(
+    cell: Any, state: PyTree, inputs: PyTree, block: Any, length: int | None, *, keep: Keep, backend: Backend | None
+) -> tuple[PyTree, PyTree]:
+    """All steps, as a compiled function where the cell is one of its arguments."""
     if isinstance(cell, Pytree):
-        return Unrolled(*_compiled(block, length, keep, backend, cell, state, inputs))
+        return _compiled(block, length, keep, backend, cell, state, inputs)
     with using(backend):
-        return Unrolled(*_run(cell, state, inputs, keep=keep, chunk=block, length=length))
+        return _run(cell, state, inputs, keep=keep, chunk=block, length=length)
 
 
 def _run(
@@ -203,10 +255,8 @@ def _check_options(keep: str, time: Any, backend: Any, **options: Any) -> None:
     require_choice("unroll", "keep", keep, ("all", "last"))
     if backend is not None:
         require_choice("unroll", "backend", backend, BACKENDS)
-    if given and not isinstance(time, int):
-        raise ValueError(
-            f"unroll: {', '.join(options)} need a length of time that is a number, got the symbolic {time}."
-        )
+    if given:
+        _require_known(time, ", ".join(options))
     if keep == "last" and isinstance(time, int) and time == 0:
         raise ValueError("unroll: there is no last output of 0 steps; keep='all' gives an empty array.")
     if given.keys() >= {"checkpoint_every", "memory_bytes"}:
@@ -214,3 +264,8 @@ def _check_options(keep: str, time: Any, backend: Any, **options: Any) -> None:
     if "memory_bytes" in given:
         require_real("unroll", "memory_bytes", given.pop("memory_bytes"), above=0, finite=False)
     require_whole("unroll", **{n: v for n, v in given.items() if (n, v) != ("checkpoint_every", "auto")})
+
+
+def _require_known(time: Any, options: str) -> None:
+    if not isinstance(time, int):
+        raise ValueError(f"unroll: {options} need a length of time that is a number, got the symbolic {time}.")

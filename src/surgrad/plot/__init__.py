@@ -18,6 +18,7 @@ except ImportError as _error:
 
 from surgrad._colours import PALETTE, colour_of
 from surgrad.plot._activity import membrane, network, raster
+from surgrad.plot._rates import firing_rates, histogram
 from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
 
@@ -26,7 +27,9 @@ __all__ = [
     "colour_of",
     "compare",
     "diagnosis",
+    "firing_rates",
     "gallery",
+    "histogram",
     "membrane",
     "network",
     "raster",

@@ -97,16 +97,18 @@ def membrane(
     threshold: Numbers | None = 1.0,
     sample: int = 0,
     neurons: Sequence[int] | None = None,
+    every: int = 1,
     ax: Axes | None = None,
 ) -> Figure:
     """Plot the membrane potentials of some neurons over time, with threshold and spikes, in a panel for each neuron.
 
     Parameters:
-        v: membrane potentials, `(time,)`, `(time, neurons)` or `(time, batch, neurons)`.
-        spikes: 0 or 1, of the shape of v; drawn as marks above the trace.
+        v: membrane potentials, `(time,)`, `(time, neurons)` or `(time, batch, neurons)`, such as `unroll` records.
+        spikes: 0 or 1 at all time steps, `every` times as many as v has; drawn as marks above the trace.
         threshold: in the unit of v, a number or one for each neuron; None for readouts, which have none.
         sample: the sample of a batch that is drawn.
         neurons: the neurons that are drawn; by default the first four, or the first if `ax` is given.
+        every: time steps from one membrane potential to the next, as of `unroll(..., record={"1.v": every})`.
         ax: axes to draw one neuron into; by default a new figure is made.
 
     Returns:
@@ -114,8 +116,8 @@ def membrane(
 
     Raises:
         TypeError: `neurons` is no sequence.
-        ValueError: an array has another number of axes, shapes differ, or there is no such sample or neuron; `ax` is
-            given for several neurons.
+        ValueError: an array has another number of axes, shapes differ, or there is no such sample or neuron; `every` is
+            not an integer >= 1; `ax` is given for several neurons.
     """
     if neurons is not None:
         expected = "a sequence of integers, [3] for one neuron"
@@ -126,14 +128,17 @@ def membrane(
     _require_neurons(some, traces.shape[1])
     if ax is not None and len(some) > 1:
         raise ValueError(f"membrane: ax holds one neuron, neurons=[0] say, got {some}.")
+    require_whole("membrane", every=every)
     trains = None if spikes is None else _spikes("membrane", spikes, sample)
-    if trains is not None and trains.shape != traces.shape:
-        raise ValueError(f"membrane: spikes must have the shape of v, got {trains.shape} and {traces.shape}.")
+    # Spikes of all time steps stand beside every k-th membrane potential.
+    if trains is not None and (-(-len(trains) // every), trains.shape[1]) != traces.shape:
+        asked = "the shape of v" if every == 1 else f"{every} time steps for each of v"
+        raise ValueError(f"membrane: spikes must have {asked}, got {trains.shape} and {traces.shape}.")
     limits = None if threshold is None else np.broadcast_to(np.asarray(threshold, float), traces.shape[1:])
     figure = Picture(figsize=(8, 1.3 + 1.3 * len(some)), layout="constrained") if ax is None else _figure_of(ax)
     panels = [ax] if ax is not None else figure.subplots(len(some), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, neuron in zip(panels, some, strict=True):
-        _draw_trace(axes, traces[:, neuron], None if limits is None else limits[neuron])
+        _draw_trace(axes, traces[:, neuron], None if limits is None else limits[neuron], every)
         axes.set_title(f"neuron {neuron}", loc="left", fontsize=10, color=INK)
         if trains is not None:
             _mark_spikes(axes, np.flatnonzero(trains[:, neuron]))
@@ -212,11 +217,12 @@ def _draw_spikes(axes: Axes, train: Bool[np.ndarray, "time neurons"], colour: st
     strip(axes, guides=False)
 
 
-def _draw_trace(axes: Axes, trace: Real[np.ndarray, " time"], threshold: float | None) -> None:
-    axes.plot(trace, color=PALETTE[0], lw=1.5, label="membrane potential")
+def _draw_trace(axes: Axes, trace: Real[np.ndarray, " time"], threshold: float | None, every: int) -> None:
+    times = every * np.arange(len(trace))
+    axes.plot(times, trace, color=PALETTE[0], lw=1.5, label="membrane potential")
     if threshold is not None:
         axes.axhline(threshold, color=GREY, lw=1.0, ls=(0, (4, 2)), label="threshold")
-    axes.set_xlim(0, max(1, len(trace) - 1))
+    axes.set_xlim(0, max(1, times[-1]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     strip(axes, guides=False)
 

@@ -15,8 +15,8 @@ from surgrad.tasks._registry import register
 def coincidences(
     *,
     classes: int = 4,
-    units: int = 6,
-    gap: int = 5,
+    units: int = 5,
+    gap: int = 8,
     jitter: int = 1,
     noise: float = 0.01,
     samples: int = 250,

@@ -36,7 +36,7 @@ def import_all(package: str, path: Iterable[str]) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all tasks, in alphabetical order."""
+    """The names of all tasks of spike trains, in alphabetical order: those that studies and the command line take."""
     return tuple(sorted(_TASKS))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from surgrad.nn import Sequential, combine, partition
 from surgrad.nn._contract import promises
 from surgrad.nn._sequential import flat
 from surgrad.tasks import Dataset
+
+Loss = Callable[[Any, Any], Float[Array, ""]]
 
 
 class Fit(NamedTuple):
@@ -100,20 +103,25 @@ def _over_devices(value: Float[Array, ""]) -> Float[Array, ""]:
     return jax.lax.pmean(sum(zeros, value), axes)
 
 
-def step(fit: Fit, optimizer: optax.GradientTransformation, batch: Dataset) -> tuple[Fit, Float[Array, ""]]:
-    """The fit after one update of the weights, and the cross-entropy on the batch before it, in nats.
+def cross_entropy(network: Sequential, batch: Dataset) -> Float[Array, ""]:
+    """The loss of `score`."""
+    return score(network, batch).loss
+
+
+def step(
+    fit: Fit, optimizer: optax.GradientTransformation, batch: Any, *, loss: Loss = cross_entropy
+) -> tuple[Fit, Float[Array, ""]]:
+    """The fit after one update of the weights, and the loss on the batch before it.
 
     Parameters:
         fit: the network, and the state of its optimiser.
         optimizer: the optimiser that `start` was given.
-        batch: samples to learn from.
+        batch: samples to learn from, a `Dataset`; with a loss of your own anything that it takes.
+        loss: what to minimise, a function of the network and the batch; the cross-entropy of `score`, in nats, if it is
+            left out.
     """
-
-    def loss(trained: PyTree) -> Float[Array, ""]:
-        return score(combine(trained, rest), batch).loss
-
     trained, rest = partition(fit.network)
-    value, gradient = jax.value_and_grad(loss)(trained)
+    value, gradient = jax.value_and_grad(lambda trained: loss(combine(trained, rest), batch))(trained)
     learned, state = updated(optimizer, gradient, fit.optimizer, trained)
     return Fit(combine(learned, rest), state), value
 
@@ -138,15 +146,21 @@ def batches(samples: int, batch: int, *, key: Array) -> Int[Array, "batches batc
 
 
 def epoch(
-    fit: Fit, optimizer: optax.GradientTransformation, data: Dataset, order: Int[Array, "batches batch"]
+    fit: Fit,
+    optimizer: optax.GradientTransformation,
+    data: Any,
+    order: Int[Array, "batches batch"],
+    *,
+    loss: Loss = cross_entropy,
 ) -> tuple[Fit, Float[Array, ""]]:
-    """The fit after one update with each batch, and the mean of their cross-entropies, in nats.
+    """The fit after one update with each batch, and the mean of their losses.
 
     Parameters:
         fit: the network, and the state of its optimiser.
         optimizer: the optimiser that `start` was given.
-        data: samples to learn from.
+        data: samples to learn from, `data[indices]` those of a batch.
         order: indices of the samples of each batch, see `batches`.
+        loss: as of `step`.
     """
-    fit, losses = jax.lax.scan(lambda fit, samples: step(fit, optimizer, data[samples]), fit, order)
+    fit, losses = jax.lax.scan(lambda fit, samples: step(fit, optimizer, data[samples], loss=loss), fit, order)
     return fit, losses.mean()
