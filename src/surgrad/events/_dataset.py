@@ -58,6 +58,10 @@ class EventDataset:
     (2, 3, 2, array([0, 1], dtype=int32))
     """
 
+    labels: np.ndarray | None
+    unit_shape: tuple[int, ...]
+    classes: int | None
+
     @constructor_that_answers
     def __init__(
         self,

@@ -57,6 +57,12 @@ class Events:
     (array([1000, 2500]), array([4, 0], dtype=int32), 0.0025)
     """
 
+    times: np.ndarray
+    units: np.ndarray
+    label: int | None
+    unit_shape: tuple[int, ...] | None
+    source: str
+
     @constructor_that_answers
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,7 @@ class BatchNorm(Connection):
     """
 
     takes_time = True
-    trainable = ("scale", "bias")
+    trainable: ClassVar[tuple[str, ...]] = ("scale", "bias")
 
     scale: PerFeature = weight_array("features")
     bias: PerFeature = weight_array("features")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -71,10 +71,12 @@ class DelayedLinear(Cell):
         [0.0, 0.75, 0.25, 0.0]
     """
 
-    trainable = ("weight", "delay", "bias")
+    trainable: ClassVar[tuple[str, ...]] = ("weight", "delay", "bias")
     weighted = whole_sequence = True
     # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
-    waivers = {"half_precision": "gradients by delays are small differences of large sums; keep delays in float32"}
+    waivers: ClassVar[dict[str, str]] = {
+        "half_precision": "gradients by delays are small differences of large sums; keep delays in float32"
+    }
 
     weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")
     delay: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")

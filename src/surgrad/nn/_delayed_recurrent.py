@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,7 @@ class DelayedRecurrent(Cell):
         ((7, 2, 5), (3, 2, 5))
     """
 
-    trainable = ("cell", "weight", "delay")
+    trainable: ClassVar[tuple[str, ...]] = ("cell", "weight", "delay")
     weighted = True
 
     cell: Any = cell_field()

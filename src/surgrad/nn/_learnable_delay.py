@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -55,9 +55,11 @@ class LearnableDelay(Cell):
         [[1.0, 0.0], [0.0, 0.5], [0.0, 0.5]]
     """
 
-    trainable = ("delay",)
+    trainable: ClassVar[tuple[str, ...]] = ("delay",)
     # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
-    waivers = {"half_precision": "gradients by delays are small differences of large sums; keep delays in float32"}
+    waivers: ClassVar[dict[str, str]] = {
+        "half_precision": "gradients by delays are small differences of large sums; keep delays in float32"
+    }
 
     delay: Shaped[Array | np.ndarray, " neurons"] = weight_array("features")
     max_delay: int = static(whole=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +101,7 @@ class Recurrent(Cell):
         (2, 5)
     """
 
-    trainable = ("cell", "weight")
+    trainable: ClassVar[tuple[str, ...]] = ("cell", "weight")
     feeds_back = weighted = True
 
     cell: Any = cell_field()

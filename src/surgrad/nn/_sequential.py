@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ class Sequential(Cell):
         TypeError: a part is neither, or a class in place of an object of it, or a tree of more than numbers.
     """
 
-    trainable = ("parts",)
+    trainable: ClassVar[tuple[str, ...]] = ("parts",)
     in_order = True
 
     parts: tuple[Any, ...]
