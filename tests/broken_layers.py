@@ -329,6 +329,13 @@ class Amplifier(_Leaky):
         return v, 2 * x
 
 
+class Sums(_Leaky):
+    """Promises to keep its inputs, and keeps their sum."""
+
+    breaks = ("keeps_inputs",)
+    keeps_inputs = True
+
+
 class ForgetsToFeedBack(_Leaky):
     """Promises that its outputs come back."""
 

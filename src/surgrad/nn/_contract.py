@@ -14,6 +14,7 @@ Promises of cells:
 - `elementwise`: a neuron's step depends on its own state and input alone, so that cells may be fused into one kernel.
 - `linear_response`: below `threshold`, `state.v` is linear in the inputs; `fluctuation_driven` uses that.
 - `relays`: the outputs are the inputs, at the same or later time steps.
+- `keeps_inputs`: the state is one array, the inputs of the last time steps, `(steps, *batch, features)`, oldest first.
 - `feeds_back`: the outputs of `cell`, a field, are its inputs of the next time step.
 - `over_time`: a method, `(state, inputs) -> (state, outputs)`, that gives what the steps give one by one.
 - `in_order`: `parts` run one after the other, so that networks inside networks may be taken apart.

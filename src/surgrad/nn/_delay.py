@@ -27,7 +27,7 @@ class Delay(Cell):
         steps: delay d in time steps, an integer >= 0, or a sequence with one for each feature (the last axis).
     """
 
-    relays = True
+    relays = keeps_inputs = True
 
     steps: Any = static()
 

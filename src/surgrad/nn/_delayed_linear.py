@@ -72,7 +72,7 @@ class DelayedLinear(Cell):
     """
 
     trainable: ClassVar[tuple[str, ...]] = ("weight", "delay", "bias")
-    weighted = whole_sequence = True
+    weighted = whole_sequence = keeps_inputs = True
     # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
     waivers: ClassVar[dict[str, str]] = {
         "half_precision": "gradients by delays are small differences of large sums; keep delays in float32"

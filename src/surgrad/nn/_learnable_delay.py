@@ -55,6 +55,8 @@ class LearnableDelay(Cell):
         [[1.0, 0.0], [0.0, 0.5], [0.0, 0.5]]
     """
 
+    keeps_inputs = True
+
     trainable: ClassVar[tuple[str, ...]] = ("delay",)
     # With delays in bfloat16, the gradient of each time step by a delay is rounded to it, and those of a mean cancel.
     waivers: ClassVar[dict[str, str]] = {

@@ -14,7 +14,7 @@ from surgrad._kinds import called
 from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
-from surgrad.nn._contract import Cell, is_cell, loop, promises, start
+from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
 from surgrad.nn._loops import steps
 from surgrad.nn._observables import Observed, each_layer, observed
 from surgrad.nn._records import Entry
@@ -146,9 +146,24 @@ def _over_time(
             return *_held(layer, state, xs, active), {}
 
         before, axes = state
+        if promises(layer, "keeps_inputs") and not inside:
+            return *_of_past_inputs(layer, before, axes, xs, active), {}
         return jax.vmap(alone, (axes, 1, 1), (axes, 1, 1))(before, xs, active)
 
     return each_layer(observed_over_time(entries, run), network, "", _paired(network, *state), xs)
+
+
+def _of_past_inputs(layer: Any, state: PyTree, axes: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:
+    """Many time steps of all samples at once, of a layer whose state is the inputs before: those before each end."""
+    (before,), tree = jax.tree.flatten(state)
+    (axis,) = jax.tree.leaves(axes)
+    before = jnp.moveaxis(before, axis, 1)
+    _, outputs = over_time(layer, jax.tree.unflatten(tree, [before]), xs)
+    outputs = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), outputs)
+    known = jnp.concatenate([before, xs.astype(before.dtype)])
+    which = jnp.arange(len(before))[:, None] + active.sum(axis=0, keepdims=True, dtype=int)
+    kept = jnp.take_along_axis(known, which.reshape(*which.shape, *[1] * (known.ndim - 2)), axis=0)
+    return jax.tree.unflatten(tree, [jnp.moveaxis(kept, 1, axis)]), outputs
 
 
 def _held(layer: Any, state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:

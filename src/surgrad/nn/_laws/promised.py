@@ -15,7 +15,10 @@ from surgrad.nn._contract import over_time, promises, start
 from surgrad.nn._laws.probe import SCAN, LayerProbe, cast, split
 from surgrad.nn._laws.table import difference, kind, law
 
-_OF_CELLS = ("spiking", "elementwise", "linear_response", "relays", "feeds_back", "over_time", "in_order")
+_OF_CELLS = (
+    *("spiking", "elementwise", "linear_response", "relays"),
+    *("keeps_inputs", "feeds_back", "over_time", "in_order"),
+)
 PROMISES = (*_OF_CELLS, "takes_time", "whole_sequence", "weighted")
 """The promises that a class may make; the contract of layers explains them."""
 
@@ -142,6 +145,21 @@ def relays(probe: LayerProbe) -> str | None:
         if not lags and y.any():
             return f"the outputs of neuron {neuron} are not its inputs, for any delay; {advice}"
     return None
+
+
+@law("promised: the state is one array, the inputs of the last time steps, the oldest first")
+def keeps_inputs(probe: LayerProbe) -> str | None:
+    _require(probe, "keeps_inputs")
+    advice = _take_back(probe, "keeps_inputs")
+    leaves = jax.tree.leaves(probe.values(SCAN)["state"])
+    if len(leaves) != 1:
+        return f"the state has {len(leaves)} arrays; {advice}"
+    inputs = probe.drawn.astype(float)
+    found, steps = leaves[0].astype(float), len(leaves[0])
+    wanted = np.concatenate([np.zeros((steps, *inputs.shape[1:])), inputs])[len(inputs) :]
+    if found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-6):
+        return None
+    return f"the state at the end is not the inputs of the last {steps} time steps; {advice}"
 
 
 @law("promised: outputs are inputs of the next time step, and so a part of the state")
