@@ -137,6 +137,20 @@ def digits_training(steps):
     return Training.of_network(build, data, lambda network, batch: train.score(network, batch).loss, steps=steps)
 
 
+def test_seeds_of_a_training_may_be_mapped_over():
+    data = tasks.load("digits").train[jnp.arange(50)]
+    network = train.classifier(sg.Sigmoid(), data, key=jax.random.key(0), hidden=2, tau=20.0, gain=3.0)
+
+    def first_loss(seed):
+        build, loss = lambda hyper: (network, optax.sgd(0.1)), lambda network, batch: batch.labels.mean()
+        training = Training.of_network(build, data, loss, steps=1, batch=8, seed=seed)
+        return training.update({}, training.start({}), jnp.int32(0))[1]
+
+    alone = [first_loss(seed) for seed in range(3)]
+    assert len(set(map(float, alone))) > 1
+    np.testing.assert_array_equal(jax.vmap(first_loss)(jnp.arange(3)), alone)
+
+
 @pytest.mark.parametrize("method", [Halving, pytest.param(Optuna, marks=pytest.mark.slow)])
 def test_a_network_is_tuned_in_shape_scale_and_learning_rate(method):
     if method is Optuna:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import jax
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 from surgrad._numbers import require_whole
@@ -47,7 +48,7 @@ class Training:
         *,
         steps: int,
         batch: int = 64,
-        seed: int = 0,
+        seed: int | Array = 0,
     ) -> Self:
         """The training of a network's weights on random batches, which are the same for all hyperparameters.
 
@@ -57,7 +58,7 @@ class Training:
             loss: of a network on some samples.
             steps: number of updates, >= 1.
             batch: samples in an update, >= 1.
-            seed: of the batches, >= 0.
+            seed: of the batches, >= 0; it may be traced, so that seeds are mapped over.
 
         Raises:
             TypeError: the data are a whole `Split`; or, once a run starts, `build` returns no optimiser of Optax.
@@ -80,8 +81,9 @@ class Training:
         return cls(start, update, steps)
 
 
-def _require(data: Dataset, *, steps: int, batch: int, seed: int) -> None:
+def _require(data: Dataset, *, steps: int, batch: int, seed: int | Array) -> None:
     if isinstance(data, Split):
         raise TypeError("Training.of_network: data is a whole split; give the samples to learn from, data.train.")
     require_whole("Training.of_network", steps=steps, batch=batch, **{"the number of samples": len(data)})
-    require_whole("Training.of_network", 0, seed=seed)
+    if not isinstance(seed, Tracer):
+        require_whole("Training.of_network", 0, seed=seed)
