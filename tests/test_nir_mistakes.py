@@ -27,6 +27,8 @@ class TestNetworks:
         ("layer", "shape", "said"),
         [
             (nn.ALIF(), 3, "part 0 (ALIF): NIR has no such neurons; take LIF or CuBaLIF."),
+            (nn.LearnableDelay(3, 4, key=KEY), 3, "part 0 (LearnableDelay): round its delays"),
+            (nn.BatchNorm(3), 3, "part 0 (BatchNorm): NIR has no normalisation"),
             (nn.AdEx(), 3, "part 0 (AdEx): NIR has no such neurons"),
             (nn.MaxPool2d(2), (4, 4, 1), "part 0 (MaxPool2d): NIR pools along two axes of space, by mean or sum"),
             (nn.AvgPool1d(2), (4, 1), "part 0 (AvgPool1d): NIR pools along two axes"),

@@ -50,7 +50,14 @@ _REFUSED = {
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool3d", "SumPool1d"), _WINDOWS),
     **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _TRANSPOSED),
     **dict.fromkeys(("MeanOverTime", "MaxOverTime", "LastStep", "FirstSpikeTime"), _READOUT),
-    **dict.fromkeys(("ALIF", "AdEx", "Izhikevich"), _NEURONS),
+    **dict.fromkeys(("MinOverTime", "HistogramOverTime"), _READOUT),
+    **dict.fromkeys(("ALIF", "AdEx", "Izhikevich", "ParallelLIF"), _NEURONS),
+    **dict.fromkeys(
+        ("DelayedLinear", "DelayedRecurrent"), "NIR has a delay for each neuron, and none for each synapse"
+    ),
+    "LearnableDelay": "round its delays: Delay(np.rint(layer.delays()).astype(int))",
+    "BatchNorm": "NIR has no normalisation: multiply it into the weight and bias of the connection before it",
+    "Dropout": "it does nothing after training: leave it out",
     "SumPool3d": _WINDOWS,
     "Conv3d": "NIR has convolutions along one and two axes of space; take Conv1d or Conv2d",
     "Lambda": "NIR has no node for a function; leave it out, and apply it to the inputs or outputs",
