@@ -84,7 +84,11 @@ def compare(found: Outputs, reference: Outputs, limits: Limits = LIMITS) -> dict
 
 
 def relative_error(found: np.ndarray, exact: np.ndarray) -> float:
-    """The norm of a difference relative to that of the exact values; infinite where shapes differ or a value is NaN."""
+    """The norm of a difference relative to that of the exact values; infinite where shapes differ or a value is NaN.
+
+    If all exact values are 0, so must be those that were found.
+    """
     if found.shape != exact.shape or not np.isfinite(found).all():
         return float("inf")
-    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+    error, size = np.linalg.norm(found - exact), np.linalg.norm(exact)
+    return float(error / size) if size else float("inf") if error else 0.0
