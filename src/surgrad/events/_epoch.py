@@ -48,7 +48,7 @@ class Epoch(Iterator[Batch]):
         except BaseException as end:
             whole, self._ended = not self._ended and isinstance(end, StopIteration), True
             if whole and self._in_one_step:
-                warn_of_one_step(self._chosen, 3)
+                warn_of_one_step(self._chosen, 2)
             raise
         self._in_one_step = self._in_one_step and in_one_step(batch, self._chosen)
         return batch
