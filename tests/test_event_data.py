@@ -76,6 +76,25 @@ def test_a_broken_recording_is_refused_with_the_event_named(times, units, option
             from_arrays([[0.1], times], [[0], units], **options)
 
 
+@pytest.mark.unchecked("an array with fields is handed over on purpose")
+@pytest.mark.parametrize(
+    ("fields", "units"), [("txyp", [2 * (34 * 3 + 7) + 1, 2 * 33]), ("xyt", [34 * 3 + 7, 33]), ("txp", [7, 33])]
+)
+def test_arrays_with_fields_are_answered_by_how_to_convert_them(fields, units):
+    kinds = {"t": np.int64, "x": np.int16, "y": np.int16, "p": bool}
+    e = np.array([(5, 7, 3, True), (9, 33, 0, False)], [(name, kinds[name]) for name in "txyp"])[list(fields)]
+    with pytest.raises(TypeError, match=r"give times and units, arrays .* of an array e with the fields") as caught:
+        Events(e)
+    advice = str(caught.value).partition(": Events(")[2].rstrip(".")
+    made = eval(f"Events({advice}", {"Events": Events, "np": np, "e": e, "height": 34, "width": 34})
+    np.testing.assert_array_equal(made.times, [5, 9])
+    np.testing.assert_array_equal(made.units, units)
+    with pytest.raises(TypeError, match="take them out of its fields a, b"):
+        Events(np.zeros(2, "f4,f4").astype([("a", "f4"), ("b", "f4")]))
+    with pytest.raises(TypeError, match=r"of one length\.$"):
+        Events([0.1])
+
+
 def test_an_empty_recording_is_refused_or_one_step_long():
     with pytest.raises(ValueError, match="sample 1 has no events; leave it out"):
         from_arrays([[0.1], []], [[0], []])
@@ -104,6 +123,9 @@ def test_a_data_set_is_indexed_as_an_array():
     np.testing.assert_array_equal(data.durations, [one.duration for one in data])
     np.testing.assert_array_equal(data[3:5].durations, data.durations[3:5])  # of a part, not of the whole
     assert repr(data) == "<EventDataset of 12 recordings, 20 units, 3 classes>"
+    for index in ("labels", 12, [0, 12]):
+        with pytest.raises(IndexError, match=r"an index must be an integer, a slice, or an array .* for 12 recordings"):
+            data[index]
     with pytest.raises(IndexError):
         data[12]
     with pytest.raises(ValueError, match=r"one recording at least; .* chooses none of 12"):
@@ -445,6 +467,48 @@ def test_the_thread_ends_when_the_batches_are_closed_dropped_or_used_up():
     assert len(list(batches(data, 1, bin_width=0.01))) == 12 and not threads()
 
 
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_epoch_is_used_up_or_begins_again_and_knows_its_length(prefetch):
+    data = recordings()
+    options = {"bin_width": 0.01, "prefetch": prefetch}
+    epoch = batches(data, 5, key=KEY, **options)
+    assert len(epoch) == 3 and repr(epoch) == "<Epoch of 3 batches>"
+    assert len(next(epoch).labels) == 5 and len(list(epoch)) == 2  # a loop goes on where the last one ended
+    with pytest.raises(StopIteration):
+        next(epoch)
+    for loop in (lambda: list(epoch), lambda: [None for _ in epoch]):
+        with pytest.raises(RuntimeError, match="used up; call batches again, with another key for each epoch"):
+            loop()
+    closed = batches(data, 5, key=KEY, **options)
+    next(closed)
+    closed.close()
+    with pytest.raises(RuntimeError, match="used up"):
+        iter(closed)
+    in_order = batches(data, 5, **options)
+    assert same(list(in_order), list(in_order)) and len(list(in_order)) == 3
+    assert not threads()
+    for bucketed in (False, True):
+        for drop_last in (False, True):
+            made = batches(data, 5, bin_width=0.01, bucket_by_length=bucketed, drop_last=drop_last)
+            assert len(made) == len(list(made)) == 3 - drop_last
+
+
+def test_a_time_step_longer_than_all_recordings_is_warned_of():
+    data = recordings()  # up to 0.3 s
+    said = "bin_width=5 s is longer than every recording that was drawn, .* Widths are seconds"
+    with pytest.warns(UserWarning, match=said):
+        bin_events(data, bin_width=5)
+    epoch = batches(data, 5, key=KEY, bin_width=5, num_steps=10, pad_to_multiple_of=4)
+    next(epoch)  # other recordings may be longer
+    with pytest.warns(UserWarning, match=said) as caught:
+        list(epoch)
+    assert len(caught) == 1
+    bin_events(data, bin_width=5, num_steps=1)  # on purpose
+    bin_events(data, num_steps=1)
+    bin_events(from_arrays([[0.1], [0.2]], [[0], [1]]), bin_width=5)  # single events have no order to lose
+    list(batches(data, 5, bin_width=0.2))  # one batch of short recordings, the others are longer
+
+
 def test_a_program_ends_while_batches_are_made_ahead():
     program = (
         "from surgrad import events; "
@@ -476,6 +540,11 @@ def test_wrong_arguments_of_batches_are_refused():
         (lambda: batches(data, 2, bin_width=0.1, prefetch=-1), "prefetch must be an integer >= 0"),
         (lambda: batches(data, 4, bin_width=0.1, drop_last=True), "3 recordings fill no batch of 4"),
         (lambda: batches(data, 2, bin_width=0.1, key=3), "key must be one key"),
+        (
+            lambda: batches(data, 2, num_workers=2),
+            "'num_workers' is 'prefetch' here: the number of batches that a thread",
+        ),
+        (lambda: batches(data, 2, collate_fn=list), "batches are padded to their longest recording"),
         (
             lambda: batches(data, 2, bin_width=0.1, key=KEY, augment=events.DropEvents),
             "is the class DropEvents; give an object",

@@ -157,6 +157,20 @@ def test_own_times_in_milliseconds_and_no_labels(tmp_path):
     assert data.labels is None and data.classes is None
 
 
+@pytest.mark.unchecked("arguments are handed over in the wrong order on purpose")
+def test_what_is_wrong_with_a_file_is_said_before_what_it_does_not_say(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["times"] = [0.1]
+    with pytest.raises(ValueError, match=r"there is no array 'spikes/times'; the layout is"):
+        events.read_hdf5(tmp_path / "x.h5")
+    data = events.from_arrays([[0.1]], [[0]])
+    with pytest.raises(TypeError, match=r"write_hdf5\(path, data\), in this order, got EventDataset for the path"):
+        events.write_hdf5(data, tmp_path / "y.h5")
+    with pytest.raises(TypeError, match="write_hdf5: data must be an EventDataset, got list; from_arrays"):
+        events.write_hdf5(tmp_path / "y.h5", [0.1])
+    assert os.listdir(tmp_path) == ["x.h5"]
+
+
 def test_a_file_is_never_one_dense_array(tmp_path):
     random = np.random.default_rng(0)
     times = [np.sort(random.uniform(0, 1, 100)) for _ in range(64)]
@@ -415,6 +429,9 @@ def test_npz_holds_all_events_one_after_the_other(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
+        ({"count": np.array([4])}, "must have the arrays times, units, counts, labels, .* leave out or rename 'count'"),
+        ({"counts": None}, r"there is no array 'counts', .* so that all are one; but there are labels of .* \(2,\)"),
+        ({"counts": None, "labels": None}, r"there is no array 'counts', .*; but event 2, at 0\.05, is before event 1"),
         ({"times": None}, r"own\.npz: there is no array 'times'; it has units, counts, labels"),
         ({"counts": np.array([2, 1])}, r"own\.npz: there are 4 times, 4 units, and counts for 3 events"),
         ({"counts": np.array([2.0, 2.0])}, r"own\.npz: counts must be integers >= 0"),
@@ -439,8 +456,15 @@ def test_what_is_no_npz_is_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"own\.npz: cannot be read as a file of numpy\.savez"):
             events.read_npz(path)
-    with pytest.raises(FileNotFoundError):
-        events.read_npz(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize("read", [events.read_npz, events.read_csv, events.read_hdf5])
+def test_a_file_that_is_not_there_is_named_with_what_to_do(read, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*nothing\.x; give the path of one"):
+        read(tmp_path / "nothing.x")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"there is no file nothing\.x; the path counts from the folder /"):
+        read("nothing.x")
 
 
 CSV = "sample,time,unit,label\n7,0.1,0,1\n7,0.2,2,1\n3,0.05,1,0\n"
@@ -459,9 +483,31 @@ def test_csv_has_one_event_a_line(tmp_path):
     np.testing.assert_array_equal(one[0].times, [1500, 2500])
 
 
+def test_csv_of_spreadsheets_begin_with_a_mark(tmp_path):
+    (tmp_path / "own.csv").write_text(CSV, "utf-8-sig")
+    assert len(events.read_csv(tmp_path / "own.csv")) == 2
+
+
+def test_integer_times_need_a_unit_in_text_too(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("time,unit\n 0,0\n+2,1\n")
+    with pytest.raises(TypeError, match=r"own\.csv: times are integers, whose unit is not known; say time_unit="):
+        events.read_csv(path)
+    assert events.read_csv(path, time_unit="s")[0].duration == 2
+    for seconds in ("2.", "2e0", "2.0"):
+        path.write_text(f"time,unit\n0,0\n{seconds},1\n")
+        assert events.read_csv(path)[0].duration == 2
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        ("time,unit,t\n0.1,0,0\n", r"the first line must name the columns, .* got 'time,unit,t'; leave out 't'"),
+        ("time,unit,time\n0.1,0,0\n", r"got 'time,unit,time'; leave out 'time'"),
+        (
+            "time,unit\n0.1,0\n0.05,0\n",
+            r"there is no column 'sample', .* one recording; but line 3, at 0\.05, is before",
+        ),
         ("", r"own\.csv: the first line must name the columns, .* got ''"),
         ("0.1,0\n0.2,1\n", r"own\.csv: the first line must name the columns, .* got '0\.1,0'"),
         ("time,unit\n", r"own\.csv: has no events"),

@@ -174,6 +174,14 @@ def test_digits_can_be_read_back_from_their_latencies():
 
 
 def test_a_wrong_name_gets_the_nearest():
+    for name, reader in (
+        ("shd", "read_shd"),
+        ("SSC", "read_ssc"),
+        ("nmnist", "read_nmnist"),
+        ("dvs_gesture", "read_dvs_"),
+    ):
+        with pytest.raises(KeyError, match=f"no task '{name}'; here it is surgrad.events.{reader}"):
+            tasks.load(name)
     with pytest.raises(KeyError, match="no task 'digts'; the nearest: digits"):
         tasks.load("digts")
 

@@ -79,6 +79,11 @@ def attribute_error(module: str, name: str, known: Iterable[str]) -> AttributeEr
     return AttributeError(text, name=name, obj=None)
 
 
+def neighbour_answer(name: str) -> str:
+    """Return what stands here for a name of another library, with its package; empty if the table has none."""
+    return _with_places(NAMES.get(_key(name), ""))
+
+
 def surrogate_answer(name: str, parameter: str | None = None) -> str:
     """Return what a surrogate of another library is called here; empty if none has this name, or this parameter."""
     rows = SURROGATES.get(SAME_SURROGATE.get(_key(name), _key(name)), ())

@@ -92,6 +92,17 @@ def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[ty
         return restored(head["tree"], lambda place: _array(archive, place), known)
 
 
+def require_file(path: Path) -> None:
+    """Check that there is a file at a path.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not path.exists():
+        advice = "give the path of one" if path.is_absolute() else f"the path counts from the folder {Path.cwd()}"
+        raise FileNotFoundError(f"there is no file {path}; {advice}.")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file that replaces the one at a path once it is complete, and is deleted if it never is."""

@@ -210,6 +210,7 @@ _NAMES: dict[str, str] = {
     "dataloader iteratebatches shuffler padtensors collation": "surgrad.events.batches(data, batch_size, key=key), "
     "which pads, and returns the lengths",
     "dropevent": "{DropEvents}(p)",
+    "slicebytime": "{CropTime}(duration), a window from a random start, or from start=",
     "spatialjitter": "{JitterUnits}(sigma)",
     "shiftaugment": "{ShiftUnits}(max_shift)",
     "delta": "{delta}(x, threshold), whose ON and OFF channels stand for +1 and -1",
@@ -244,8 +245,10 @@ _ABSENT: dict[str, str] = {
     "alpha slstm sconvlstm sconv2dlstm": "write it as a {Cell} of your own, init(shape, dtype) and (state, input) -> "
     "(state, output)",
     "compose": "augment=[one, another] of surgrad.events.batches",
-    "timejitter uniformnoise denoise": "a function (recording, random) -> recording is an augmentation of "
-    "surgrad.events.batches too",
+    "timejitter jittertime uniformnoise denoise timeskew randomtimereversal randomfliplr randomflipud "
+    "randomflippolarity": "a function (recording, random) -> recording is an augmentation of surgrad.events.batches",
+    "mergepolarities": "batch.spikes.sum(-1) of a batch with counts=True, or .max(-1), is that of both polarities",
+    "writecsv writenpz": "{write_hdf5}(path, data) writes a data set, and numpy.savez the arrays that {read_npz} reads",
     "sso stochasticspikeoperator": "its spikes are drawn at random, and those here follow from x",
     "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
 }
@@ -373,6 +376,8 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "prob probability": (("p",), ""),
     "root saveto datadir": (("path",), ""),
     "train": (("split",), "split='train' or split='test'"),
+    "collatefn collate": ((), "batches are padded to their longest recording, and carry the lengths of all"),
+    "numworkers workers": (("prefetch",), "the number of batches that a thread makes ahead"),
     "shuffle": (("key",), "batches with a key are shuffled, and without one in order"),
     "transform transforms": (("augment",), ""),
     "maxrate fmax gain": ((), "multiply the intensities by it: {rate}(0.5 * intensity, num_steps, key=key)"),

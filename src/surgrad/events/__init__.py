@@ -7,6 +7,7 @@ from surgrad.events._augment import CropTime, DropEvents, JitterUnits, ShiftTime
 from surgrad.events._batches import batches
 from surgrad.events._binning import Batch, bin_events
 from surgrad.events._dataset import EventDataset, from_arrays
+from surgrad.events._epoch import Epoch
 from surgrad.events._gesture import read_dvs_gesture
 from surgrad.events._hdf5 import read_hdf5, write_hdf5
 from surgrad.events._heidelberg import read_shd, read_ssc
@@ -18,6 +19,7 @@ __all__ = [
     "Batch",
     "CropTime",
     "DropEvents",
+    "Epoch",
     "EventDataset",
     "Events",
     "JitterUnits",

@@ -48,12 +48,15 @@ class CropTime(Pytree):
 
 
 class ShiftTime(Pytree):
-    """A shift of the whole recording by a random time; events before time 0 are left out.
+    """A shift of the whole recording by a random time, t → t + s; events before time 0 are left out.
 
-    It may move events behind the end of a grid of `num_steps`, from which `outside="drop"` leaves them out.
+    A recording that is shifted to later times is longer: with `bin_width` its batch may have more time steps. On a grid
+    of `bin_width` and `num_steps` its last events may be behind the end, which is an error unless `outside="drop"`
+    leaves them out. With `num_steps` alone the steps become wider.
 
     Parameters:
-        max_shift: the largest shift in seconds, >= 0; it is drawn uniformly from -max_shift to max_shift.
+        max_shift: the largest shift in seconds, >= 0; s is drawn uniformly from -max_shift to max_shift, in whole
+            microseconds.
 
     Raises:
         ValueError: it is negative or infinite.

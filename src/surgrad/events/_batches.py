@@ -17,6 +17,7 @@ from surgrad._kinds import called, require_callable, require_kind
 from surgrad._numbers import require_whole
 from surgrad.events._binning import Batch, Grid, binned, grid
 from surgrad.events._dataset import EventDataset
+from surgrad.events._epoch import Epoch
 from surgrad.events._prefetch import prefetched
 from surgrad.events._recording import Events, check_units
 
@@ -42,12 +43,13 @@ def batches(
     drop_last: bool = False,
     prefetch: int = 2,
     dtype: Any = np.uint8,
-) -> Generator[Batch, None, None]:
-    """One epoch of batches `(spikes, labels, lengths)`, each recording once: a generator to iterate over.
+) -> Epoch:
+    """One epoch of batches `(spikes, labels, lengths)`, each recording once: an iterator with a length.
 
     Recordings are read, augmented and binned by a thread while the consumer computes. The same key gives the same
-    batches; take a new one for each epoch, such as `jax.random.fold_in(key, epoch)`. `bin_width`, `num_steps`,
-    `counts`, `outside`, `pad_to_multiple_of` and `dtype` are those of `bin_events`.
+    batches; call `batches` for each epoch with a new one, such as `jax.random.fold_in(key, epoch)`. A second loop over
+    the same epoch is an error if it has a key, and without a key begins again. `bin_width`, `num_steps`, `counts`,
+    `outside`, `pad_to_multiple_of` and `dtype` are those of `bin_events`.
 
     Parameters:
         data: the recordings.
@@ -63,13 +65,18 @@ def batches(
             once for their lengths. Batches have different numbers of time steps then, and each is compiled once:
             `pad_to_multiple_of` keeps them few.
         pad_to_multiple_of: what the number of time steps of a batch is a multiple of.
-        drop_last: whether the recordings that fill no batch are left out, at random if there is a key.
+        drop_last: whether the recordings that fill no batch are left out, at random if there is a key. Else the last
+            batch may be smaller, and what is compiled for a batch is compiled for it once more.
         prefetch: number of batches that are made ahead; 0: none, without a thread.
         dtype: type of the numbers.
 
     Raises:
         TypeError: the data are something else; there are augmentations and no key; one returns no recording.
         ValueError: an option is out of range; a recording is broken, as of `bin_events`: raised where it is drawn.
+        RuntimeError: a loop begins over an epoch with a key that is used up.
+
+    Warns:
+        UserWarning: at the end of the epoch, if `bin_width` is longer than every recording that was drawn.
 
     >>> data = from_arrays([[0.1], [0.2], [0.3]], [[0], [1], [0]], labels=[0, 1, 0])
     >>> for spikes, labels, lengths in batches(data, 2, key=jax.random.key(0), bin_width=0.1):
@@ -100,7 +107,9 @@ def batches(
         )
     words = None if key is None else _words(key)
     make = functools.partial(_batches, data, batch_size, words, chosen, steps, bucket_by_length, drop_last)
-    return prefetched(make, prefetch) if prefetch else make()
+    count = len(data) // batch_size if drop_last else -(-len(data) // batch_size)
+    begin = functools.partial(prefetched, make, prefetch) if prefetch else make
+    return Epoch(count, begin, key is not None, chosen)
 
 
 def _batches(

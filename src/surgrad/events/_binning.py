@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -150,6 +151,9 @@ def bin_events(
         ValueError: a recording has events outside the grid, or more in a time step than the dtype holds; the
             batch would take more than 8 GiB. The message names the sample.
 
+    Warns:
+        UserWarning: `bin_width` is longer than every recording, so that each is one time step.
+
     >>> data = from_arrays([[0.001, 0.0011, 0.004], [0.002]], [[0, 0, 2], [1]], labels=[0, 1])
     >>> batch = bin_events(data, bin_width=0.002, counts=True)
     >>> batch.spikes[:, 0], batch.lengths
@@ -167,7 +171,10 @@ def bin_events(
         pad_to_multiple_of=pad_to_multiple_of,
         dtype=dtype,
     )
-    return binned(list(data), chosen, data)
+    batch = binned(list(data), chosen, data)
+    if in_one_step(batch, chosen):
+        warn_of_one_step(chosen, 3)
+    return batch
 
 
 def binned(recordings: Sequence[Events], chosen: Grid, data: EventDataset) -> Batch:
@@ -223,3 +230,20 @@ def _require_room(recording: Events, steps: np.ndarray, units: np.ndarray, dtype
             f"{recording.source} has {counts.max()} events of unit {unit} in one time step, and {dtype} holds {most}; "
             f"take dtype={wider}, narrower time steps, or counts=False."
         )
+
+
+def in_one_step(batch: Batch, chosen: Grid) -> bool:
+    """Whether a width of time steps puts all events of each recording into one, and some have several."""
+    if chosen.width is None or chosen.num_steps == 1 or batch.lengths.max() > 1:
+        return False
+    return bool(np.count_nonzero(batch.spikes) > len(batch.lengths))
+
+
+def warn_of_one_step(chosen: Grid, stacklevel: int) -> None:
+    """Warn that a time step is wider than all recordings, as it is if it was meant in another unit."""
+    warnings.warn(
+        f"bin_width={float(chosen.width or 0) / 1e6:g} s is longer than every recording that was drawn, so that "
+        f"each has its events in one time step. Widths are seconds, 1e-3 for a millisecond, and so are times, unless "
+        f"time_unit= says another unit; num_steps=1 is one step on purpose.",
+        stacklevel=stacklevel + 1,
+    )

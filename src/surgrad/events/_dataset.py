@@ -93,7 +93,14 @@ class EventDataset:
     def __getitem__(self, index: slice | list[int] | np.ndarray) -> EventDataset: ...
     def __getitem__(self, index: Any) -> Events | EventDataset:
         """A recording, by an integer; or the data set of some, by a slice, indices or booleans."""
-        places = self._places[index]
+        try:
+            places = self._places[index]
+        except IndexError as error:
+            given = described(index) if np.ndim(index) else repr(index)
+            raise IndexError(
+                f"EventDataset: an index must be an integer, a slice, or an array of integers or booleans, for "
+                f"{len(self)} recordings, got {given}."
+            ) from error
         if np.ndim(places) == 0:
             return self._drawn(int(places), None if self.labels is None else int(self.labels[index]))
         if not len(places):

@@ -11,7 +11,8 @@ import numpy as np
 
 from surgrad._answers import answers_keywords
 from surgrad._extras import missing
-from surgrad._files import replacing
+from surgrad._files import replacing, require_file
+from surgrad._kinds import require_kind
 from surgrad.events._dataset import EventDataset
 from surgrad.events._recording import Events, TimeUnit, microseconds, shape_of_units, whole_units
 
@@ -67,8 +68,15 @@ def write_hdf5(path: str | os.PathLike[str], data: EventDataset) -> None:
 
     Raises:
         ImportError: h5py is not installed.
+        TypeError: the path or the data are something else.
         ValueError: a recording cannot be drawn; nothing is written then.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"write_hdf5: the arguments are write_hdf5(path, data), in this order, got {type(path).__name__} "
+            f"for the path."
+        )
+    require_kind("write_hdf5: data", data, EventDataset, "an EventDataset", "; from_arrays(times, units) makes one")
     h5py = _h5py()
     with replacing(Path(path)) as content, h5py.File(content.name, "w") as file:
         times = file.create_dataset("spikes/times", (len(data),), h5py.vlen_dtype(np.float64))
@@ -96,11 +104,11 @@ class Hdf5Recordings:
         self.path, self.sort = path, sort
         self.time_unit: TimeUnit | None = time_unit
         self.file = _opened(path)
+        self.times, self.units = self._array("spikes/times"), self._array("spikes/units")
         if num_units is None and _SHAPE not in self.file.attrs:
             raise ValueError(f"{path}: give num_units=, the number of units; the file does not say it.")
         known = self.file.attrs[_SHAPE].tolist() if num_units is None else num_units
         self.unit_shape = shape_of_units(str(path), known)
-        self.times, self.units = self._array("spikes/times"), self._array("spikes/units")
         self.labels = np.asarray(self._array("labels")[()]) if "labels" in self.file else None
         counts = {len(self.times), len(self.units), len(self.times if self.labels is None else self.labels)}
         if len(counts) > 1:
@@ -153,8 +161,7 @@ def _h5py() -> Any:
 
 def _opened(path: Path) -> Any:
     h5py = _h5py()
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}.")
+    require_file(path)
     try:
         return h5py.File(path, "r")
     except OSError as broken:

@@ -17,7 +17,7 @@ MICROSECONDS = {"s": 1_000_000, "ms": 1000, "us": 1}
 """Microseconds in each unit of time."""
 LATEST = 2**53
 """The first time, in microseconds, that is refused: beyond it float64 skips whole numbers."""
-_INTEGER_TIMES = (
+INTEGER_TIMES = (
     "times are integers, whose unit is not known; say time_unit='us' (microseconds), 'ms' or 's', or give seconds as "
     "floating numbers"
 )
@@ -48,7 +48,7 @@ class Events:
         source: as given.
 
     Raises:
-        TypeError: times are not real numbers, or integers without a unit; units are not integers.
+        TypeError: there are no units; times are not real numbers, or integers without a unit; units are not integers.
         ValueError: times or units do not have one axis of the same length; a time is NaN, infinite, negative or before
             that of the event in front of it; a unit is negative or not below `num_units`.
 
@@ -67,13 +67,15 @@ class Events:
     def __init__(
         self,
         times: Any,
-        units: Any,
+        units: Any = None,
         label: int | None = None,
         *,
         time_unit: TimeUnit | None = None,
         num_units: int | Sequence[int] | None = None,
         source: str = "Events",
     ) -> None:
+        if units is None:
+            raise TypeError(f"{source}: give times and units, arrays (events,) of one length{_fields(times)}.")
         self.source = source
         self.unit_shape = None if num_units is None else shape_of_units(source, num_units)
         self.times, self.units = _checked(source, times, units, time_unit, self.unit_shape)
@@ -118,6 +120,24 @@ class Events:
         __getattr__ = missing_attribute
 
 
+def _fields(given: Any) -> str:
+    """How to take the times and units out of an array with fields, such as those that tonic has; empty for others."""
+    names = np.asarray(given).dtype.names or ()
+    if not {"t", "x"} <= set(names):
+        return f"; take them out of its fields {', '.join(names)}" if names else ""
+    if "y" not in names:
+        return "; of an array e with the fields t and x: Events(e['t'], e['x'], time_unit='us')"
+    place, shape = (
+        ("e['y'], e['x'], e['p'].astype(int)", "height, width, 2")
+        if "p" in names
+        else ("e['y'], e['x']", "height, width")
+    )
+    return (
+        f"; of an array e with the fields {', '.join(names)}: Events(e['t'], np.ravel_multi_index(({place}), "
+        f"({shape})), time_unit='us', num_units=({shape}))"
+    )
+
+
 def _protect(recording: Events) -> None:
     """An augmentation that changed a recording in place would change the data set."""
     recording.times.flags.writeable = recording.units.flags.writeable = False
@@ -154,7 +174,7 @@ def microseconds(where: str, times: Any, time_unit: TimeUnit | None, *, sort: bo
         require_choice(where, "time_unit", time_unit, tuple(MICROSECONDS))
     whole = np.issubdtype(given.dtype, np.integer)
     if whole and time_unit is None:
-        raise TypeError(f"{where}: {_INTEGER_TIMES}.")
+        raise TypeError(f"{where}: {INTEGER_TIMES}.")
     if not whole and not np.issubdtype(given.dtype, np.floating):
         raise TypeError(f"{where}: times must be real numbers, got {given.dtype}.")
     factor = MICROSECONDS[time_unit or "s"]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from surgrad._answers import answers_keywords
+from surgrad._files import require_file
 from surgrad.events._dataset import EventDataset, from_arrays
-from surgrad.events._recording import TimeUnit
+from surgrad.events._recording import INTEGER_TIMES, TimeUnit
 
-_COLUMNS = "time,unit, and if there are several recordings or classes also sample and label"
+_ARRAYS = ("times", "units", "counts", "labels")
+_COLUMNS = {"time", "unit", "sample", "label"}
+_FIRST_LINE = "time,unit, and if there are several recordings or classes also sample and label"
 
 
 @answers_keywords
@@ -29,7 +32,8 @@ def read_npz(
     """The recordings in a file of `numpy.savez`, with the events of all recordings one after the other.
 
     The file has the arrays `times` and `units`, `(events,)`; `counts`, the number of events of each recording,
-    `(recordings,)`; and may have `labels`, `(recordings,)`. Without `counts` there is one recording.
+    `(recordings,)`; and may have `labels`, `(recordings,)`. Without `counts` there is one recording. There must be no
+    others, since one of them could be one of these with a wrong name.
 
     Parameters:
         path: path of the file.
@@ -41,14 +45,15 @@ def read_npz(
     Raises:
         FileNotFoundError: there is no such file.
         TypeError: times or units are of another type.
-        ValueError: the file is broken or lacks an array, the arrays do not fit each other, or a recording is empty, out
-            of order, or has a time or a unit that is out of range. The message names the file and the sample.
+        ValueError: the file is broken, or lacks an array or has an unknown one, the arrays do not fit each other, or a
+            recording is empty, out of order, or has a time or a unit that is out of range. The message names the file
+            and the sample.
     """
     arrays = _arrays(Path(path))
-    for name in ("times", "units"):
-        if name not in arrays:
-            raise ValueError(f"{path}: there is no array {name!r}; it has {', '.join(arrays) or 'none'}.")
+    _require_names(path, arrays)
     times, units = arrays["times"], arrays["units"]
+    if "counts" not in arrays:
+        _require_one_recording(path, times, arrays.get("labels"))
     counts = arrays.get("counts", np.array([len(times)]))
     if not np.issubdtype(counts.dtype, np.integer) or counts.ndim != 1 or counts.min(initial=0) < 0:
         raise ValueError(f"{path}: counts must be integers >= 0, (recordings,), got {counts.dtype}, {counts.shape}.")
@@ -70,7 +75,36 @@ def read_npz(
     )
 
 
+def _require_names(path: Any, arrays: Collection[str]) -> None:
+    """Refuse a file that lacks an array, or has one more."""
+    has = f"it has {', '.join(arrays) or 'none'}"
+    for name in ("times", "units"):
+        if name not in arrays:
+            raise ValueError(f"{path}: there is no array {name!r}; {has}.")
+    if unknown := [name for name in arrays if name not in _ARRAYS]:
+        raise ValueError(
+            f"{path}: must have the arrays {', '.join(_ARRAYS)}, of which the last two may be missing, and no others; "
+            f"leave out or rename {', '.join(map(repr, unknown))}."
+        )
+
+
+def _require_one_recording(path: Any, times: np.ndarray, labels: np.ndarray | None) -> None:
+    """Refuse a file without counts whose arrays are those of several recordings."""
+    lacks = f"{path}: there is no array 'counts', the number of events of each recording, so that all are one"
+    if labels is not None and labels.shape not in ((), (1,)):
+        raise ValueError(f"{lacks}; but there are labels of the shape {labels.shape}.")
+    if (place := _first_back(times)) is not None:
+        raise ValueError(f"{lacks}; but event {place}, at {times[place]}, is before event {place - 1}.")
+
+
+def _first_back(times: np.ndarray) -> int | None:
+    """The place of the first time that is before the one in front of it."""
+    back = times[1:] < times[:-1]
+    return int(np.argmax(back)) + 1 if times.ndim == 1 and back.any() else None
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    require_file(path)
     with path.open("rb") as content:
         try:
             with np.load(content, allow_pickle=False) as file:
@@ -87,7 +121,7 @@ def read_csv(
     *,
     num_units: int | Sequence[int] | None = None,
     classes: int | None = None,
-    time_unit: TimeUnit = "s",
+    time_unit: TimeUnit | None = None,
 ) -> EventDataset:
     """The recordings in a text file with one event a line, columns separated by commas.
 
@@ -99,14 +133,22 @@ def read_csv(
         path: path of the file.
         num_units: number of units, or the shape of the sensor; None: the highest unit + 1.
         classes: number of classes; None: the highest label + 1.
-        time_unit: unit of the times, `"s"`, `"ms"` or `"us"`.
+        time_unit: unit of the times, `"s"`, `"ms"` or `"us"`; None: seconds, of which one has a decimal point or an
+            exponent at least.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a column is missing, a line is broken, a sample is in two places or has two labels, or is out of
-            order or has a time or a unit that is out of range. The message names the file, and the line or the sample.
+        TypeError: all times are integers, and there is no `time_unit`.
+        ValueError: a column is missing or unknown, a line is broken, a sample is in two places or has two
+            labels, or is out of order or has a time or a unit that is out of range. The message names the file, and the
+            line or the sample.
     """
-    columns = _columns(Path(path))
+    columns = _columns(Path(path), time_unit)
+    if "sample" not in columns and (place := _first_back(columns["time"])) is not None:
+        raise ValueError(
+            f"{path}: there is no column 'sample', so that all events are one recording; but line {place + 2}, at "
+            f"{columns['time'][place]:g}, is before line {place + 1}."
+        )
     first = {name: _whole(path, name, column) for name, column in columns.items() if name != "time"}
     samples = first.get("sample", np.zeros(len(columns["time"]), np.int64))
     begins = np.flatnonzero(np.diff(samples, prepend=samples[0] - 1))
@@ -135,15 +177,24 @@ def read_csv(
     )
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    with path.open(encoding="utf-8") as file:
+def _columns(path: Path, time_unit: TimeUnit | None) -> dict[str, np.ndarray]:
+    require_file(path)
+    with path.open(encoding="utf-8-sig") as file:  # spreadsheets write a mark in front, which is no part of a name
         names = [name.strip() for name in file.readline().split(",")]
-        if not {"time", "unit"} <= set(names) <= {"time", "unit", "sample", "label"} or len(set(names)) < len(names):
-            raise ValueError(f"{path}: the first line must name the columns, {_COLUMNS}; got {','.join(names)!r}.")
+        if not {"time", "unit"} <= set(names) <= _COLUMNS or len(set(names)) < len(names):
+            surplus = [name for place, name in enumerate(names) if name not in _COLUMNS or name in names[:place]]
+            leave = f"; leave out {', '.join(map(repr, surplus))}" if {"time", "unit"} <= set(names) else ""
+            raise ValueError(
+                f"{path}: the first line must name the columns, {_FIRST_LINE}; got {','.join(names)!r}{leave}."
+            )
         lines = file.read().rstrip().splitlines()
     if not lines:
         raise ValueError(f"{path}: has no events.")
-    return dict(zip(names, _numbers(path, lines, len(names)).T, strict=True))
+    columns = dict(zip(names, _numbers(path, lines, len(names)).T, strict=True))
+    place = names.index("time")
+    if time_unit is None and all(line.split(",")[place].strip().lstrip("+-").isdigit() for line in lines):
+        raise TypeError(f"{path}: {INTEGER_TIMES}.")
+    return columns
 
 
 def _numbers(path: Path, lines: list[str], width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from surgrad._answers import nearest_names
+from surgrad._answers import nearest_names, neighbour_answer
 from surgrad.tasks._dataset import Split
 
 Loader = TypeVar("Loader", bound=Callable[..., Split])
@@ -47,6 +47,8 @@ def lookup(name: str) -> Callable[..., Split]:
         KeyError: there is none of that name; the message gives the nearest.
     """
     if name not in _TASKS:
+        if reader := neighbour_answer(name):
+            raise KeyError(f"no task {name!r}; here it is {reader}.")
         near = nearest_names(name, _TASKS, cutoff=0.4) or names()
         raise KeyError(f"no task {name!r}; the nearest: {', '.join(near)}.")
     return _TASKS[name]
