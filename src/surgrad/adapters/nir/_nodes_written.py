@@ -52,9 +52,7 @@ _REFUSED = {
     **dict.fromkeys(("MeanOverTime", "MaxOverTime", "LastStep", "FirstSpikeTime"), _READOUT),
     **dict.fromkeys(("MinOverTime", "HistogramOverTime"), _READOUT),
     **dict.fromkeys(("ALIF", "AdEx", "Izhikevich", "ParallelLIF"), _NEURONS),
-    **dict.fromkeys(
-        ("DelayedLinear", "DelayedRecurrent"), "NIR has delays of neurons, and none of synapses"
-    ),
+    **dict.fromkeys(("DelayedLinear", "DelayedRecurrent"), "NIR has delays of neurons, and none of synapses"),
     "LearnableDelay": "round its delays: Delay(np.rint(layer.delays()).astype(int))",
     "BatchNorm": "NIR has no normalisation: multiply it into the weight and bias of the connection before it",
     "Dropout": "it does nothing after training: leave it out",
