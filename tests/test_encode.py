@@ -272,7 +272,43 @@ def test_codes_of_change_can_be_jitted_and_keep_the_dtype_and_take_no_time():
         assert code(x[:0]).shape == (0, 2, 6)
 
 
+@pytest.mark.unchecked("lists, which are no arrays, on purpose")
+def test_lists_are_signals_features_and_intensities():
+    assert encode.delta([[0.0], [1.0]]).tolist() == [[0, 0], [1, 0]]
+    assert encode.level_crossing([[0.0], [1.0]], 0.5, max_spikes=None).tolist() == [[0, 0], [2, 0]]
+    assert encode.population([0.5], 3, 3).shape == (3, 3)
+    assert encode.latency([0.5, 1.0], 3).shape == encode.rate([0.5, 1.0], 3, key=KEY).shape == (3, 2)
+
+
+def test_values_that_are_traced_cannot_be_refused():
+    nothing = jnp.full((4, 2), jnp.nan)
+    assert jax.jit(encode.delta)(nothing).sum() == jax.jit(lambda x: encode.population(x, 3, 3))(nothing).sum() == 0
+
+
+def test_a_feature_little_out_of_the_range_is_coded():
+    assert encode.population(jnp.array([-0.2, 1.2]), 5, 11).reshape(11, 2, 5).sum((0, 2)).min() >= 1
+
+
+NAN = jnp.array([[0.0], [np.nan], [1.0]])
 CHANGE_ERRORS = [
+    (lambda: encode.delta(NAN), ValueError, r"delta: the signal must be finite, got nan at the index \(1, 0\)"),
+    (
+        lambda: encode.level_crossing(NAN),
+        ValueError,
+        r"level_crossing: the signal must be finite, got nan at the index",
+    ),
+    (lambda: encode.delta([[0], [1]]), TypeError, r"signal must be floating numbers, got int.*; x\.astype\(float\)"),
+    (lambda: encode.population(NAN, 5, 9), ValueError, r"features must be finite, got nan at the index \(1, 0\)"),
+    (
+        lambda: encode.population(255.0, 5, 9),
+        ValueError,
+        "population: features must be 0.0 to 1.0, got 255.0, for which",
+    ),
+    (
+        lambda: encode.population(jnp.array([0.0, 7.0]), 5, 9),
+        ValueError,
+        r"got 7.0, .* give the range by low= and high=",
+    ),
     (lambda: encode.delta(jnp.ones((3, 2)), 0.0), ValueError, "delta: threshold must be > 0, got 0.0"),
     (lambda: encode.delta(jnp.ones(3)), ValueError, r"got the shape \(3,\); x\[:, None\] is one feature over time"),
     (lambda: encode.level_crossing(jnp.arange(4)[:, None]), TypeError, "signal must be floating numbers, got int32"),

@@ -153,6 +153,27 @@ def test_smoothed_labels_are_probabilities(x64):
     np.testing.assert_allclose(losses.ce_count_loss(XS, smooth, reduction="none"), exact, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, int])
+def test_probabilities_may_be_rounded(dtype):
+    p = np.full((len(LENGTHS), CLASSES), 1 / 3) if dtype is not int else np.eye(CLASSES)[LABELS]
+    assert jnp.isfinite(losses.ce_count_loss(XS, jnp.asarray(p, dtype)))
+
+
+@pytest.mark.parametrize("name", ["ce_count_loss", "ce_rate_loss", "ce_temporal_loss"])
+def test_probabilities_that_are_none_are_refused_unless_they_are_traced(name):
+    loss, p = getattr(losses, name), np.full((len(LENGTHS), CLASSES), 1 / 3)
+    for wrong, said in (
+        ([1.5, -0.5, 0.0], "numbers from -0.5 with the sum 1"),
+        ([1.0, 1.0, 0.0], "numbers from 0 with the sum 2"),
+        ([np.nan, 0.5, 0.5], "numbers from nan"),
+    ):
+        p[2] = wrong
+        message = f"{name}: probabilities of the classes must be >= 0 and sum to 1, got {said} .*for sample 2"
+        with pytest.raises(ValueError, match=message):
+            loss(XS, p)
+        jax.eval_shape(loss, XS, p)
+
+
 def test_target_potentials_may_change_over_time(x64):
     exact = np.mean((XS - OTHERS) ** 2)
     np.testing.assert_allclose(losses.mse_membrane_loss(XS, OTHERS), exact, rtol=1e-12)

@@ -45,6 +45,14 @@ def test_the_predicted_class_of_a_padded_sample_is_that_of_the_sample_alone(by):
     agrees(share, 0.5, of=metrics.accuracy, reference=CLOSED_FORM)
 
 
+@pytest.mark.parametrize("by", READOUTS)
+def test_a_sample_whose_outputs_are_nan_counts_as_wrong(by):
+    xs = np.where(np.arange(len(LENGTHS))[:, None] == 1, np.nan, READOUTS[by][0])
+    labels = metrics.predictions(xs, by=by)
+    assert metrics.accuracy(xs, labels, by=by) == 3 / 4
+    assert metrics.accuracy(np.full_like(xs, np.nan), np.zeros(4, int), by=by) == 0
+
+
 def test_rates_are_means_and_silent_is_who_never_spikes():
     padded = np.where(BEHIND, np.nan, SPIKES)
     padded[..., 1] = np.where(BEHIND[..., 0], np.nan, 0)
@@ -156,8 +164,14 @@ class TestVictorPurpura:
         (
             lambda: metrics.accuracy(SPIKES, np.zeros(4)),
             TypeError,
-            "accuracy: labels must be whole numbers, got float32",
+            "accuracy: labels must be whole numbers, got float64",
         ),
+        (
+            lambda: metrics.accuracy(SPIKES, [0, 1, 3, 2]),
+            ValueError,
+            "accuracy: labels must be 0 to 2, got 3 for sample 2",
+        ),
+        (lambda: metrics.accuracy(SPIKES, jnp.array([0, -1, 1, 2])), ValueError, "must be 0 to 2, got -1 for sample 1"),
         (
             lambda: metrics.accuracy(SPIKES, np.zeros(4, int), by="rate"),
             ValueError,

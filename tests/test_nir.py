@@ -233,7 +233,7 @@ class TestGraphsOfOthers:
             [("input", "lif"), ("lif", "output"), ("input", "lif")],
             type_check=False,
         )
-        assert from_nir(graph)[0].replace(threshold=1.0) == nn.LIF(tau=5.0, reset="zero")
+        assert from_nir(graph, dt=1e-3)[0].replace(threshold=1.0) == nn.LIF(tau=5.0, reset="zero")
 
     def test_a_node_that_was_changed_rules_over_its_note(self):
         graph = to_nir(nn.LIF(tau=5.0, threshold=0.5, reset="zero"), 2)

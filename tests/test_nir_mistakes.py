@@ -165,8 +165,16 @@ class TestNodes:
             (lif(4), "(LIF): its input is (4,), and what comes to it (3,)"),
             (lif(tau=[1e-3, 0.0, 1e-3]), "(LIF): tau must be > 0 s, got 0"),
             (lif(tau=[1e-3, np.nan, 1e-3]), "(LIF): tau must be finite, got nan"),
-            (lif(r=[1.0, -1.0, 1.0]), "(LIF): its resistance and input weights must be > 0; put the sign into"),
-            (lif(v_threshold=[1.0, 0.0, 1.0]), "(LIF): v_threshold must be above v_reset"),
+            (lif(r=[1.0, -1.0, 1.0]), "(LIF): r must be > 0, got r=-1; put the sign into the weights"),
+            (lif(v_threshold=[1.0, 0.0, 1.0]), "(LIF): v_threshold must be above v_reset, got 0 and 0 for neuron 1."),
+            (
+                nir.CubaLIF(*np.full((2, 3), 2e-3), *np.ones((2, 3)), *np.zeros((2, 3)), w_in=np.zeros(3)),
+                "(CubaLIF): w_in and r must be > 0, got w_in=0, r=1",
+            ),
+            (nir.Linear(np.full((3, 3), np.nan)), "(Linear): weight must be finite, got nan"),
+            (nir.Affine(np.ones((3, 3)), np.array([0, np.inf, 0])), "(Affine): bias must be finite, got inf"),
+            (nir.Scale(np.array([1, np.nan, 1])), "(Scale): scale must be finite, got nan"),
+            (nir.Conv1d(3, np.full((1, 3, 2), np.nan), 1, 0, 1, 1, np.zeros(1)), "(Conv1d): weight must be finite"),
             (
                 nir.Delay(np.array([0.0, 1e-3, 1.5e-3])),
                 "(Delay): its delays must be whole time steps of dt=0.001 s, >= 0",
@@ -203,6 +211,20 @@ class TestNodes:
         uneven = nir.Delay(np.arange(16.0).reshape(1, 4, 4) * 1e-3)
         with pytest.raises(ValueError, match="its delays must be equal at all places of a channel"):
             from_nir(graph("in a, a out", a=uneven, **image))
+
+    def test_weights_of_a_recurrence_are_finite(self):
+        with pytest.raises(ValueError, match=r"node 'a' \(LIF\): weight must be finite, got nan"):
+            from_nir(graph("in a, a w, w a, a out", a=lif(), w=nir.Linear(np.full((3, 3), np.nan))))
+
+    def test_a_graph_without_a_time_step_is_read_with_a_warning(self):
+        given = graph("in a, a out", a=lif())
+        said = r"from_nir: the graph does not say .*; dt=0\.001 s and scheme='exponential' are taken, so give dt="
+        with pytest.warns(UserWarning, match=said):
+            net = from_nir(given)
+        assert net == from_nir(given, dt=1e-3)  # which does not warn, nor do graphs without time
+        assert from_nir(graph("in a, a out", a=linear()))[0].weight.shape == (3, 3)
+        ours = to_nir(nn.LIF(reset="zero"), 3, dt=2e-3)
+        assert from_nir(ours) == nn.Sequential(nn.LIF(reset="zero"))
 
     def test_euler_needs_time_steps_shorter_than_time_constants(self):
         with pytest.raises(

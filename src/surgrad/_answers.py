@@ -115,7 +115,8 @@ def unexpected_keyword(owner: str | type, name: str, known: Iterable[str], liste
     listed = listed or f"it has {', '.join(map(repr, known)) or 'none'}"
     forgotten = "" if isinstance(owner, str) else _without_annotation(owner, name)
     owner = owner if isinstance(owner, str) else owner.__name__
-    answer = forgotten or surrogate_answer(owner, name) or parameter_answer(name, known)
+    of_owner = _renamed(KEYWORDS, f"{owner}.{name}", known)
+    answer = forgotten or surrogate_answer(owner, name) or of_owner or parameter_answer(name, known)
     return TypeError("; ".join(part for part in (f"{owner} has no parameter {name!r}", listed, answer) if part) + ".")
 
 

@@ -141,7 +141,7 @@ _NAMES: dict[str, str] = {
     "snnsequential sequentialstate chain": "{Sequential}(*layers)",
     # cells
     "leaky lifboxcell lifbox leakyintegrateandfire spikinglif": _LIF,
-    "lifnode": "{LIF}(surrogate, beta=1 - 1 / tau) on inputs divided by tau",
+    "lifnode multisteplifnode": "{LIF}(surrogate, beta=1 - 1 / tau) on inputs divided by tau",
     "lifcell": "{CuBaLIF}(surrogate, tau=tau, tau_syn=tau_syn), a cell with a synaptic current",
     "if ifnode ifcell integrateandfire": _INTEGRATE,
     "lapicque": f"{_LIF}; its input is multiplied by the time step over the capacitance",
@@ -162,11 +162,10 @@ _NAMES: dict[str, str] = {
     "peak maxmembranelogits maxreadout": "{MaxOverTime}()",
     "countlogits spikecount ratereadout meanreadout": "{MeanOverTime}()",
     "last laststate lastoutput": "{LastStep}()",
-    "firstspike timetofirstspike ttfs": "{FirstSpikeTime}()",
+    "firstspike timetofirstspike": "{FirstSpikeTime}()",
     # runs over time
     "scan rnn multistepforward unrollcheckpointed rollout runnet seqtoanncontainer multistepcontainer lift bptt "
     "foriloop stateupdate": "{unroll}(net, xs)",
-    "resetnet resetstates utilsreset detachnet": _FRESH,
     "storevseq returnvoltage monitor attributemonitor outputmonitor": "{unroll}(net, xs, record='v').records",
     "synops syops snnanalyzer acmonitor macmonitor opcounter": "{synaptic_operations}(net, xs)",
     # parameters
@@ -201,6 +200,9 @@ _NAMES: dict[str, str] = {
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
     "poissonencoder rateencoder poissonencode rateencode poisson": _ENCODE,
     "latencyencoder latencyencode": "{latency}",
+    "ttfs": "{latency}(intensity, num_steps) as a code, and {FirstSpikeTime}() as a readout",
+    "gaussiantuning": "{population}(x, num_neurons, num_steps), its responses alone {tuning_curves}(x, num_neurons)",
+    "firingrates": "{firing_rate}(spikes)",
     "datasets spikedata dataset": "surgrad.tasks.load(name), or a reader of surgrad.events",
     "shd spikingheidelbergdigits shdloader": "{read_shd}(path, split)",
     "ssc spikingspeechcommands": "{read_ssc}(path, split)",
@@ -234,6 +236,8 @@ _NAMES: dict[str, str] = {
 }  # fmt: skip
 
 _ABSENT: dict[str, str] = {
+    "resetnet resetstates utilsreset detachnet": "a network keeps no state; {unroll}(net, xs) starts from a fresh one, "
+    "net.init(shape), and returns the last",
     "alphadropout dropconnect dropconnectlinear": "{Dropout}(rate) drops outputs, with one mask for a sequence",
     "bntt batchnormtt1d batchnormtt2d batchnormthroughtime1d batchnormthroughtime2d temporaleffectivebatchnorm1d "
     "temporaleffectivebatchnorm2d tebn": "{BatchNorm}(features) has the statistics of all time steps together",
@@ -385,6 +389,15 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
         (),
         "spikes.reshape(*spikes.shape[:-1], classes, -1).sum(-1) sums the neurons of each class",
     ),
+    "latency.tau latency.threshold latency.linear latency.normalize latency.clip": (
+        (),
+        "spikes come at round((1 - p) (num_steps - 1)), linear in p and over all time steps, and p = 0 does not spike: "
+        "jnp.where(p < threshold, 0, p)",
+    ),
+    "offspike": (
+        (),
+        "OFF always is a channel of its own: delta returns the ON channels of all features, then the OFF ones",
+    ),
     "inverse": ((), "first spike times are negated, -t / tau"),
     "targetistime": ((), "target times stand in place of the labels, (*batch, classes)"),
     "smoothing": ((), "(1 - s) * jax.nn.one_hot(labels, classes) + s / classes are labels too"),
@@ -447,4 +460,7 @@ RECORDED = _by_name(
 COMPLETE = frozenset({_FRESH, _OUTPUTS})
 """Texts that say what to do also where the object or function has none of the names beside them."""
 KEYWORDS = _by_name(_KEYWORDS) | {name: ((meant,), "") for name, meant in SYNONYMS.items()}
-"""Of functions and constructors: names here that may be among the parameters, and further as `ATTRIBUTES`."""
+"""Of functions and constructors: names here that may be among the parameters, and further as `ATTRIBUTES`.
+
+The row `"latency.tau"` is of the parameter of one function.
+"""

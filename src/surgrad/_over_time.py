@@ -91,6 +91,26 @@ def checked_lengths(where: str, lengths: Any, time: Any, batch: Any) -> Array:
     return jnp.asarray(given)
 
 
+def require_classes(where: str, labels: Any, classes: int) -> None:
+    """Check that labels are classes; those that are traced have no value yet to be checked.
+
+    Raises:
+        ValueError: one is below 0, or not below the number of classes.
+    """
+    if isinstance(labels, Tracer):
+        return
+    numbers = np.asarray(labels)
+    wrong = np.argwhere((numbers < 0) | (numbers >= classes))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{where}: labels must be 0 to {classes - 1}, got {numbers[place]} for {sample_named(place)}.")
+
+
+def sample_named(place: tuple[int, ...]) -> str:
+    """A sample by its place in the batch, for messages."""
+    return f"sample {place[0]}" if len(place) == 1 else f"sample {place}"
+
+
 def total(given: Sequences) -> Values:
     """The sum over time, `(*batch, features)`."""
     return given.values.sum(0)

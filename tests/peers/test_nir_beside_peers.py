@@ -259,8 +259,8 @@ def refused_spyx():
 
 
 IMAGE = np.random.default_rng(0).normal(1.0, 3.0, (STEPS, BATCH, 1, 6, 6)).astype(np.float32)
-EULER = {"scheme": "euler"}
-FAST = {"dt": 1e-4, **EULER}
+EULER = {"dt": DT, "scheme": "euler"}
+FAST = {**EULER, "dt": 1e-4}
 THETA = {"v_threshold": 0.5}
 
 READ = [
@@ -301,7 +301,7 @@ READ = [
     Row(
         "Norse 1.1",
         "`LIFBoxCell` and `LIBoxCell`, written by `to_nir(..., dt=1)`, of a sample without a batch",
-        "`scheme='euler'`",
+        "`dt=1e-3, scheme='euler'`",
         "the same",
         (
             reads(norse("LIFBox", tau_mem_inv=100.0, v_th=0.3, v_leak=0.0), **EULER),
@@ -312,7 +312,7 @@ READ = [
     Row(
         "Norse 1.1",
         "`LIFCell`, whose synaptic current takes up an input as it is",
-        "`scheme='euler'`, after `node.w_in = node.tau_syn / dt`",
+        "`dt=1e-3, scheme='euler'`, after `node.w_in = node.tau_syn / dt`",
         "the same",
         (
             reads(
@@ -339,8 +339,8 @@ READ = [
     Row(
         "Spyx 1.0",
         "`IF` and `CuBaLIF`, which put out spikes a step later",
-        "`scheme='euler', reset='subtract'`, after `node.r = node.tau_mem / dt` and `node.w_in = node.tau_syn / dt`, of "
-        "`IF` `node.r = node.r / dt`",
+        "`dt=1e-3, scheme='euler', reset='subtract'`, after `node.r = node.tau_mem / dt` and "
+        "`node.w_in = node.tau_syn / dt`, of `IF` `node.r = node.r / dt`",
         "the same, a step later",
         tuple(
             reads(spyx(kind, **decays), judge=later, fix=full_input(DT), reset="subtract", **EULER)
@@ -350,14 +350,14 @@ READ = [
     Row(
         "Spyx 1.0",
         "`PSU_LIF`",
-        "`scheme='euler'`, after `node.r = node.tau / dt`",
+        "`dt=1e-3, scheme='euler'`, after `node.r = node.tau / dt`",
         "the same",
         (reads(spyx("PSU_LIF", beta=0.8), fix=full_input(DT), **EULER),),
     ),
     Row(
         "Spyx 1.0",
         "`LIF`, which subtracts the threshold after the leak",
-        "`scheme='euler', reset='subtract'`, after `node.r = node.tau / dt`",
+        "`dt=1e-3, scheme='euler', reset='subtract'`, after `node.r = node.tau / dt`",
         "the same, a step later, up to the first of each neuron",
         (reads(spyx("LIF", beta=0.8), judge=later_until_the_first, fix=full_input(DT), reset="subtract", **EULER),),
     ),
@@ -371,13 +371,13 @@ READ = [
     Row(
         "jaxpike 0.1",
         "`LIF` with `reset='zero'`, `LinearLIF`, `LeakyIntegrator`, networks of convolutions",
-        "",
+        "`dt=1e-3`",
         "the same",
         (
-            reads(jaxpike(("LIF", {"threshold": 0.3, "reset": "zero"}))),
-            reads(jaxpike(("LinearLIF", {"threshold": 0.3}))),
-            reads(jaxpike(("LeakyIntegrator", {}))),
-            reads(jaxpike(("LIF", {"threshold": 0.1, "reset": "zero"}), conv=True), IMAGE),
+            reads(jaxpike(("LIF", {"threshold": 0.3, "reset": "zero"})), dt=DT),
+            reads(jaxpike(("LinearLIF", {"threshold": 0.3})), dt=DT),
+            reads(jaxpike(("LeakyIntegrator", {})), dt=DT),
+            reads(jaxpike(("LIF", {"threshold": 0.1, "reset": "zero"}), conv=True), IMAGE, dt=DT),
         ),
     ),
     Row(

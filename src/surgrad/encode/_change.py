@@ -6,11 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from surgrad._answers import answers_keywords
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import Numbers
+from surgrad.encode._intensity import require_finite
 
 Signal = Float[Array, "time *batch features"]
 
@@ -34,7 +36,7 @@ def delta(x: Numbers, threshold: float = 0.1, *, start: Numbers | None = None) -
 
     Raises:
         TypeError: x is not floating.
-        ValueError: x has no axis of features, or the threshold is not > 0.
+        ValueError: x has no axis of features, a known value of it is NaN or infinite, or the threshold is not > 0.
 
     >>> delta(jnp.array([[0.0], [1.0], [1.0], [-1.0]]), 1.0)
     Array([[0., 0.],
@@ -42,7 +44,7 @@ def delta(x: Numbers, threshold: float = 0.1, *, start: Numbers | None = None) -
            [0., 0.],
            [0., 1.]], dtype=float32)
     """
-    x = _checked("delta", x, threshold=threshold)
+    x = _signal("delta", x, threshold=threshold)
     if not x.shape[0]:
         return _channels(x, x)
     change = x - jnp.concatenate([_before(x, start), x[:-1]])
@@ -72,7 +74,8 @@ def level_crossing(
 
     Raises:
         TypeError: x is not floating.
-        ValueError: x has no axis of features, the threshold is not > 0, or max_spikes is not an integer >= 1.
+        ValueError: x has no axis of features, a known value of it is NaN or infinite, the threshold is not > 0, or
+            max_spikes is not an integer >= 1.
 
     Source: Miskowicz (2006), Send-on-delta concept: an event-based data reporting strategy.
 
@@ -83,7 +86,7 @@ def level_crossing(
            [0., 0.],
            [0., 0.]], dtype=float32)
     """
-    x = _checked("level_crossing", x, threshold=threshold)
+    x = _signal("level_crossing", x, threshold=threshold)
     if max_spikes is not None:
         require_whole("level_crossing", max_spikes=max_spikes)
     if not x.shape[0]:
@@ -139,6 +142,14 @@ def _channels(up: Array, down: Array) -> Array:
 def _before(x: Array, start: Numbers | None) -> Array:
     """What stands before the first time step, with an axis of time."""
     return x[:1] if start is None else jnp.broadcast_to(jnp.asarray(start, x.dtype), x.shape[1:])[None]
+
+
+def _signal(code: str, x: Numbers, threshold: Any) -> Signal:
+    """A signal that is checked, also its values where they are known."""
+    x = x if isinstance(x, jax.Array) else np.asarray(x)
+    checked = _checked(code, x, threshold)
+    require_finite(code, "the signal", x)
+    return checked
 
 
 def _checked(code: str, x: Numbers, threshold: Any) -> Signal:

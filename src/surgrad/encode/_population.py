@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._answers import answers_keywords
 from surgrad._numbers import require_real, require_whole
 from surgrad._types import Numbers
+from surgrad.encode._intensity import require_finite
 from surgrad.encode._latency import latency
 
 CUTOFF = 0.05
@@ -36,7 +39,8 @@ def tuning_curves(
 
     Raises:
         TypeError: x is not floating.
-        ValueError: num_neurons is not an integer >= 3, high is not above low, or beta is not > 0.
+        ValueError: a known value of x is NaN or infinite, num_neurons is not an integer >= 3, high is not above low, or
+            beta is not > 0.
 
     Source: Bohte, Kok & La Poutré (2002), Error-backpropagation in temporally encoded networks of spiking neurons.
 
@@ -45,9 +49,11 @@ def tuning_curves(
     """
     centers, distance = _centers("tuning_curves", num_neurons, low, high)
     require_real("tuning_curves", "beta", beta, above=0)
+    x = x if isinstance(x, jax.Array) else np.asarray(x)
     dtype = jnp.result_type(x)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"tuning_curves: features must be floating numbers, got {dtype}.")
+    require_finite("tuning_curves", "features", x)
     x = jnp.asarray(x)[..., None]
     scaled = (x - jnp.asarray(centers, x.dtype).reshape(*(1,) * (x.ndim - 1), -1)) * (beta / distance)
     return jnp.exp(-(scaled**2) / 2).reshape(*x.shape[:-2], -1)
@@ -63,7 +69,7 @@ def population(
     0.05 it does not. For spikes at random, give the responses to `rate`.
 
     Parameters:
-        x: the features, `(*batch, features)`.
+        x: the features, `(*batch, features)`, from low to high. A little out of this range fewer neurons spike.
         num_neurons: neurons m for each feature, >= 3.
         num_steps: number of time steps, >= 1.
         low, high, beta: as those of `tuning_curves`.
@@ -72,7 +78,8 @@ def population(
         0 or 1 in the dtype of x, `(time, *batch, features m)`.
 
     Raises:
-        TypeError, ValueError: as `tuning_curves`; num_steps is not an integer >= 1.
+        TypeError, ValueError: as `tuning_curves`; num_steps is not an integer >= 1, or a known feature is so far out of
+            the range that none of its neurons spikes, as an image of bytes is out of 0 to 1.
 
     Source: as of `tuning_curves`; there with 11 time steps.
 
@@ -82,7 +89,25 @@ def population(
            [0., 0., 0.]], dtype=float32)
     """
     responses = tuning_curves(x, num_neurons, low=low, high=high, beta=beta)
+    _require_responses(x, responses, num_neurons, low, high)
     return latency(jnp.where(responses < CUTOFF, 0, responses), num_steps)
+
+
+def _require_responses(x: Numbers, responses: Array, num_neurons: int, low: float, high: float) -> None:
+    """Check that a neuron spikes for each feature that is out of the range; traced ones have no value yet.
+
+    Raises:
+        ValueError: none does.
+    """
+    if isinstance(responses, Tracer):
+        return
+    known, most = np.asarray(x), np.asarray(responses).reshape(*responses.shape[:-1], -1, num_neurons).max(-1)
+    silent = ((known < low) | (known > high)) & (most.reshape(known.shape) < CUTOFF)
+    if silent.any():
+        raise ValueError(
+            f"population: features must be {low} to {high}, got {known[silent][0]}, for which no neuron spikes; give "
+            f"the range by low= and high=, or jnp.clip(x, {low}, {high})."
+        )
 
 
 @answers_keywords

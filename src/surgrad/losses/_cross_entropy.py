@@ -12,9 +12,17 @@ from jaxtyping import Array
 from surgrad._answers import answers_keywords
 from surgrad._over_time import last, mean, peak, sequences, total
 from surgrad._types import Numbers
-from surgrad.losses._targets import Reduction, Values, is_class, reduced, targets_of
+from surgrad.losses._targets import Reduction, Values, is_class, reduced, require_probabilities, targets_of
 
 OF_CLASSES = "probabilities of the classes, such as one-hot labels,"
+
+
+def classes_of(where: str, labels: Numbers, shape: tuple[int, ...]) -> Array:
+    """Labels of a batch, or probabilities, `(*batch, classes)`, as an array."""
+    known = targets_of(where, "labels", labels, shape, OF_CLASSES)
+    if known.shape == shape:
+        require_probabilities(where, known)
+    return known
 
 
 def cross_entropy(logits: Values, labels: Array) -> Values:
@@ -35,8 +43,7 @@ def _of_readout(
 ) -> Values:
     """The cross-entropy of outputs that a readout reduces over time."""
     logits = readout(sequences(where, what, outputs, lengths, "*batch, classes"))
-    known = targets_of(where, "labels", labels, logits.shape, OF_CLASSES)
-    return reduced(where, cross_entropy(logits, known), reduction)
+    return reduced(where, cross_entropy(logits, classes_of(where, labels, logits.shape)), reduction)
 
 
 @answers_keywords
@@ -53,15 +60,16 @@ def ce_count_loss(spikes: Numbers, labels: Numbers, *, lengths: Any = None, redu
 
     Parameters:
         spikes: spike trains of the output neurons, `(time, *batch, classes)`.
-        labels: whole numbers, `(*batch,)`, or probabilities of the classes, `(*batch, classes)`.
+        labels: whole numbers, `(*batch,)`, or probabilities of the classes, `(*batch, classes)`, which sum to 1.
         lengths: the number of time steps of each sample, `(batch,)`, where sequences are padded. The loss and its
             gradient are then those of each sample alone; a sample of length 0 has logits 0.
         reduction: `"mean"` over the batch, `"sum"`, or `"none"` for the loss of each sample, `(*batch,)`.
 
     Raises:
         TypeError: labels or lengths are not whole numbers, or the spikes are complex.
-        ValueError: a shape does not fit, a label is no class, a length is out of range, or there is no such reduction.
-            Labels that are traced cannot be refused: one that is no class makes the loss NaN.
+        ValueError: a shape does not fit, a label is no class, probabilities are below 0 or do not sum to 1, a length is
+            out of range, or there is no such reduction. Values that are traced cannot be refused: a label that is no
+            class makes the loss NaN.
 
     Source: Eshraghian et al. 2023, *Training spiking neural networks using lessons from deep learning*, Proc. IEEE 111.
     """
@@ -143,6 +151,6 @@ def ce_rate_loss(outputs: Numbers, labels: Numbers, *, lengths: Any = None, redu
     """
     given = sequences("ce_rate_loss", "outputs", outputs, lengths, "*batch, classes")
     values = given.values
-    labels = targets_of("ce_rate_loss", "labels", labels, values.shape[1:], OF_CLASSES)
+    labels = classes_of("ce_rate_loss", labels, values.shape[1:])
     each = cross_entropy(values, jnp.broadcast_to(labels[None], (len(values), *labels.shape)))[..., None]
     return reduced("ce_rate_loss", mean(given._replace(values=given.only(each)))[..., 0], reduction)

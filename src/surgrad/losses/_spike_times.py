@@ -11,7 +11,7 @@ from surgrad._dtypes import like
 from surgrad._numbers import require_real
 from surgrad._over_time import first_spike_time, sequences
 from surgrad._types import Numbers, Parameter
-from surgrad.losses._cross_entropy import OF_CLASSES, cross_entropy
+from surgrad.losses._cross_entropy import classes_of, cross_entropy
 from surgrad.losses._targets import Reduction, Values, reduced, targets_of, values_of
 
 
@@ -34,7 +34,7 @@ def ce_temporal_loss(
 
     Parameters:
         spikes: spike trains of the output neurons, `(time, *batch, classes)`.
-        labels: whole numbers, `(*batch,)`, or probabilities of the classes, `(*batch, classes)`.
+        labels: whole numbers, `(*batch,)`, or probabilities of the classes, `(*batch, classes)`, which sum to 1.
         tau: the time by which one neuron must be earlier for odds of e, in time steps, > 0.
         lengths, reduction: as those of `ce_count_loss`; a neuron without a spike has the length of its sample.
 
@@ -47,7 +47,7 @@ def ce_temporal_loss(
     """
     require_real("ce_temporal_loss", "tau", tau, above=0)
     times = first_spike_time(sequences("ce_temporal_loss", "spikes", spikes, lengths, "*batch, classes"))
-    known = targets_of("ce_temporal_loss", "labels", labels, times.shape, OF_CLASSES)
+    known = classes_of("ce_temporal_loss", labels, times.shape)
     return reduced("ce_temporal_loss", cross_entropy(-times / like(times, tau), known), reduction)
 
 

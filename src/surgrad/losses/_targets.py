@@ -11,6 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._kinds import described, require_choice
+from surgrad._over_time import require_classes, sample_named
 from surgrad._types import Numbers
 
 Values = Float[Array, "..."]
@@ -52,22 +53,32 @@ def targets_of(where: str, name: str, given: Numbers, shape: tuple[int, ...], ot
             f"got {described(array)}; outputs are (time, *batch, classes), time first."
         )
     if array.shape == shape[:-1]:
-        _check_labels(where, array, shape[-1])
+        if not jnp.issubdtype(array.dtype, jnp.integer):
+            raise TypeError(f"{where}: labels, of shape {array.shape}, must be whole numbers, got {array.dtype}.")
+        require_classes(where, array, shape[-1])
         return jnp.asarray(array).astype(int)
     return jnp.asarray(array)
 
 
-def _check_labels(where: str, labels: Any, classes: int) -> None:
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"{where}: labels, of shape {labels.shape}, must be whole numbers, got {labels.dtype}.")
-    if isinstance(labels, Tracer):
+def require_probabilities(where: str, given: Any) -> None:
+    """Check that probabilities of the classes, `(*batch, classes)`, are >= 0 and sum to 1, up to rounding.
+
+    Those that are traced have no value yet to be checked.
+
+    Raises:
+        ValueError: those of a sample are not.
+    """
+    if isinstance(given, Tracer):
         return
-    numbers = np.asarray(labels)
-    wrong = np.argwhere((numbers < 0) | (numbers >= classes))
+    close = max(1e-3, 4 * float(jnp.finfo(given.dtype).eps)) if jnp.issubdtype(given.dtype, jnp.floating) else 0
+    p = np.asarray(given).astype(float)
+    wrong = np.argwhere(~((p >= 0).all(-1) & (np.abs(p.sum(-1) - 1) <= close)))  # NaN is wrong
     if len(wrong):
-        sample = tuple(wrong[0].tolist())
-        place = f"sample {sample[0]}" if len(sample) == 1 else f"sample {sample}"
-        raise ValueError(f"{where}: labels must be 0 to {classes - 1}, got {numbers[sample]} for {place}.")
+        place = tuple(wrong[0].tolist())
+        raise ValueError(
+            f"{where}: probabilities of the classes must be >= 0 and sum to 1, got numbers from "
+            f"{p[place].min():g} with the sum {p[place].sum():g} for {sample_named(place)}."
+        )
 
 
 def is_class(labels: Array, classes: int) -> Array:

@@ -58,7 +58,8 @@ def victor_purpura_distance(first: Any, second: Any, *, cost: float) -> float:
 
     Parameters:
         first, second: spike times of one neuron in any unit, in any order: those of a spike train are
-            `np.flatnonzero(spikes[:, sample, neuron])`.
+            `np.flatnonzero(spikes[:, sample, neuron])`. A spike train of zeros and ones would be taken for times 0 and
+            1.
         cost: q, of moving a spike by one unit of time, >= 0. With 0 the distance is the difference of the spike counts;
             with infinity it is the number of spikes that do not coincide. Spikes are moved by up to 2/q.
 

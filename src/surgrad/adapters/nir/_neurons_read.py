@@ -7,6 +7,7 @@ input weights and a v_reset become a part of the threshold.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,18 @@ class Reading:
 Layers = list[Any]
 
 
+def finite(node: Any, name: str) -> np.ndarray:
+    """The numbers of a node.
+
+    Raises:
+        ValueError: one is NaN or infinite.
+    """
+    values = np.asarray(getattr(node, name))
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
+    return values
+
+
 def surrogate_of(told: Mapping[str, Any], reading: Reading) -> Any:
     """The spike function: that which was asked for, that of the note, or the default of cells."""
     if reading.surrogate is not None:
@@ -58,10 +71,7 @@ class _Neurons:
         Raises:
             ValueError: one is not finite, or there is another number of them.
         """
-        values = self.layout.to_here(np.asarray(getattr(self.node, name), float))
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"{name} must be finite, got {values[~np.isfinite(values)][0]}")
-        return values
+        return self.layout.to_here(finite(self.node, name).astype(float))
 
     def filter(self, name: str, called: str) -> tuple[Any, np.ndarray]:
         """The time constant here, in units of `dt`, and the share of the input that enters in a time step.
@@ -121,17 +131,30 @@ def _spiking_options(neurons: _Neurons, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _threshold_of(neurons: _Neurons, gain: np.ndarray, options: Mapping[str, Any]) -> Any:
+def _threshold_of(neurons: _Neurons, enters: np.ndarray, factors: tuple[str, ...], options: Mapping[str, Any]) -> Any:
     """The threshold above the reset, in units in which the input has the gain 1.
 
+    Parameters:
+        neurons: the neurons.
+        enters: the share of the input that enters in a time step.
+        factors: names of the parameters that it is multiplied by.
+        options: those of the cell.
+
     Raises:
-        ValueError: it is not above the reset, or the gain not above 0.
+        ValueError: it is not above the reset, or a factor not above 0.
     """
+    gain = enters * math.prod(neurons.array(name) for name in factors)
     reset, threshold = neurons.array("v_reset"), neurons.array("v_threshold")
-    if not np.all(gain > 0):
-        raise ValueError("its resistance and input weights must be > 0; put the sign into the weights before it")
+    if not all(np.all(neurons.array(name) > 0) for name in factors):
+        least = ", ".join(f"{name}={np.min(neurons.array(name)):g}" for name in factors)
+        raise ValueError(f"{' and '.join(factors)} must be > 0, got {least}; put the sign into the weights before it")
     if not np.all(threshold > reset):
-        raise ValueError("v_threshold must be above v_reset")
+        threshold, reset = np.broadcast_arrays(threshold, reset)
+        first = np.argmax(np.ravel(threshold <= reset))
+        raise ValueError(
+            f"v_threshold must be above v_reset, got {np.ravel(threshold)[first]:g} and {np.ravel(reset)[first]:g} for "
+            f"neuron {first}"
+        )
     if options["reset"] == "subtract" and np.any(reset):
         raise ValueError("v_reset must be 0 where the reset subtracts the threshold")
     exact = np.where(np.isclose(gain, 1, rtol=CLOSE, atol=0), 1.0, gain)
@@ -143,7 +166,7 @@ def lif(node: Any, layout: Layout, reading: Reading) -> Layers:
     leaky, options = type(node) is nir.LIF, _spiking_options(neurons, reading)
     tau, enters = neurons.filter("tau", "tau") if leaky else neurons.without_leak()
     r = neurons.array("r")
-    threshold = _threshold_of(neurons, enters * r, options)
+    threshold = _threshold_of(neurons, enters, ("r",), options)
     # The membrane potential is counted from the reset, towards which it does not leak if v_leak is another one.
     drive = (neurons.array("v_leak") - neurons.array("v_reset")) / r if leaky else np.zeros(())
     return [*_shift(drive), LIF(surrogate_of(neurons.told, reading), tau, threshold, **options)]
@@ -153,7 +176,7 @@ def cuba_lif(node: Any, layout: Layout, reading: Reading) -> Layers:
     neurons = _Neurons(node, layout, reading)
     options = _spiking_options(neurons, reading)
     (tau_syn, enters), (tau, on) = neurons.filter("tau_syn", "tau_syn"), neurons.filter("tau_mem", "tau")
-    threshold = _threshold_of(neurons, enters * neurons.array("w_in") * on * neurons.array("r"), options)
+    threshold = _threshold_of(neurons, enters * on, ("w_in", "r"), options)
     if np.any(neurons.array("v_leak") != neurons.array("v_reset")):
         raise ValueError("v_leak must be v_reset, since surgrad's neurons are reset to rest")
     spike = surrogate_of(neurons.told, reading)
@@ -163,10 +186,10 @@ def cuba_lif(node: Any, layout: Layout, reading: Reading) -> Layers:
 def recurrent(layers: Layers, back: Any, layout: Layout) -> Layers:
     """Cells whose outputs come back through a matrix: their last layer, with what goes before it on the way in."""
     *before, cell = layers
-    weight, size = np.asarray(back.weight), layout.index.size
+    weight, size = finite(back, "weight"), layout.index.size
     if weight.shape != (size, size) or len(layout.here) != 1:
         raise ValueError(f"the weight from it back to it must be ({size}, {size}), got {weight.shape}")
     ours = jnp.asarray(weight.T[np.ix_(layout.index, layout.index)])
-    if type(back) is nir.Affine and np.any(bias := layout.to_here(back.bias)):
+    if type(back) is nir.Affine and np.any(bias := layout.to_here(finite(back, "bias"))):
         before.append(Scale(1.0, bias=jnp.asarray(bias)))
     return [*before, Recurrent.from_arrays(cell, ours, event_driven=note(back).get("event_driven", "auto"))]

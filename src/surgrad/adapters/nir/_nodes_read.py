@@ -17,6 +17,7 @@ from surgrad.adapters.nir._neurons_read import (
     Reading,
     cuba_integrator,
     cuba_lif,
+    finite,
     integrator,
     lif,
     recurrent,
@@ -56,23 +57,23 @@ def layout_after(node: nir.NIRNode, layout: Layout, shape: tuple[int, ...]) -> L
 
 
 def _linear(node: Any, layout: Layout, reading: Reading) -> Layers:
-    weight = np.asarray(node.weight)
+    weight = finite(node, "weight")
     if weight.ndim != 2 or layout.here != weight.shape[1:]:
         raise ValueError(f"its weight must be (outputs, {', '.join(map(str, layout.there))}), got {weight.shape}")
-    bias = jnp.asarray(np.asarray(node.bias)) if type(node) is nir.Affine else None
+    bias = jnp.asarray(finite(node, "bias")) if type(node) is nir.Affine else None
     options = {"event_driven": note(node).get("event_driven", "auto")}
     return [Linear.from_arrays(jnp.asarray(weight.T[layout.index]), bias, **options)]
 
 
 def _conv(kind: Any) -> Callable[..., Layers]:
     def read(node: Any, layout: Layout, reading: Reading) -> Layers:
-        weight, told, axes = np.asarray(node.weight), note(node), kind.spatial
+        weight, told, axes = finite(node, "weight"), note(node), kind.spatial
         if weight.ndim != axes + 2:
             raise ValueError(f"its weight must have {axes + 2} axes, got shape {weight.shape}")
         without = node.bias is None or told.get("without_bias", False)
         layer = kind.from_arrays(
             jnp.asarray(np.moveaxis(weight, (0, 1), (-1, -2))),
-            None if without else jnp.asarray(np.asarray(node.bias)),
+            None if without else jnp.asarray(finite(node, "bias")),
             stride=_each(node.stride, axes),
             dilation=_each(node.dilation, axes),
             padding=told.get("padding") or _padding(node, axes),
@@ -122,7 +123,7 @@ def _flatten(node: Any, layout: Layout, reading: Reading) -> Layers:
 
 
 def _delay(node: Any, layout: Layout, reading: Reading) -> Layers:
-    steps = layout.to_here(np.asarray(node.delay, float)) / reading.scheme.dt
+    steps = layout.to_here(finite(node, "delay").astype(float)) / reading.scheme.dt
     whole = np.rint(steps)
     if np.any(steps < -CLOSE) or not np.allclose(steps, whole, rtol=CLOSE, atol=CLOSE):
         odd = float(steps.flat[np.argmax(np.abs(steps - whole))]) * reading.scheme.dt
@@ -135,11 +136,11 @@ def _delay(node: Any, layout: Layout, reading: Reading) -> Layers:
 
 
 def _scale(node: Any, layout: Layout, reading: Reading) -> Layers:
-    return [Scale(jnp.asarray(layout.to_here(node.scale)))]
+    return [Scale(jnp.asarray(layout.to_here(finite(node, "scale"))))]
 
 
 def _threshold(node: Any, layout: Layout, reading: Reading) -> Layers:
-    return [Threshold(surrogate_of(note(node), reading), jnp.asarray(layout.to_here(node.threshold)))]
+    return [Threshold(surrogate_of(note(node), reading), jnp.asarray(layout.to_here(finite(node, "threshold"))))]
 
 
 _NODES: dict[type, Callable[..., Layers]] = {
@@ -160,6 +161,8 @@ _NODES: dict[type, Callable[..., Layers]] = {
     nir.IF: lif,
     nir.CubaLIF: cuba_lif,
 }
+TIMED = (nir.Delay, nir.LI, nir.I, nir.CubaLI, nir.LIF, nir.IF, nir.CubaLIF)
+"""Nodes whose layers depend on the length of a time step."""
 _WEIGHTED = (nir.Linear, nir.Affine, nir.Conv1d, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d)
 """Nodes whose outputs are other features than their inputs."""
 _SPIKING = (nir.LIF, nir.IF, nir.CubaLIF)

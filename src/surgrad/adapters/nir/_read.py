@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from surgrad._answers import answers_keywords
 from surgrad._kinds import require_callable, require_choice, require_kind
 from surgrad.adapters.nir._graph import Link, chain, opened
 from surgrad.adapters.nir._layout import Layout
-from surgrad.adapters.nir._nodes_read import Reading, layers_of, layout_after
+from surgrad.adapters.nir._nodes_read import TIMED, Reading, layers_of, layout_after
 from surgrad.adapters.nir._notes import note
 from surgrad.adapters.nir._scheme import Scheme
 from surgrad.nn._contract import start, step
@@ -39,14 +40,17 @@ def from_nir(
 
     Parameters:
         graph: a graph, or the path of a file.
-        dt: length of a time step in seconds, > 0; by default that with which `to_nir` wrote the graph, and 1 ms for
-            graphs of other libraries. snnTorch and SpikingJelly write graphs for 0.1 ms.
+        dt: length of a time step in seconds, > 0; by default that with which `to_nir` wrote the graph, and 1 ms, with a
+            warning, for graphs of other libraries. snnTorch and SpikingJelly write graphs for 0.1 ms.
         scheme: how the differential equations are integrated, `"exponential"` or `"euler"` as of `to_nir`; by default
             that with which `to_nir` wrote the graph, and exponentially. snnTorch, Norse, Spyx and SpikingJelly write
             graphs for Euler's method.
         reset: `"zero"` or `"subtract"`, the reset of all neurons; by default that which `to_nir` noted, and NIR's own,
             a reset to a value.
         surrogate: the spike function of all neurons; by default that which `to_nir` noted, and that of `LIF()`.
+
+    Warns:
+        UserWarning: neither the graph nor dt= says how long a time step is.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -71,6 +75,13 @@ def from_nir(
         layers += found
     with _named(f"node {last.name!r}", last.node):
         _require_shape(last.node.output_type, "output", layout)
+    if dt is None and "dt" not in told and any(type(link.node) in TIMED for link in links):
+        warnings.warn(
+            f"from_nir: the graph does not say for which time step it was written; dt={reading.scheme.dt:g} s and "
+            f"scheme={reading.scheme.name!r} are taken, so give dt=, and scheme= if it is another.",
+            UserWarning,
+            stacklevel=3,
+        )
     return Sequential(*layers)
 
 
