@@ -83,7 +83,7 @@ def test_the_gradient_includes_that_of_the_statistics(x64):
 
 def test_a_network_with_the_statistics_of_its_batch_gives_the_same_in_every_chunk(x64):
     net = deep()
-    _, outputs, new = nn.unroll_in_training(net, XS, momentum=1.0)
+    _, outputs, new = nn.unroll_in_training(net, XS, momentum=1.0, dropout=False)
     biased = (TIME * BATCH - 1) / (TIME * BATCH)
     is_norm = lambda part: isinstance(part, nn.BatchNorm)
     fixed = jax.tree.map(lambda p: p.replace(variance=biased * p.variance) if is_norm(p) else p, new, is_leaf=is_norm)
@@ -107,6 +107,28 @@ def test_dropout_is_drawn_by_the_key_and_leaves_no_key_in_the_network():
     expected = nn.unroll(nn.with_dropout(net, key=jax.random.key(0)), xs)
     np.testing.assert_allclose(outputs, expected.outputs, rtol=1e-6)
     assert new == net and state[0].dtype == bool
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_dropout_without_a_key_is_an_error_unless_it_is_off_on_purpose():
+    xs = XS.astype(np.float32)
+    dropping = nn.Sequential(nn.Sequential(nn.Dropout(0.5)), nn.LeakyIntegrator(3.0))
+    none = nn.Sequential(nn.Sequential(nn.Dropout(0.0)), nn.LeakyIntegrator(3.0))
+    plain = nn.unroll(dropping, xs).outputs
+    np.testing.assert_array_equal(nn.unroll_in_training(dropping, xs, dropout=False).outputs, plain)
+    np.testing.assert_array_equal(nn.unroll_in_training(none, xs).outputs, plain)
+    keyed = nn.with_dropout(dropping, key=jax.random.key(0))
+    assert (nn.unroll_in_training(keyed, xs).outputs != plain).any()
+    found = nn.unroll_in_training(keyed, xs, dropout=False, key=jax.random.key(0))
+    np.testing.assert_array_equal(found.outputs, plain)
+    assert found.network == keyed
+    message = r"unroll_in_training: Dropout\(.* has no key .*; give key=key, a new one for each batch, or dropout=False"
+    with pytest.raises(ValueError, match=message):
+        nn.unroll_in_training(dropping, xs)
+    with pytest.raises(ValueError, match=message):  # a rate that is traced may be above 0
+        jax.eval_shape(lambda net: nn.unroll_in_training(net, xs).outputs, none)
+    with pytest.raises(TypeError, match=r"unroll_in_training: dropout must be True or False, got 0\.5"):
+        nn.unroll_in_training(dropping, xs, dropout=0.5)
 
 
 def test_scale_and_bias_are_trained_and_statistics_are_not():

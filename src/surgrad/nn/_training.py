@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._numbers import require_share
 from surgrad._over_time import sequences
 from surgrad._types import Numbers, PyTree
 from surgrad.nn._batch_norm import BatchNorm, statistics
 from surgrad.nn._contract import at_rest, is_cell, over_time, promises
-from surgrad.nn._dropout import with_dropout
+from surgrad.nn._dropout import with_dropout, without_dropout, without_key
 from surgrad.nn._unroll import unroll
 
 
@@ -42,6 +43,7 @@ def unroll_in_training(
     inputs: Numbers,
     *,
     key: Array | None = None,
+    dropout: bool = True,
     momentum: float = 0.1,
     lengths: Any = None,
     checkpoint_every: int | str | None = None,
@@ -68,25 +70,46 @@ def unroll_in_training(
     Parameters:
         network: a `Sequential`, also of others; or another cell, without `BatchNorm` inside.
         inputs: `(time, *batch, features)`.
-        key: random key of the masks of all `Dropout` layers; None drops nothing.
+        key: random key of the masks of all `Dropout` layers, a new one for each batch; needed if there is one whose
+            rate is not 0 and that has no key of its own.
+        dropout: False drops nothing, with a key or without.
         momentum: share of the statistics of this batch in the running ones, 0 to 1.
         lengths: the length of each sample in time steps, `(batch,)`, as of `unroll`. What lies behind the end of a
             sample is in no statistics.
         checkpoint_every: as of `unroll`, for each cell by itself.
 
     Raises:
-        TypeError: as `unroll`; the key is not one.
-        ValueError: as `unroll`; the momentum is not 0 to 1, or a `BatchNorm` is inside a layer that is no `Sequential`,
-            where the statistics of its inputs are out of reach.
+        TypeError: as `unroll`; the key is not one, or dropout is neither True nor False.
+        ValueError: as `unroll`; a `Dropout` has no key; the momentum is not 0 to 1, or a `BatchNorm` is inside a layer
+            that is no `Sequential`, where the statistics of its inputs are out of reach.
     """
     require_share("unroll_in_training", momentum=momentum)
     if not is_cell(network):
         raise TypeError(f"unroll_in_training: the network must be a cell, such as Sequential(...), got {network!r}.")
     xs = jnp.asarray(inputs)
     run = _Run(momentum, lengths, checkpoint_every)
-    masked = network if key is None else with_dropout(network, key=key)
+    masked = _masked(network, key, dropout)
     state, outputs, norms = run.part(masked, at_rest("unroll_in_training", masked, xs), run.cleaned(xs))
     return TrainingPass(state, run.cleaned(outputs), _replaced(network, norms))
+
+
+def _masked(network: Any, key: Array | None, dropout: bool) -> Any:
+    """The network with a key for each `Dropout` layer, or with none.
+
+    Raises:
+        TypeError, ValueError: as `unroll_in_training`.
+    """
+    check_field("unroll_in_training", "dropout", dropout, {"flag": True})
+    if not dropout:
+        return without_dropout(network)
+    if key is not None:
+        return with_dropout(network, key=key)
+    if layers := without_key(network):
+        raise ValueError(
+            f"unroll_in_training: {layers[0]!r} has no key to draw its mask from; give key=key, a new one for each "
+            f"batch, or dropout=False to drop nothing on purpose."
+        )
+    return network
 
 
 class _Run(NamedTuple):
