@@ -176,7 +176,7 @@ class DelayedLinear(Cell):
         return known[inputs.shape[0] :], with_bias(y, self.bias)
 
     def fan_out(self, shape: Shape) -> Any:
-        """The number of outputs that each input reaches: all, whatever the delays."""
+        """The number of outputs that each input reaches: all of them, at any delay."""
         return self.weight.shape[-1]
 
     def connections(self) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class DelayedRecurrent(Cell):
         return observed_inside(self.cell, before.outputs[-1], before.cell, entering, after.cell, output)
 
     def fan_out(self, shape: Shape) -> Any:
-        """The number of neurons that each output reaches: all, whatever the delays."""
+        """The number of neurons that each output reaches: all of them, at any delay."""
         return self.weight.shape[-1]
 
     def over_time(self, state: DelayedRecurrentState, currents: Numbers) -> tuple[DelayedRecurrentState, Array]:
