@@ -88,7 +88,8 @@ class DelayedRecurrent(Cell):
 
     trainable: ClassVar[tuple[str, ...]] = ("cell", "weight", "delay")
     weighted = True
-    driven_by = "fed_back"
+    driven_by: ClassVar[str] = "fed_back"
+    """The value of `observables` that the weights are multiplied with: its outputs before the delays."""
 
     cell: Any = cell_field()
     weight: Shaped[Array | np.ndarray, "features features"] = weight_array("features, features")
