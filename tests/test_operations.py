@@ -80,7 +80,7 @@ def test_each_synapse_with_a_delay_is_one_operation_of_each_spike():
         layer = nn.DelayedLinear.from_arrays(np.ones((3, 5)), delays, max_delay=3)
         net = nn.Sequential(layer, nn.LIF(), nn.Linear(5, 2, key=KEYS[0]))
         found = nn.synaptic_operations(net, xs)
-        agrees(found["0"], (xs.sum() * 5, 0, 12 * 2 * 3 * 5), of=nn.synaptic_operations, reference="by hand, delays")
+        agrees(found["0"], (xs.sum() * 5, 0, 12 * 2 * 3 * 5), of=nn.synaptic_operations, reference="by hand")
         assert list(found) == ["0", "2"]
     recurrent = nn.DelayedRecurrent(nn.LIF(tau=5.0), 3, max_delay=3, key=KEYS[1])
     outputs = np.asarray(nn.unroll(recurrent, xs).outputs)
