@@ -83,12 +83,55 @@ def test_the_gradient_includes_that_of_the_statistics(x64):
 
 def test_a_network_with_the_statistics_of_its_batch_gives_the_same_in_every_chunk(x64):
     net = deep()
-    _, outputs, new = nn.unroll_in_training(net, XS, momentum=1.0)
+    _, outputs, new = nn.unroll_in_training(net, XS, momentum=1.0, dropout=False)
     biased = (TIME * BATCH - 1) / (TIME * BATCH)
     is_norm = lambda part: isinstance(part, nn.BatchNorm)
     fixed = jax.tree.map(lambda p: p.replace(variance=biased * p.variance) if is_norm(p) else p, new, is_leaf=is_norm)
     for options in ({}, {"chunk_size": 2}, {"checkpoint_every": 3}):
         np.testing.assert_allclose(nn.unroll(fixed, XS, **options).outputs, outputs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"lengths": LENGTHS, "checkpoint_every": 3}], ids=["plain", "lengths"])
+def test_records_are_those_of_a_network_with_the_statistics_of_its_batch(options, x64):
+    net = deep()
+    summaries = {"mean": nn.MeanOverTime(), "most": nn.MaxOverTime()}
+    asked = [
+        {"1.1.v": 2, "1.0.outputs": 3, "4.inputs": 1, "0.outputs": 2, "2.state": 4},
+        nn.Record("1.1.spikes", summary=nn.MeanOverTime()),
+        nn.Record("1.0.inputs", summary=summaries, every=2),
+    ]
+    key = jax.random.key(3)
+    given = padded(XS) if options else XS
+    run = nn.unroll_in_training(net, given, key=key, momentum=1.0, record=asked, **options)
+    plain = nn.unroll_in_training(net, given, key=key, momentum=1.0, **options)
+    np.testing.assert_allclose(run.outputs, plain.outputs, rtol=1e-12)
+    assert run.network == plain.network
+    n = LENGTHS.sum() if options else TIME * BATCH
+    is_norm = lambda part: isinstance(part, nn.BatchNorm)
+    of_batch = lambda p: p.replace(variance=(n - 1) / n * p.variance) if is_norm(p) else p
+    fixed = nn.with_dropout(jax.tree.map(of_batch, run.network, is_leaf=is_norm), key=key)
+    expected = nn.unroll(nn.Sequential(*fixed.parts, nn.LeakyIntegrator()), given, record=asked, **options).records
+    assert list(run.records) == list(expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), run.records, expected)
+
+
+def test_firing_rates_in_training_can_be_a_part_of_a_loss(x64):
+    trained, rest = nn.partition(deep())
+    leaves, structure = jax.tree.flatten(trained)
+    along = [RNG.normal(size=leaf.shape) for leaf in leaves]
+
+    @jax.jit
+    def rate(h):
+        moved = structure.unflatten([leaf + h * d for leaf, d in zip(leaves, along, strict=True)])
+        net, rates = nn.combine(moved, rest), nn.Record("1.1.spikes", summary=nn.MeanOverTime())
+        found = nn.unroll_in_training(net, XS, key=jax.random.key(3), record=rates)
+        return found.records["1.1.spikes"].sum()
+
+    gradient = jax.grad(rate)(0.0)
+    assert abs(gradient) > 1e-3
+    np.testing.assert_allclose(gradient, (rate(1e-6) - rate(-1e-6)) / 2e-6, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"nothing to record is called '7\.v'"):
+        nn.unroll_in_training(deep(), XS, key=jax.random.key(3), record="7.v")
 
 
 def test_a_network_without_normalisation_runs_as_in_unroll(x64):
@@ -107,6 +150,28 @@ def test_dropout_is_drawn_by_the_key_and_leaves_no_key_in_the_network():
     expected = nn.unroll(nn.with_dropout(net, key=jax.random.key(0)), xs)
     np.testing.assert_allclose(outputs, expected.outputs, rtol=1e-6)
     assert new == net and state[0].dtype == bool
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+def test_dropout_without_a_key_is_an_error_unless_it_is_off_on_purpose():
+    xs = XS.astype(np.float32)
+    dropping = nn.Sequential(nn.Sequential(nn.Dropout(0.5)), nn.LeakyIntegrator(3.0))
+    none = nn.Sequential(nn.Sequential(nn.Dropout(0.0)), nn.LeakyIntegrator(3.0))
+    plain = nn.unroll(dropping, xs).outputs
+    np.testing.assert_array_equal(nn.unroll_in_training(dropping, xs, dropout=False).outputs, plain)
+    np.testing.assert_array_equal(nn.unroll_in_training(none, xs).outputs, plain)
+    keyed = nn.with_dropout(dropping, key=jax.random.key(0))
+    assert (nn.unroll_in_training(keyed, xs).outputs != plain).any()
+    found = nn.unroll_in_training(keyed, xs, dropout=False, key=jax.random.key(0))
+    np.testing.assert_array_equal(found.outputs, plain)
+    assert found.network == keyed
+    message = r"unroll_in_training: Dropout\(.* has no key .*; give key=key, a new one for each batch, or dropout=False"
+    with pytest.raises(ValueError, match=message):
+        nn.unroll_in_training(dropping, xs)
+    with pytest.raises(ValueError, match=message):  # a rate that is traced may be above 0
+        jax.eval_shape(lambda net: nn.unroll_in_training(net, xs).outputs, none)
+    with pytest.raises(TypeError, match=r"unroll_in_training: dropout must be True or False, got 0\.5"):
+        nn.unroll_in_training(dropping, xs, dropout=0.5)
 
 
 def test_scale_and_bias_are_trained_and_statistics_are_not():

@@ -259,6 +259,19 @@ def test_weights_and_delays_are_trained_and_widths_are_not(kind):
     np.testing.assert_array_equal(moved.delay, 0.5 * layer.delay)
 
 
+@every_kind
+def test_delays_that_are_given_as_integers_are_trained(kind):
+    delay = jnp.ones((INPUTS, INPUTS), int)
+    layer = {
+        "LearnableDelay": lambda: nn.LearnableDelay.from_arrays(np.asarray(delay[0]), max_delay=MOST),
+        "DelayedLinear": lambda: nn.DelayedLinear.from_arrays(BACK, delay, max_delay=MOST),
+        "DelayedRecurrent": lambda: nn.DelayedRecurrent.from_arrays(nn.LIF(), BACK, delay, max_delay=MOST),
+    }[kind]()
+    assert jnp.issubdtype(layer.delay.dtype, jnp.floating)
+    trained, _ = nn.partition(layer)
+    assert trained.delay is not None
+
+
 def test_a_schedule_sets_the_width_without_compiling_again():
     net, x = nn.Sequential(linear(2.5), nn.LIF()), X.astype(np.float32)
     compiled = jax.jit(lambda step: nn.unroll(meta.schedule(net, {"sigma": lambda t: 2.5 - t}, step), x).outputs)
@@ -302,6 +315,15 @@ def test_a_delay_out_of_range_is_refused_by_the_layer(kind, wrong):
     [
         (lambda: nn.DelayedLinear(3, 2, 0, key=KEY), "DelayedLinear: max_delay must be an integer >= 1, got 0"),
         (lambda: nn.DelayedLinear(3, 2, 2.5, key=KEY), "DelayedLinear: max_delay must be an integer >= 1, got 2.5"),
+        (
+            lambda: nn.LearnableDelay(max_delay=3, key=KEY),
+            r"LearnableDelay: features left out; write LearnableDelay\(features, max_delay, key=key\)\.",
+        ),
+        (
+            lambda: nn.DelayedLinear(max_delay=3, key=KEY),
+            r"DelayedLinear: in_features and out_features left out; write DelayedLinear\(in_features, out_fe",
+        ),
+        (lambda: nn.Delay(max_delay=3), r"trained are surgrad\.nn\.LearnableDelay\(features, max_delay, key=key\)"),
         (lambda: nn.LearnableDelay(0, 2, key=KEY), "LearnableDelay: features must be an integer >= 1, got 0"),
         (
             lambda: nn.DelayedRecurrent(nn.LIF(), 3, 1, key=KEY),
@@ -328,7 +350,7 @@ def test_a_delay_out_of_range_is_refused_by_the_layer(kind, wrong):
 )
 @pytest.mark.unchecked("wrong types on purpose")
 def test_what_does_not_fit_is_refused_in_words(mistake, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         mistake()
 
 

@@ -73,6 +73,67 @@ def test_recurrent_weights_count_the_spikes_that_come_back_and_users_say_their_f
     assert found["3"] == nn.Operations(0, 2 * int(outputs.sum()), 20 * 2 * 3 * 2)
 
 
+def test_each_synapse_with_a_delay_is_one_operation_of_each_spike():
+    delay = RNG.integers(0, 4, (3, 5))
+    xs = spikes(12, 2, 3)
+    for delays in (delay, np.minimum(delay + 0.4, 3)):  # a fractional one divides a spike between two time steps
+        layer = nn.DelayedLinear.from_arrays(np.ones((3, 5)), delays, max_delay=3)
+        net = nn.Sequential(layer, nn.LIF(), nn.Linear(5, 2, key=KEYS[0]))
+        found = nn.synaptic_operations(net, xs)
+        agrees(found["0"], (xs.sum() * 5, 0, 12 * 2 * 3 * 5), of=nn.synaptic_operations, reference="by hand")
+        assert list(found) == ["0", "2"]
+    recurrent = nn.DelayedRecurrent(nn.LIF(tau=5.0), 3, max_delay=3, key=KEYS[1])
+    outputs = np.asarray(nn.unroll(recurrent, xs).outputs)
+    assert outputs.sum() > 5
+    found = nn.synaptic_operations(recurrent, xs)[""]
+    assert found == nn.Operations(3 * int(outputs[:-1].sum()), 0, 12 * 2 * 3 * 3)
+
+
+def test_what_lies_behind_the_end_of_a_sample_is_not_counted():
+    lengths, xs = np.array([9, 4, 0]), spikes(12, 3, 3)
+    linear = nn.Linear(3, 5, key=KEYS[0]).replace(bias=jnp.full(5, 0.4))  # spikes behind the end
+    net = nn.Sequential(linear, nn.LIF(), nn.Recurrent(nn.LIF(), 5, key=KEYS[1]), nn.Linear(5, 2, key=KEYS[2]))
+    found = nn.synaptic_operations(
+        net, np.where(np.arange(12)[:, None, None] < lengths[:, None], xs, 7.5), lengths=lengths
+    )
+    alone = [nn.synaptic_operations(net, xs[:n, i]) for i, n in enumerate(lengths) if n]
+    for place, one in found.items():
+        assert one == tuple(np.sum([each[place] for each in alone], axis=0))
+    assert found["0"].accumulates > 0 and found["3"].accumulates < nn.synaptic_operations(net, xs)["3"].accumulates
+
+
+class Weighted(nn.Cell):
+    """A user's own cell that has weights."""
+
+    weighted = True
+    weight: jax.Array
+
+    def init(self, shape, dtype=None):
+        return jnp.zeros(shape)
+
+    def __call__(self, state, x):
+        return x, state @ self.weight
+
+    def with_weight(self, weight):
+        return self.replace(weight=weight)
+
+
+class Told(Weighted):
+    """The same, which says its fan-out."""
+
+    weighted = True
+
+    def fan_out(self, shape):
+        return self.weight.shape[1]
+
+
+def test_weights_that_cannot_be_counted_are_an_error_that_names_the_layer():
+    xs = spikes(6, 2, 3)
+    with pytest.raises(ValueError, match=r"synaptic_operations: layer 1, Weighted, promises weights .*fan_out\(self"):
+        nn.synaptic_operations(nn.Sequential(nn.Linear(3, 3, key=KEYS[0]), Weighted(jnp.ones((3, 4)))), xs)
+    assert nn.synaptic_operations(Told(jnp.ones((3, 4))), xs)[""].accumulates == 4 * xs.sum()
+
+
 def test_energies_are_those_of_horowitz():
     found = {"0": nn.Operations(1000, 10, 9999), "1": nn.Operations(0, 90, 0)}
     agrees(

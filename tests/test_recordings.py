@@ -216,6 +216,54 @@ def test_records_can_be_jitted_and_vmapped_and_continue_from_a_state():
     close(later, nn.unroll(cell, jnp.concatenate([XS, XS]), record="v").records["v"][TIME:])
 
 
+@pytest.mark.parametrize("options", [{}, {"lengths": np.array([13, 6, 1])}], ids=str)
+def test_the_cell_of_a_recurrent_layer_with_delays_is_recorded(options):
+    weight, delay = np.random.default_rng(2).normal(size=(4, 4)), np.ones((4, 4))
+    names = ["cell.v", "cell.inputs", "fed_back", "spikes"]
+    cell = nn.ALIF(SPIKE)
+    delayed = nn.DelayedRecurrent.from_arrays(cell, weight, delay, max_delay=2)
+    found = nn.unroll(delayed, XS, record=names, **options).records
+    # With all delays 1 it is a recurrent layer.
+    expected = nn.unroll(nn.Recurrent.from_arrays(cell, weight), XS, record=names, **options).records
+    assert list(found) == list(expected) == [*names[:3], "cell.spikes", "spikes"]
+    close(found, expected)
+    assert found["spikes"].sum() > 0
+
+
+def test_neurons_without_a_reset_have_their_membrane_potentials_recorded():
+    found = nn.unroll(nn.ParallelLIF(SPIKE, beta=0.5), XS, record=["v", "spikes"]).records
+    v, expected = np.zeros(XS.shape[1:]), []
+    for x in XS:
+        v = 0.5 * v + x
+        expected.append(v)
+    close(found["v"], np.stack(expected))
+    np.testing.assert_array_equal(found["spikes"], np.stack(expected) >= 1)
+
+
+def running(total, x):
+    return total + x, total
+
+
+def test_a_recording_of_all_has_zeros_where_a_sample_is_over():
+    lengths = np.array([13, 6, 0])
+    net = nn.Sequential(*NET.parts, nn.Delay(2), nn.MeanOverTime())
+    active = np.arange(TIME)[:, None] < lengths
+    given = jnp.where(active[..., None], XS, jnp.nan)
+    found, plain = nn.record(net, given, lengths=lengths), nn.record(net, XS)
+    for ours, theirs in zip(found.outputs, plain.outputs, strict=True):
+        close(ours, np.where(active[..., None], theirs, 0))
+    close(found.states[1].v, np.where(active[..., None], plain.states[1].v, 0))
+    close(found.states[3], np.where(active[:, None, :, None], plain.states[3], 0))  # (time, delay, batch, neurons)
+    gradient = jax.grad(lambda xs: sum(y.sum() for y in nn.record(net, xs, lengths=lengths).outputs))(given)
+    assert np.isfinite(gradient).all() and not gradient[~active].any()
+    with pytest.raises(ValueError, match=r"record: lengths must be whole numbers from 0 to 13, .* got 14 for sample 1"):
+        nn.record(net, XS, lengths=[1, 14, 2])
+    with pytest.raises(ValueError, match=r"record: with lengths, inputs must be \(time, batch, \.\.\.\)"):
+        nn.record(nn.LIF(), XS[:, 0, 0], lengths=[1])
+    with pytest.raises(TypeError, match=r"record: with lengths, the cell must have a method init, got running\."):
+        nn.record(running, jnp.zeros((BATCH, 4)), XS, lengths=lengths)
+
+
 def test_cells_of_users_declare_what_can_be_recorded_and_others_have_states_and_outputs():
     found = nn.unroll(Own(), XS, record="*").records
     assert list(found) == ["calcium", "change", "state", "inputs", "outputs"]

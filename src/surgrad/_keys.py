@@ -35,9 +35,11 @@ def takes_key(function: Function) -> Function:
     has a default, it may be left out. Annotations, and so type checkers, know the key by name alone.
 
     Raises:
-        TypeError: when called with two keys, without one that is needed, or with something else as `key`.
+        TypeError: when called with two keys, without one that is needed, or with something else as `key`; or without
+            another argument that is needed.
     """
     parameters = inspect.signature(function).parameters
+    positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
     needed, place = parameters["key"].default is inspect.Parameter.empty, int(next(iter(parameters)) == "self")
 
     @functools.wraps(function)
@@ -53,6 +55,10 @@ def takes_key(function: Function) -> Function:
             raise TypeError(f"{name}: give a key, such as key=jax.random.key(0); a new one for new random numbers.")
         if (needed or kwargs.get("key") is not None) and not is_key(kwargs["key"]):
             raise TypeError(f"{name}: key must be one key, such as jax.random.key(0), got {kwargs['key']!r}.")
+        given = {p.name for p in positional[: len(args) - place]} | kwargs.keys()
+        if missing := [p.name for p in positional if p.default is p.empty and p.name not in given]:
+            takes = ", ".join(p.name for p in positional if p.default is p.empty)
+            raise TypeError(f"{name}: {' and '.join(missing)} left out; write {name}({takes}, key=key).")
         return function(*args, **kwargs)
 
     with_key.may_lead = is_key  # type: ignore[attr-defined]

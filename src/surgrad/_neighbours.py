@@ -317,6 +317,7 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "learnbeta learntau learnable": ((), _LEARNED),
     "learndelay": ((), "delays are trained with the weights: {partition}(net)"),
+    "maxdelay": ((), "delays that are trained are {LearnableDelay}(features, max_delay, key=key)"),
     "maxdelays dilatedkernelsize dlim": (("max_delay",), ""),
     "delays delay initdelay initdelays": (
         ("delay", "delay_init"),

@@ -38,7 +38,7 @@ from surgrad.nn._record import Recording, record
 from surgrad.nn._records import Record
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential
-from surgrad.nn._training import TrainingPass, unroll_in_training
+from surgrad.nn._training import TrainingPass, TrainingPassRecords, unroll_in_training
 from surgrad.nn._unroll import Unrolled, UnrolledRecords, unroll
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "SumPool3d",
     "TiedWeightsWarning",
     "TrainingPass",
+    "TrainingPassRecords",
     "Unrolled",
     "UnrolledRecords",
     "combine",

@@ -33,7 +33,8 @@ Promises of both:
 Two methods say more of a layer, and count where its very class has them, as promises do. They change no result:
 `observables(state, input, state after, output)` returns what `unroll(..., record=)` can record of a time step, by name
 (connections get None for states); and `fan_out(shape)` the number of outputs that each input reaches, which
-`synaptic_operations` counts, and knows of `weighted` connections without it.
+`synaptic_operations` counts, and knows of `weighted` connections without it. What drives the weights of a class with a
+`fan_out` is its `inputs`, or the value of its `observables` that it names in `driven_by`.
 """
 
 from __future__ import annotations

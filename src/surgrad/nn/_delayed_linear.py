@@ -19,7 +19,7 @@ from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell, check_alike, flag, weight_array
 from surgrad.nn._dtypes import floating, promoted
-from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, joined, kernel
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, fractional, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 
 Buffer = Float[Array | np.ndarray, "steps *batch inputs"]
@@ -134,7 +134,7 @@ class DelayedLinear(Cell):
             ValueError: the shapes do not fit, or a delay is negative, above `max_delay`, or NaN.
         """
         options = {"max_delay": max_delay, "sigma": sigma, "event_driven": event_driven}
-        layer = cls.of_fields(weight=weight, delay=delay, bias=bias, **options)
+        layer = cls.of_fields(weight=weight, delay=fractional(delay), bias=bias, **options)
         check_delays("DelayedLinear", delay, (0, max_delay))
         return layer
 
@@ -174,6 +174,10 @@ class DelayedLinear(Cell):
         weights = (shares * jnp.asarray(self.weight).astype(shares.dtype)[None]).astype(dtype)
         y = delayed_product(known.astype(dtype), weights, self.event_driven)
         return known[inputs.shape[0] :], with_bias(y, self.bias)
+
+    def fan_out(self, shape: Shape) -> Any:
+        """The number of outputs that each input reaches: all of them, at any delay."""
+        return self.weight.shape[-1]
 
     def connections(self) -> dict[str, Any]:
         """What is trained: weights, delays and biases."""

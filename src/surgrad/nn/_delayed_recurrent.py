@@ -18,10 +18,10 @@ from surgrad._types import Numbers, Parameter, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, promises, weight_array
 from surgrad.nn._dtypes import floating, promoted
-from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, kernel, placed
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, fractional, initial_delays, kernel, placed
 from surgrad.nn._linear import Initializer, initial_weight
 from surgrad.nn._loops import steps
-from surgrad.nn._recurrent import recurrent_cell, require_cell_first, resting
+from surgrad.nn._recurrent import observed_inside, recurrent_cell, require_cell_first, resting
 
 
 class DelayedRecurrentState(NamedTuple):
@@ -40,10 +40,14 @@ class _Fed(Cell):
 
     def __call__(self, state: DelayedRecurrentState, current: Array) -> tuple[DelayedRecurrentState, Array]:
         held = state.outputs
-        fed_back = delayed_product(held.astype(self.weights.dtype), self.weights, self.event_driven)[0]
-        meeting = promoted(current, fed_back)
-        cell, outputs = self.cell(state.cell, current.astype(meeting) + fed_back.astype(meeting))
+        cell, outputs = self.cell(state.cell, self.entering(state, current))
         return DelayedRecurrentState(cell, jnp.concatenate([held[1:], outputs[None].astype(held.dtype)])), outputs
+
+    def entering(self, state: DelayedRecurrentState, current: Array) -> Array:
+        """The input of the cell."""
+        fed_back = delayed_product(state.outputs.astype(self.weights.dtype), self.weights, self.event_driven)[0]
+        meeting = promoted(current, fed_back)
+        return current.astype(meeting) + fed_back.astype(meeting)
 
 
 @dataclasses.dataclass(eq=False, repr=False, init=False)
@@ -84,6 +88,8 @@ class DelayedRecurrent(Cell):
 
     trainable: ClassVar[tuple[str, ...]] = ("cell", "weight", "delay")
     weighted = True
+    driven_by: ClassVar[str] = "fed_back"
+    """The value of `observables` that the weights are multiplied with: its outputs before the delays."""
 
     cell: Any = cell_field()
     weight: Shaped[Array | np.ndarray, "features features"] = weight_array("features, features")
@@ -134,7 +140,7 @@ class DelayedRecurrent(Cell):
             ValueError: an array is not square, or a delay is below 1, above `max_delay`, or NaN.
         """
         options = {"max_delay": max_delay, "sigma": sigma, "event_driven": event_driven}
-        layer = cls.of_fields(cell=cell, weight=weight, delay=delay, **options)
+        layer = cls.of_fields(cell=cell, weight=weight, delay=fractional(delay), **options)
         check_delays("DelayedRecurrent", delay, (1, max_delay))
         return layer
 
@@ -172,6 +178,20 @@ class DelayedRecurrent(Cell):
         current = real_array(self, current)
         check_same(self, jnp.shape(state.outputs)[1:], current.shape)
         return self._fed()(self._placed(state, current[None]), current)
+
+    def observables(
+        self, before: DelayedRecurrentState, x: Numbers, after: DelayedRecurrentState, output: Array
+    ) -> dict[str, Any]:
+        """What can be recorded of a time step: that of the cell, as `cell.v`, and `fed_back`, its previous outputs.
+
+        Those enter the delays now, and come back after them.
+        """
+        entering = self._fed().entering(before, jnp.asarray(x))
+        return observed_inside(self.cell, before.outputs[-1], before.cell, entering, after.cell, output)
+
+    def fan_out(self, shape: Shape) -> Any:
+        """The number of neurons that each output reaches: all of them, at any delay."""
+        return self.weight.shape[-1]
 
     def over_time(self, state: DelayedRecurrentState, currents: Numbers) -> tuple[DelayedRecurrentState, Array]:
         """Many time steps, with the weights of all lags computed once.

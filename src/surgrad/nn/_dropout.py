@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool
 
 from surgrad._answers import answers_keywords
@@ -114,6 +116,17 @@ def with_dropout(network: Any, *, key: Array) -> Any:
     layers, structure = jax.tree.flatten(network, is_leaf=_drops)
     keys = iter(jax.random.split(key, max(1, sum(map(_drops, layers)))))
     return structure.unflatten([layer.replace(key=next(keys)) if _drops(layer) else layer for layer in layers])
+
+
+def without_dropout(network: Any) -> Any:
+    """The network with no keys in its `Dropout` layers, so that they drop nothing."""
+    return jax.tree.map(lambda part: part.replace(key=None) if _drops(part) else part, network, is_leaf=_drops)
+
+
+def without_key(network: Any) -> list[Dropout]:
+    """The `Dropout` layers that have no key, and whose rate is not known to be 0."""
+    layers = [layer for layer in jax.tree.leaves(network, is_leaf=_drops) if _drops(layer) and layer.key is None]
+    return [layer for layer in layers if isinstance(layer.rate, Tracer) or np.any(np.asarray(layer.rate) != 0)]
 
 
 def _drops(part: Any) -> bool:

@@ -85,6 +85,13 @@ def initial_delays(where: str, key: Array, shape: tuple[int, ...], ends: tuple[i
     return delay
 
 
+def fractional(delay: Any) -> Any:
+    """Delays as they are; those of an array of integers, which nothing could train, become floating-point numbers."""
+    dtype = getattr(delay, "dtype", None)
+    whole = dtype is not None and jnp.issubdtype(dtype, jnp.integer)
+    return delay.astype(jnp.result_type(float)) if whole else delay
+
+
 def check_delays(where: str, delay: Any, ends: tuple[int, int]) -> None:
     """Refuse delays at the start that are not between the least and the largest one, or NaN; traced ones pass.
 

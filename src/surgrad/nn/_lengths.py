@@ -235,7 +235,7 @@ def one_each(cell: Any, state: PyTree, inputs: Any, batch: int) -> tuple[PyTree,
 
     A number that all samples share, such as that of the time steps so far, becomes one for each.
     """
-    axes = _axes_of_samples(cell, state, inputs, batch)
+    axes = axes_of_samples(cell, state, inputs, batch)
     leaves = [
         jnp.asarray(leaf) if axis is not None else jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf)))
         for leaf, axis in zip(jax.tree.leaves(state), axes, strict=True)
@@ -243,7 +243,7 @@ def one_each(cell: Any, state: PyTree, inputs: Any, batch: int) -> tuple[PyTree,
     return jax.tree.unflatten(jax.tree.structure(state), leaves), tuple(0 if axis is None else axis for axis in axes)
 
 
-def _axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:
+def axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:
     """The axis of the samples in each leaf of a state: that which is longer if there is one sample more."""
     leaf = jax.tree.leaves(inputs)[0]
     sizes = [

@@ -41,7 +41,7 @@ class Operations(NamedTuple):
 
 @answers_keywords
 def synaptic_operations(
-    network: Any, *arguments: PyTree, state: PyTree = UNSET, inputs: PyTree = UNSET
+    network: Any, *arguments: PyTree, state: PyTree = UNSET, inputs: PyTree = UNSET, lengths: Any = None
 ) -> dict[str, Operations]:
     """Synaptic operations by the place of the layer: `synaptic_operations(net, xs)`.
 
@@ -51,15 +51,18 @@ def synaptic_operations(
     borders of convolutions. Weights that are 0 count. Leak, threshold, reset and biases do not.
 
     Layers are counted that have weights (`weighted` of the layer contract), or that say how many outputs each input
-    reaches by a method `fan_out(shape)`; of a `Recurrent` layer its recurrent weights. Pools, functions and delays have
-    no entry. It runs the network once, as `unroll`, in memory that does not grow with time.
+    reaches by a method `fan_out(shape)`; of `Recurrent` and `DelayedRecurrent` their recurrent weights. Delays are
+    routing: a spike is one operation at each synapse of `DelayedLinear` or `DelayedRecurrent`, counted when it enters
+    the delay, also where a fractional delay divides it between two time steps. Pools, functions, and delays without
+    weights have no entry. It runs the network once, as `unroll`, in memory that does not grow with time.
 
     Parameters:
         network: a network, or any layer that has weights and is a cell.
         state, inputs: as those of `unroll`.
+        lengths: the length of each sample in time steps, `(batch,)`, as of `unroll`. Without it, padding counts too.
 
     Raises:
-        TypeError, ValueError: as `unroll`; no layer has weights.
+        TypeError, ValueError: as `unroll`; no layer has weights, or one has weights that cannot be counted.
 
     Source: Yik et al. (2025), The NeuroBench framework for benchmarking neuromorphic computing algorithms and systems.
 
@@ -70,8 +73,8 @@ def synaptic_operations(
         >>> nn.synaptic_operations(net, jnp.ones((10, 2, 3)))
         {'0': Operations(accumulates=300, multiply_accumulates=0, dense=300)}
     """
-    state, inputs, _ = arranged("synaptic_operations", network, arguments, state, inputs)
-    layers = {place: layer for place, layer in flat(network) if _counts(layer)}
+    state, inputs, _ = arranged("synaptic_operations", network, arguments, state, inputs, together=lengths is None)
+    layers = {place: layer for place, layer in flat(network) if _counts(place, layer)}
     names = {f"{place}.{_driving(layer)}".lstrip("."): place for place, layer in layers.items()}
     if not names:
         raise ValueError(
@@ -79,7 +82,7 @@ def synaptic_operations(
             "nothing to count."
         )
     record = Record(lambda name: name in names, summary=InputCounts())
-    found = unroll(network, state, inputs, keep="last", record=record).records
+    found = unroll(network, state, inputs, keep="last", lengths=lengths, record=record).records
     return {place: _of_layer(layers[place], found[name]) for name, place in names.items()}
 
 
@@ -119,42 +122,62 @@ def energy_estimate(
 
 
 class Counts(NamedTuple):
-    """How often an input was not zero, time steps so far, and whether all inputs were 0, 1 or -1."""
+    """How often an input was not zero, time steps so far, and whether an input was none of 0, 1 and -1.
+
+    With lengths, each sample has the last two of its own.
+    """
 
     nonzero: Int[Array, "*shape"]
-    steps: Int[Array, ""]
-    ternary: Bool[Array, ""]
+    steps: Int[Array, "*batch"]
+    graded: Bool[Array, "*batch"]
 
 
 class InputCounts(Cell):
     """What `synaptic_operations` needs to know of the inputs of a layer."""
 
     def init(self, shape: Shape, dtype: Any = None) -> Counts:
-        return Counts(jnp.zeros(shape, jnp.int32), jnp.zeros((), jnp.int32), jnp.ones((), bool))
+        return Counts(jnp.zeros(shape, jnp.int32), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
 
     def __call__(self, state: Counts, x: Any) -> tuple[Counts, Any]:
         x = jnp.asarray(x).astype(jnp.float32)
-        ternary = state.ternary & ((x == 0) | (jnp.abs(x) == 1)).all()
-        after = Counts(state.nonzero + (x != 0).astype(jnp.int32), state.steps + 1, ternary)
+        graded = state.graded | ((x != 0) & (jnp.abs(x) != 1)).any()
+        after = Counts(state.nonzero + (x != 0).astype(jnp.int32), state.steps + 1, graded)
         return after, after
 
 
-def _counts(layer: Any) -> bool:
-    return "fan_out" in vars(type(layer)) or (
-        promises(layer, "weighted") and (not is_cell(layer) or promises(layer, "feeds_back"))
-    )
+def _counts(place: str, layer: Any) -> bool:
+    """Whether a layer is counted.
+
+    Raises:
+        ValueError: it has weights, and nothing tells what they are multiplied with.
+    """
+    if "fan_out" in vars(type(layer)):
+        return True
+    if not promises(layer, "weighted"):
+        return False
+    if is_cell(layer) and not promises(layer, "feeds_back"):
+        kind, where = type(layer).__name__, f"layer {place}" if place else "the cell"
+        raise ValueError(
+            f"synaptic_operations: {where}, {kind}, promises weights (weighted), and is a cell, so that nothing tells "
+            f"how many outputs each input reaches; give {kind} a method fan_out(self, shape) that returns this number, "
+            f"or one for each input."
+        )
+    return True
 
 
 def _driving(layer: Any) -> str:
     """What the weights of a layer are multiplied with."""
+    if promises(layer, "driven_by"):
+        return layer.driven_by
     return "fed_back" if promises(layer, "feeds_back") else "inputs"
 
 
 def _of_layer(layer: Any, found: Counts) -> Operations:
     reached = np.broadcast_to(_fan_out(layer, found.nonzero.shape), found.nonzero.shape).astype(np.int64)
     effective = int((np.asarray(found.nonzero, np.int64) * reached).sum())
-    dense = int(found.steps) * int(reached.sum())
-    return Operations(effective, 0, dense) if bool(found.ternary) else Operations(0, effective, dense)
+    steps = np.asarray(found.steps, np.int64)  # one number, or with lengths one for each sample
+    dense = int((steps.reshape(*steps.shape, *[1] * (reached.ndim - steps.ndim)) * reached).sum())
+    return Operations(0, effective, dense) if np.any(found.graded) else Operations(effective, 0, dense)
 
 
 def _fan_out(layer: Any, shape: tuple[int, ...]) -> Any:

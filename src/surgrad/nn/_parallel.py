@@ -84,6 +84,12 @@ class ParallelLIF(Cell):
         v = leaky_sums(like(first, self.beta), jnp.concatenate([first[None], xs[1:].astype(first.dtype)]))
         return ParallelLIFState(v[-1]), returned(self._spikes(v), xs)
 
+    def observables(
+        self, before: ParallelLIFState, x: Numbers, after: ParallelLIFState, output: Spikes
+    ) -> dict[str, Array]:
+        """What can be recorded of a time step: `v`, the membrane potential. There is no reset."""
+        return {"v": after.v}
+
     def _spikes(self, v: Voltage) -> Spikes:
         threshold = like(v, self.threshold)
         return fire(self.surrogate, (v - threshold) / threshold)

@@ -72,6 +72,14 @@ def resting(layer: Any, shape: Shape, dtype: Any) -> tuple[PyTree, Any]:
     return state, outputs
 
 
+def observed_inside(
+    cell: Any, fed_back: Array, before: PyTree, entering: Array, after: PyTree, output: Array
+) -> dict[str, Any]:
+    """What can be recorded of a recurrent layer: that of its cell, as `cell.v`, and `fed_back`, outputs before."""
+    found = observed(cell, before, entering, after, output)
+    return {"fed_back": fed_back} | {f"cell.{name}": value for name, value in found.items()}
+
+
 @dataclasses.dataclass(eq=False, repr=False, init=False)
 class Recurrent(Cell):
     """A cell with all-to-all recurrent weights: its input is x + s W, with its outputs s of the previous time step.
@@ -170,8 +178,8 @@ class Recurrent(Cell):
 
     def observables(self, before: RecurrentState, x: Numbers, after: RecurrentState, output: Array) -> dict[str, Any]:
         """What can be recorded of a time step: that of the cell, as `cell.v`, and `fed_back`, its previous outputs."""
-        of_cell = observed(self.cell, before.cell, self._entering(before, jnp.asarray(x)), after.cell, output)
-        return {"fed_back": before.outputs} | {f"cell.{name}": value for name, value in of_cell.items()}
+        entering = self._entering(before, jnp.asarray(x))
+        return observed_inside(self.cell, before.outputs, before.cell, entering, after.cell, output)
 
     def _entering(self, state: RecurrentState, current: Array) -> Array:
         """The input of the cell."""
