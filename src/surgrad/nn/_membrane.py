@@ -65,25 +65,30 @@ class ThresholdCell(Cell):
 
     def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
-        voltage = self._charged(state, current)
-        if not self.refractory:
+        ready = self._ready(state)
+        voltage = self._charged(state, current, ready)
+        if ready is None:
             spikes = self._fire(voltage, threshold)
             return self._fall(voltage, spikes), None, spikes
-        spikes = jnp.where(state.refractory == 0, self._fire(voltage, threshold), 0)
+        spikes = jnp.where(ready, self._fire(voltage, threshold), 0)
         # A smoothed spike is a number between 0 and 1; it starts a refractory period from one half on.
         left = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
         return self._fall(voltage, spikes), left, spikes
 
-    def _charged(self, state: Any, current: Current) -> Voltage:
+    def _ready(self, state: Any) -> Array | None:
+        """Whether neurons are not in their refractory period; None if there is no such period."""
+        return state.refractory == 0 if self.refractory else None
+
+    def _charged(self, state: Any, current: Current, ready: Array | None) -> Voltage:
         """The voltage before the reset."""
         voltage = decayed(state.v, self.tau, self.dt) + current
-        return jnp.where(state.refractory == 0, voltage, state.v) if self.refractory else voltage
+        return voltage if ready is None else jnp.where(ready, voltage, state.v)
 
     def _membranes(self, before: Any, current: Numbers, after: Any) -> dict[str, Array]:
         """What all of the family can be recorded of, from the states and the current into the membrane."""
         current = jnp.asarray(current).astype(after.v.dtype)
         refractory = {"refractory": after.refractory} if self.refractory else {}
-        return {"v": after.v, "v_before_reset": self._charged(before, current), **refractory}
+        return {"v": after.v, "v_before_reset": self._charged(before, current, self._ready(before)), **refractory}
 
     def _fire(self, voltage: Voltage, threshold: Array) -> Spikes:
         return fire(self.surrogate, (voltage - threshold) / like(voltage, self.threshold))
