@@ -65,7 +65,7 @@ class ThresholdCell(Cell):
 
     def _integrate(self, state: Any, current: Current, threshold: Array) -> tuple[Voltage, Refractory | None, Spikes]:
         """The voltage after the reset, the steps left of the refractory period, and the spikes."""
-        ready = self._ready(state)
+        ready = self._may_spike(state)
         voltage = self._charged(state, current, ready)
         if ready is None:
             spikes = self._fire(voltage, threshold)
@@ -75,7 +75,7 @@ class ThresholdCell(Cell):
         left = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
         return self._fall(voltage, spikes), left, spikes
 
-    def _ready(self, state: Any) -> Array | None:
+    def _may_spike(self, state: Any) -> Array | None:
         """Whether neurons are not in their refractory period; None if there is no such period."""
         return state.refractory == 0 if self.refractory else None
 
@@ -88,7 +88,7 @@ class ThresholdCell(Cell):
         """What all of the family can be recorded of, from the states and the current into the membrane."""
         current = jnp.asarray(current).astype(after.v.dtype)
         refractory = {"refractory": after.refractory} if self.refractory else {}
-        return {"v": after.v, "v_before_reset": self._charged(before, current, self._ready(before)), **refractory}
+        return {"v": after.v, "v_before_reset": self._charged(before, current, self._may_spike(before)), **refractory}
 
     def _fire(self, voltage: Voltage, threshold: Array) -> Spikes:
         return fire(self.surrogate, (voltage - threshold) / like(voltage, self.threshold))
