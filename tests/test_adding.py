@@ -175,6 +175,7 @@ print("early_or_late" in tasks.names(), len(data.train), data.test.spikes().shap
 """
 
 
+@pytest.mark.slow
 def test_a_task_is_one_file(copy):
     for package in ("optax", "rich", "matplotlib"):
         pytest.importorskip(package)
@@ -214,6 +215,7 @@ def feedforward(problem):
 '''
 
 
+@pytest.mark.slow
 def test_a_competitor_of_the_benchmarks_is_one_file(copy):
     pytest.importorskip("matplotlib")
     add(copy, "benchmarks/compare/peers/one_product.py", COMPETITOR)

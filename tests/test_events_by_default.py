@@ -71,7 +71,7 @@ DERIVATIVES = {
 
 @pytest.mark.parametrize("derivatives", DERIVATIVES)
 @pytest.mark.parametrize("name", ["Linear", "Recurrent"])
-@pytest.mark.parametrize("rate", [0.05, 1.0])
+@pytest.mark.parametrize("rate", [0.05, pytest.param(1.0, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("x64", "products_of_any_size")
 def test_values_and_derivatives_are_those_of_the_full_product(name, derivatives, rate):
     uniform = jax.random.uniform(jax.random.key(1), (12, 4, 40), jnp.float64)

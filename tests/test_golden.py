@@ -64,6 +64,7 @@ def at_infinity_values_are_the_limits(name, dtype):
             np.testing.assert_allclose(values[value][at], exact, rtol=ROUNDINGS * np.finfo(dtype).eps, err_msg=value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"SquarewaveFourierSeries"}))
 def test_values_and_derivatives_are_right_up_to_the_largest_float(name):
     """A phase has no digits there."""

@@ -96,7 +96,15 @@ def all_of(run, net, x):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"chunk_size": 4}, {"chunk_size": 9}, {"checkpoint_every": 4}, {"keep": "last"}], ids=str
+    "options",
+    [
+        {},
+        {"chunk_size": 4},
+        pytest.param({"chunk_size": 9}, marks=pytest.mark.slow),
+        {"checkpoint_every": 4},
+        {"keep": "last"},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("name", FOREIGN)
 def test_unroll_is_a_scan_whatever_a_cell_contains(name, options):
