@@ -237,11 +237,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from surgrad._dtypes import like
 from surgrad._fields import parameter
 from surgrad._types import Parameter
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, spike_function
-from surgrad.nn._dtypes import like
 from surgrad.nn._membrane import Voltage, admitted, at_rest, decayed, fire
 
 

@@ -19,6 +19,7 @@ from surgrad.nn import (
     Linear,
     MaxPool1d,
     Recurrent,
+    partition,
 )
 from surgrad.nn._events import available
 
@@ -40,6 +41,22 @@ LAYERS = {
     "MaxPool1d, overlap": MaxPool1d(3, 1),
     "Flatten": Flatten(1),
 }
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Linear.from_arrays(np.array([[1, 0], [2, 3]]), np.array([1, 2])),
+        Linear.from_arrays(jnp.ones((2, 2), bool)),
+        Conv1d.from_arrays(np.ones((3, 2, 4), int), padding=1),
+        Recurrent.from_arrays(LeakyIntegrator(), jnp.eye(2, dtype=int)),
+    ],
+    ids=["Linear", "Linear of booleans", "Conv1d", "Recurrent"],
+)
+def test_weights_that_are_given_as_whole_numbers_are_trained(layer):
+    trained, _ = partition(layer)
+    assert jnp.issubdtype(trained.weight.dtype, jnp.floating)
+    assert layer.weight.dtype == trained.weight.dtype
 
 
 @pytest.mark.usefixtures("x64")

@@ -168,6 +168,16 @@ def test_with_explicit_sharding(name):
         assert_as_alone(name, jax.jit(everything)(NETWORKS[name], x))
 
 
+@pytest.mark.parametrize("options", [{"chunk_size": BATCH}, {"checkpoint_every": BATCH}], ids=str)
+def test_a_chunk_may_have_as_many_steps_as_a_batch_has_samples(options):
+    layer = LAYERS["LIF"]
+    with jax.set_mesh(EXPLICIT):
+        x = jax.device_put(inputs("LIF"), P(None, "device"))
+        found = jax.jit(lambda x: unroll(layer, layer.init(x.shape[1:]), x, **options).outputs)(x)
+        assert found.sharding.spec[:2] == (None, "device")
+    np.testing.assert_array_equal(found, unroll(layer, layer.init(x.shape[1:]), inputs("LIF")).outputs)
+
+
 @some_networks
 def test_with_automatic_sharding(name):
     x = jax.device_put(inputs(name), NamedSharding(MESH, P(None, "device")))

@@ -44,6 +44,13 @@ def promoted(*values: Any) -> Any:
         return floating(jnp.result_type(*values))
 
 
+def floats(values: Any) -> Any:
+    """Values as they are; an array of integers or booleans, which nothing could train, becomes one of floats."""
+    dtype = getattr(values, "dtype", None)
+    whole = dtype is not None and any(jnp.issubdtype(dtype, kind) for kind in (jnp.integer, jnp.bool_))
+    return values.astype(floating(dtype)) if whole else values
+
+
 def like(value: Float[Array, "*shape"], parameter: Parameter) -> Float[Array, ...]:
     """A parameter, one number or one for each neuron, in the dtype and with the rank of a value."""
     parameter = jnp.asarray(parameter).astype(value.dtype)

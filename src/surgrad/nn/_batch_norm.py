@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import like, wide
 from surgrad._fields import parameter
 from surgrad._numbers import require_real, require_whole
 from surgrad._over_time import Sequences
@@ -18,7 +19,6 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter
 from surgrad.nn._checks import real_array, returned
 from surgrad.nn._contract import Connection, check_alike, weight_array
-from surgrad.nn._dtypes import like, wide
 
 PerFeature = Shaped[Array | np.ndarray, " features"]
 

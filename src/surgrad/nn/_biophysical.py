@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from surgrad._dtypes import like, wide
 from surgrad._fields import parameter
 from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, flag, spike_function
-from surgrad.nn._dtypes import like, wide
 from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jumps
 
 

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._dtypes import floating
 from surgrad._fields import unset
 from surgrad._keys import is_key
 from surgrad._kinds import described, require_kind
 from surgrad._pytree import Pytree
 from surgrad._shapes import require_broadcast
 from surgrad._types import Shape
-from surgrad.nn._dtypes import floating
 
 
 def sizes(shape: Shape) -> tuple[Any, ...]:

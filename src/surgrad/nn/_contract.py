@@ -50,12 +50,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from surgrad._dtypes import floats, promoted, wide
 from surgrad._fields import check_assigned, check_fields, parameter
 from surgrad._kinds import called, described
 from surgrad._pytree import Pytree, static
 from surgrad._surrogates.sigmoidal import Arctan
 from surgrad._types import PyTree, Shape
-from surgrad.nn._dtypes import promoted, wide
 from surgrad.nn._fused.choose import time_loop
 from surgrad.nn._loops import Keep, steps, summed_wide
 
@@ -109,10 +109,10 @@ class Layer(Pytree):
 
     @classmethod
     def of_fields(cls, **fields: Any) -> Self:
-        """A layer with given values of its fields, in place of the constructor's arguments."""
-        layer = object.__new__(cls)
+        """A layer with given values of its fields, in place of the constructor's arguments; weights become floats."""
+        layer, declared = object.__new__(cls), cls.__dataclass_fields__
         for name, value in fields.items():
-            setattr(layer, name, value)
+            setattr(layer, name, floats(value) if "real" in declared[name].metadata else value)
         layer.__post_init__()
         return layer
 

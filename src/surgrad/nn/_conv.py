@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import floats, promoted
 from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._numbers import require_multiples, require_whole
@@ -22,7 +23,6 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
-from surgrad.nn._dtypes import promoted
 from surgrad.nn._events import convolution_pays, event_convolution
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 from surgrad.nn._loops import automatically_sharded
@@ -141,7 +141,7 @@ class Conv(Connection):
             ValueError: the shapes do not fit, or an option is out of its range.
         """
         layer = object.__new__(cls)
-        layer.weight, layer.bias = weight, bias  # type: ignore[assignment]
+        layer.weight, layer.bias = floats(weight), floats(bias)
         layer._set_options(stride, padding, dilation, groups, event_driven)
         return layer
 

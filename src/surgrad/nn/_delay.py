@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._dtypes import floating
 from surgrad._numbers import whole_each
 from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell
-from surgrad.nn._dtypes import floating
 from surgrad.nn._lags import joined
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]

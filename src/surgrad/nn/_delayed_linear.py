@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import floating, promoted
 from surgrad._fields import check_field, parameter
 from surgrad._keys import takes_key
 from surgrad._numbers import require_whole
@@ -18,8 +19,7 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell, check_alike, flag, weight_array
-from surgrad.nn._dtypes import floating, promoted
-from surgrad.nn._lags import check_delays, delayed_product, delays_of, fractional, initial_delays, joined, kernel
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 
 Buffer = Float[Array | np.ndarray, "steps *batch inputs"]
@@ -134,7 +134,7 @@ class DelayedLinear(Cell):
             ValueError: the shapes do not fit, or a delay is negative, above `max_delay`, or NaN.
         """
         options = {"max_delay": max_delay, "sigma": sigma, "event_driven": event_driven}
-        layer = cls.of_fields(weight=weight, delay=fractional(delay), bias=bias, **options)
+        layer = cls.of_fields(weight=weight, delay=delay, bias=bias, **options)
         check_delays("DelayedLinear", delay, (0, max_delay))
         return layer
 

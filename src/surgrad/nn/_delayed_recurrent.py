@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import floating, promoted
 from surgrad._fields import parameter
 from surgrad._keys import takes_key
 from surgrad._numbers import require_whole
@@ -17,8 +18,7 @@ from surgrad._pytree import static
 from surgrad._types import Numbers, Parameter, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, promises, weight_array
-from surgrad.nn._dtypes import floating, promoted
-from surgrad.nn._lags import check_delays, delayed_product, delays_of, fractional, initial_delays, kernel, placed
+from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, kernel, placed
 from surgrad.nn._linear import Initializer, initial_weight
 from surgrad.nn._loops import steps
 from surgrad.nn._recurrent import observed_inside, recurrent_cell, require_cell_first, resting
@@ -140,7 +140,7 @@ class DelayedRecurrent(Cell):
             ValueError: an array is not square, or a delay is below 1, above `max_delay`, or NaN.
         """
         options = {"max_delay": max_delay, "sigma": sigma, "event_driven": event_driven}
-        layer = cls.of_fields(cell=cell, weight=weight, delay=fractional(delay), **options)
+        layer = cls.of_fields(cell=cell, weight=weight, delay=delay, **options)
         check_delays("DelayedRecurrent", delay, (1, max_delay))
         return layer
 

@@ -12,12 +12,12 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool
 
 from surgrad._answers import answers_keywords
+from surgrad._dtypes import like, wide
 from surgrad._fields import parameter
 from surgrad._keys import takes_key
 from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, returned, sizes
 from surgrad.nn._contract import Cell
-from surgrad.nn._dtypes import like, wide
 
 Mask = Bool[Array, "*shape"]
 

@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from surgrad._dtypes import wide
 from surgrad._kinds import require_callable
 from surgrad._pytree import static
 from surgrad._types import PyTree, Shape
 from surgrad.nn._contract import Cell, Connection, is_cell, over_time, promises
-from surgrad.nn._dtypes import wide
 from surgrad.nn._observables import observed
 
 

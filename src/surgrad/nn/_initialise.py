@@ -16,13 +16,13 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from surgrad._answers import answers_keywords
+from surgrad._dtypes import floating, like
 from surgrad._keys import takes_key
 from surgrad._kinds import require_kind
 from surgrad._numbers import require_real
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._contract import denies, is_cell, promises
-from surgrad.nn._dtypes import floating, like
 from surgrad.nn._recurrent import Recurrent
 from surgrad.nn._sequential import Sequential, flat
 from surgrad.nn._unroll import unroll

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from surgrad._dtypes import like, wide
 from surgrad._kinds import require_callable
 from surgrad._numbers import require_entries
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter
 from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell
-from surgrad.nn._dtypes import like, wide
 from surgrad.nn._linear import product
 from surgrad.nn._loops import automatically_sharded
 
@@ -83,13 +83,6 @@ def initial_delays(where: str, key: Array, shape: tuple[int, ...], ends: tuple[i
     delay = initializer(key, shape, jnp.result_type(float))
     check_delays(where, delay, ends)
     return delay
-
-
-def fractional(delay: Any) -> Any:
-    """Delays as they are; those of an array of integers, which nothing could train, become floating-point numbers."""
-    dtype = getattr(delay, "dtype", None)
-    whole = dtype is not None and jnp.issubdtype(dtype, jnp.integer)
-    return delay.astype(jnp.result_type(float)) if whole else delay
 
 
 def check_delays(where: str, delay: Any, ends: tuple[int, int]) -> None:

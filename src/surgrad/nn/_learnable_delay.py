@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import floating
 from surgrad._fields import parameter
 from surgrad._keys import takes_key
 from surgrad._numbers import require_whole
@@ -17,8 +18,7 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
 from surgrad.nn._contract import Cell, check_alike, weight_array
-from surgrad.nn._dtypes import floating
-from surgrad.nn._lags import check_delays, delayed, delays_of, fractional, initial_delays, joined, kernel
+from surgrad.nn._lags import check_delays, delayed, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
@@ -90,7 +90,7 @@ class LearnableDelay(Cell):
             TypeError: the delays are not real.
             ValueError: they have another shape, or one is negative, above `max_delay`, or NaN.
         """
-        layer = cls.of_fields(delay=fractional(delay), max_delay=max_delay, sigma=sigma)
+        layer = cls.of_fields(delay=delay, max_delay=max_delay, sigma=sigma)
         check_delays("LearnableDelay", delay, (0, max_delay))
         return layer
 

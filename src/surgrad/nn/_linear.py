@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import like, promoted, wide
 from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._kinds import require_callable
@@ -20,7 +21,6 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
-from surgrad.nn._dtypes import like, promoted, wide
 from surgrad.nn._events import event_product, pays
 from surgrad.nn._loops import automatically_sharded
 

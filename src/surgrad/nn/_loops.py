@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jaxtyping import Array
 
+from surgrad._dtypes import HALF
 from surgrad._types import PyTree
-from surgrad.nn._dtypes import HALF
 
 Keep = Literal["all", "last"]
 Step = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
@@ -46,7 +46,7 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
     count, rest = divmod(time, size)
     whole = jax.tree.map(lambda x: x[: count * size].reshape(count, size, *x.shape[1:]), inputs)
     left = jax.tree.map(lambda x: x[count * size :], inputs)
-    state, outputs = scan(block, state, whole, keep)
+    state, outputs = scan(block, state, whole, keep, axes_of_time=2)
     if keep == "last":
         return block(state, left) if rest else (state, outputs)
     # A block may put out fewer than one for each of its steps, where some are recorded.
@@ -57,12 +57,14 @@ def blocks(block: Step, keep: Keep, size: Any, state: PyTree, inputs: PyTree) ->
     return state, outputs
 
 
-def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all", together: int = 1) -> tuple[PyTree, PyTree]:
+def scan(
+    step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all", together: int = 1, axes_of_time: int = 1
+) -> tuple[PyTree, PyTree]:
     """`lax.scan` whose first carry need not vary over a mesh; with `keep="last"` no outputs are stacked.
 
-    An iteration of the loop does some steps together.
+    An iteration of the loop does some steps together. Inputs have two axes of time where a step takes a block of steps.
     """
-    state = carried(step, state, inputs)
+    state = carried(step, state, inputs, axes_of_time)
     step = _closing_wide(step, state, inputs)
     if keep == "all":
         return jax.lax.scan(step, state, inputs, unroll=together)
@@ -71,7 +73,7 @@ def scan(step: Step, state: PyTree, inputs: PyTree, keep: Keep = "all", together
     return jax.lax.scan(lambda carry, now: (step(carry[0], now), None), (state, nothing), inputs, unroll=together)[0]
 
 
-def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
+def carried(step: Step, state: PyTree, inputs: PyTree, axes_of_time: int = 1) -> PyTree:
     """The state with the type that it has after a step: over a mesh, varying and sharded as inputs and weights are.
 
     A new state is made of zeros, which are the same on all devices; after a step it varies, and `lax.scan` refuses
@@ -81,7 +83,7 @@ def carried(step: Step, state: PyTree, inputs: PyTree) -> PyTree:
     if mesh.empty or not jax.tree.leaves(state) or not all(map(len, jax.tree.leaves(inputs))):
         return state
     if on_explicit_mesh():
-        state = jax.tree.map(functools.partial(_sharded_as, jax.tree.leaves(inputs)[0]), state)
+        state = jax.tree.map(functools.partial(_sharded_as, jax.tree.leaves(inputs)[0], axes_of_time), state)
     for _ in mesh.axis_names:  # within a step, varying axes may spread from layer to layer
         made, _ = jax.eval_shape(lambda state, xs: step(state, _first(xs)), state, inputs)
         state = jax.tree.map(_typed_as, state, made)
@@ -105,10 +107,10 @@ def automatically_sharded(function: Callable[..., Array], x: Array, *others: Arr
     return jax.sharding.auto_axes(function, out_sharding=PartitionSpec(*leading, *[None] * features))(x, *others)
 
 
-def _sharded_as(inputs: Any, value: Any) -> Any:
-    """A value with its batch axes sharded as those of the inputs; only its place changes."""
-    spec, value = jax.typeof(inputs).sharding.spec[1:], jnp.asarray(value)
-    pairs = zip(value.shape, inputs.shape[1:-1], strict=False)
+def _sharded_as(inputs: Any, axes_of_time: int, value: Any) -> Any:
+    """A value with its batch axes, which come after those of time, sharded as those of the inputs; only its place."""
+    spec, value = jax.typeof(inputs).sharding.spec[axes_of_time:], jnp.asarray(value)
+    pairs = zip(value.shape, inputs.shape[axes_of_time:-1], strict=False)
     batch = list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     if not any(spec[: len(batch)]):
         return value

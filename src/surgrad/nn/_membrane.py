@@ -14,12 +14,12 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
+from surgrad._dtypes import like, wide
 from surgrad._fields import check_field, is_real, parameter
 from surgrad._pytree import Pytree, static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
 from surgrad.nn._contract import Cell, flag, spike_function
-from surgrad.nn._dtypes import like, wide
 
 Voltage = Float[Array, "*shape"]
 Current = Float[Array, "*shape"]

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from surgrad._answers import missing_attribute
+from surgrad._dtypes import like
 from surgrad._fields import parameter
 from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, spike_function
-from surgrad.nn._dtypes import like
 from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, decay, decayed, fire, takes_beta
 
 

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from surgrad._dtypes import wide
 from surgrad._pytree import static
 from surgrad._types import Numbers, Shape
 from surgrad.nn._checks import check_same, check_state, entered, real_array, sizes
 from surgrad.nn._contract import Cell
-from surgrad.nn._dtypes import wide
 
 Values = Float[Array, "*shape"]
 

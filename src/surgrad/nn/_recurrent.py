@@ -11,6 +11,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Shaped
 
+from surgrad._dtypes import floating, promoted
 from surgrad._keys import takes_key
 from surgrad._kinds import require_callable
 from surgrad._numbers import require_whole
@@ -18,7 +19,6 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, is_cell, promises, start, weight_array
-from surgrad.nn._dtypes import floating, promoted
 from surgrad.nn._foreign import as_layer
 from surgrad.nn._linear import Initializer, initial_weight, product
 from surgrad.nn._loops import carried, steps

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from surgrad._dtypes import floating
 from surgrad._kinds import described
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, PyTree, Shape
@@ -24,7 +25,6 @@ from surgrad.nn._contract import (
     step,
     with_connections,
 )
-from surgrad.nn._dtypes import floating
 from surgrad.nn._foreign import as_layer
 from surgrad.nn._partition import warn_of_ties
 from surgrad.nn._table import table

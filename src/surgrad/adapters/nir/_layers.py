@@ -7,12 +7,12 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from surgrad._dtypes import like, promoted
 from surgrad._fields import parameter
 from surgrad._shapes import require_broadcast
 from surgrad._types import Membrane, Numbers, Parameter, Spikes
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, spike_function
-from surgrad.nn._dtypes import like, promoted
 from surgrad.nn._membrane import fire
 
 

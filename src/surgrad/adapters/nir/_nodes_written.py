@@ -8,6 +8,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from surgrad._dtypes import wide
 from surgrad.adapters.nir._layers import Scale, Threshold
 from surgrad.adapters.nir._layout import Layout
 from surgrad.adapters.nir._neurons_written import Writing, cuba_lif, leaky_integrator, lif
@@ -15,7 +16,6 @@ from surgrad.adapters.nir._notes import noted, surrogate_noted
 from surgrad.nn._cells import LIF, CuBaLIF, LeakyIntegrator
 from surgrad.nn._conv import Conv1d, Conv2d
 from surgrad.nn._delay import Delay
-from surgrad.nn._dtypes import wide
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._linear import Linear
 from surgrad.nn._pool import AvgPool2d, SumPool2d

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from surgrad._dtypes import like
 from surgrad._numbers import require_real
 from surgrad._surrogate import Surrogate
 from surgrad._types import PyTree
@@ -16,7 +17,6 @@ from surgrad.meta._inspection.batch import inputs_and_targets, require_time_firs
 from surgrad.meta._inspection.recording import Membranes, record, surrogates, with_surrogates
 from surgrad.meta._inspection.table import aligned
 from surgrad.nn._contract import promises
-from surgrad.nn._dtypes import like
 from surgrad.tasks import Dataset
 
 BASE, GROWTH = 0.167, 0.1

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from surgrad.nn._dtypes import wide
+from surgrad._dtypes import wide
 from surgrad.nn._fused.elementwise import on_block
 from surgrad.nn._fused.program import Program
 from surgrad.nn._fused.targets import Block, Kernel, Target

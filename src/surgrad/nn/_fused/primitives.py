@@ -14,7 +14,7 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from surgrad.nn._dtypes import wide
+from surgrad._dtypes import wide
 from surgrad.nn._fused.loop import Loop
 
 

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from surgrad._check.law import NotApplicableError, brief
+from surgrad._dtypes import HALF
 from surgrad._types import PyTree
 from surgrad.nn._contract import Cell, runs_over_time, start, step
-from surgrad.nn._dtypes import HALF
 from surgrad.nn._laws.probe import LayerProbe, Run, cast, split, unrolled
 from surgrad.nn._laws.table import law
 from surgrad.nn._loops import scan as loop
