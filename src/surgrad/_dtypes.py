@@ -48,7 +48,7 @@ def floats(values: Any) -> Any:
     """Values as they are; an array of integers or booleans, which nothing could train, becomes one of floats."""
     dtype = getattr(values, "dtype", None)
     whole = dtype is not None and any(jnp.issubdtype(dtype, kind) for kind in (jnp.integer, jnp.bool_))
-    return values.astype(floating(dtype)) if whole else values
+    return values.astype(jnp.result_type(float)) if whole else values
 
 
 def like(value: Float[Array, "*shape"], parameter: Parameter) -> Float[Array, ...]:
