@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -37,7 +38,9 @@ def run(*arguments):
 
 
 def start(*arguments):
-    return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """The command in another process, whose programs are compiled as users compile, see `optimised`."""
+    env = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+    return subprocess.Popen([*COMMAND, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def rows_of(folder):
@@ -167,7 +170,7 @@ def test_help_needs_no_optional_package():
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, optimised):
     """A small study in this process: exit code, what it prints, its folder."""
     folder = tmp_path_factory.mktemp("results") / "deeper" / "finished"
     out, err = io.StringIO(), io.StringIO()
