@@ -14,13 +14,12 @@ from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Shape
 from surgrad.nn._checks import sizes
-from surgrad.nn._contract import Cell
-from surgrad.nn._lags import joined
+from surgrad.nn._lags import Remembering, joined
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 
 
-class Delay(Cell):
+class Delay(Remembering):
     """A delay line, y[t] = x[t - d], which starts with zeros.
 
     Parameters:
@@ -51,21 +50,12 @@ class Delay(Cell):
             require_shapes("Delay", {"the input": (shape, pattern)}, "; each neuron has a delay of its own")
         return jnp.zeros((self._longest, *shape), floating(dtype))
 
-    def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
-        """One time step: the new state, and the delayed input.
-
-        Raises:
-            TypeError: the state is not an array, or the input is complex.
-            ValueError: the input differs from the state in shape, or the state holds another number of steps.
-        """
-        state, outputs = self.over_time(state, jnp.asarray(x)[None])
-        return state, outputs[0]
-
     def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
         """Many time steps at once: the new state, and the delayed inputs, `(time, *batch, features)`.
 
         Raises:
-            TypeError, ValueError: as for one time step.
+            TypeError: the state is not an array, or the inputs are complex.
+            ValueError: the inputs differ from the state in shape, or the state holds another number of steps.
         """
         known, inputs = joined(self, state, inputs, self._longest)
         time, narrow = inputs.shape[0], floating(inputs.dtype)

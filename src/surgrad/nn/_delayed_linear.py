@@ -18,15 +18,15 @@ from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
-from surgrad.nn._contract import Cell, check_alike, flag, weight_array
-from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, joined, kernel
+from surgrad.nn._contract import check_alike, flag, weight_array
+from surgrad.nn._lags import Remembering, check_delays, delayed_product, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 
 Buffer = Float[Array | np.ndarray, "steps *batch inputs"]
 
 
 @dataclasses.dataclass(eq=False, repr=False, init=False)
-class DelayedLinear(Cell):
+class DelayedLinear(Remembering):
     """Fully connected layer with a delay for each synapse, y[t, j] = b_j + Σ_i W_ij Σ_l k_ij(l) x[t - l, i].
 
     The delays d_ij are fractional and trained with the weights. k_ij(l) is the share of lag l, a whole number of time
@@ -152,21 +152,12 @@ class DelayedLinear(Cell):
         require_shapes("DelayedLinear", {"the input": (shape, f"..., {self.weight.shape[0]} features")})
         return jnp.zeros((self.max_delay, *shape), floating(dtype))
 
-    def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
-        """One time step: the new state, and the outputs, `(*batch, out_features)`.
-
-        Raises:
-            TypeError: the state is not an array, or the input is complex.
-            ValueError: the input differs from the state in shape, or the state holds another number of steps.
-        """
-        state, outputs = self.over_time(state, jnp.asarray(x)[None])
-        return state, outputs[0]
-
     def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
         """Many time steps at once: the new state, and the outputs, `(time, *batch, out_features)`.
 
         Raises:
-            TypeError, ValueError: as for one time step.
+            TypeError: the state is not an array, or the inputs are complex.
+            ValueError: the inputs differ from the state in shape, or the state holds another number of steps.
         """
         known, inputs = joined(self, state, inputs, self.max_delay)
         dtype = promoted(inputs, self.weight)

@@ -27,6 +27,24 @@ NARROWEST = 1e-3
 """The width in time steps below which a Gaussian is its nearest lag, to rounding."""
 
 
+class Remembering(Cell):
+    """A cell whose state is its inputs at the last time steps: one step is `over_time` of one."""
+
+    def over_time(self, state: Any, inputs: Numbers) -> tuple[Any, Array]:
+        """Many time steps at once: the new state, and the outputs over time."""
+        raise NotImplementedError(f"{type(self).__name__} defines no over_time.")
+
+    def __call__(self, state: Any, x: Numbers) -> tuple[Any, Array]:
+        """One time step: the new state, and the output.
+
+        Raises:
+            TypeError: the state is not an array, or the input is complex.
+            ValueError: the input differs from the state in shape, or the state holds another number of steps.
+        """
+        state, outputs = self.over_time(state, jnp.asarray(x)[None])
+        return state, outputs[0]
+
+
 def kernel(delay: Numbers, sigma: Parameter | None, most: int, least: int = 0) -> Kernel:
     """The shares of the inputs of `least` to `most` time steps ago in what comes out of each delay; their sum is 1.
 

@@ -17,15 +17,15 @@ from surgrad._pytree import static
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, Parameter, Shape
 from surgrad.nn._checks import sizes
-from surgrad.nn._contract import Cell, check_alike, weight_array
-from surgrad.nn._lags import check_delays, delayed, delays_of, initial_delays, joined, kernel
+from surgrad.nn._contract import check_alike, weight_array
+from surgrad.nn._lags import Remembering, check_delays, delayed, delays_of, initial_delays, joined, kernel
 from surgrad.nn._linear import Initializer
 
 Buffer = Float[Array | np.ndarray, "steps *batch neurons"]
 
 
 @dataclasses.dataclass(eq=False, repr=False, init=False)
-class LearnableDelay(Cell):
+class LearnableDelay(Remembering):
     """A delay line with a fractional delay for each neuron, y[t, i] = Σ_l k_i(l) x[t - l, i], which is trained.
 
     k_i(l) is the share of lag l, as in `DelayedLinear`: linear interpolation between the two whole numbers of time
@@ -109,21 +109,12 @@ class LearnableDelay(Cell):
         require_shapes("LearnableDelay", {"the input": (shape, pattern)}, "; each neuron has a delay of its own")
         return jnp.zeros((self.max_delay, *shape), floating(dtype))
 
-    def __call__(self, state: Buffer, x: Numbers) -> tuple[Buffer, Array]:
-        """One time step: the new state, and the delayed input.
-
-        Raises:
-            TypeError: the state is not an array, or the input is complex.
-            ValueError: the input differs from the state in shape, or the state holds another number of steps.
-        """
-        state, outputs = self.over_time(state, jnp.asarray(x)[None])
-        return state, outputs[0]
-
     def over_time(self, state: Buffer, inputs: Numbers) -> tuple[Buffer, Array]:
         """Many time steps at once: the new state, and the delayed inputs, `(time, *batch, features)`.
 
         Raises:
-            TypeError, ValueError: as for one time step.
+            TypeError: the state is not an array, or the inputs are complex.
+            ValueError: the inputs differ from the state in shape, or the state holds another number of steps.
         """
         known, inputs = joined(self, state, inputs, self.max_delay)
         time, shares = inputs.shape[0], kernel(self.delay, self.sigma, self.max_delay)
