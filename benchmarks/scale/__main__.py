@@ -31,30 +31,28 @@ def quantity(value: float, unit: str) -> str:
 
 
 def checked(results: Any) -> str:
-    """How far the model is from cases that it was not fitted to."""
+    """How far the model is from what was measured: (a), which it is fitted to, and (g), which it is not."""
     rows = []
     for activity in (None, 0.05):
         for workload in ("a", "g"):
             for run, found in cases(results, workload, activity):
                 modelled, measured = predicted(fitted(results, activity), run), found["wall_s"]["median"]
-                rows.append(
-                    f"| ({workload}) {run['name']} | {1e3 * modelled:.0f} | {1e3 * measured:.0f} | {modelled / measured:.2f} |"
-                )
+                figures = f"{1e3 * modelled:.0f} | {1e3 * measured:.0f} | {modelled / measured:.2f}"
+                rows.append(f"| ({workload}) {run['name']} | {figures} |")
     return "\n".join(["| case | model, ms | measured, ms | ratio |", "|-|-|-|-|", *rows])
 
 
 def sized(machine: Machine, support: float) -> str:
     """The best division for each size and number of devices."""
-    head = [
-        "| neurons | devices | batch × neurons × time | memory of a device | an update | computing | gradients | spikes | waiting |"
-    ]
+    names = ["neurons", "devices", "batch × neurons × time", "memory of a device", "an update"]
+    names += ["computing", "gradients", "spikes", "waiting"]
     rows = []
     for neurons in SIZES:
         network = Network(neurons, slope_support=support)
         for devices in DEVICES:
             found = best(network, machine, devices)
             rows.append(row(neurons, devices, found))
-    return "\n".join([*head, "|" + "-|" * 9, *rows])
+    return "\n".join([f"| {' | '.join(names)} |", "|" + "-|" * len(names), *rows])
 
 
 def row(neurons: float, devices: int, found: tuple[Division, Cost] | None) -> str:
@@ -100,8 +98,8 @@ def page(results: Any) -> str:
     """The generated part."""
     cpu = fitted(results, 0.05)
     measured = (
-        f"Measured on two cores ({results['date']}): {quantity(cpu.synapse_seconds, 's')} a synapse, sample and time step "
-        f"with 5 % spikes, {quantity(fitted(results, None).synapse_seconds, 's')} with dense inputs; "
+        f"Measured on two cores ({results['date']}): {quantity(cpu.synapse_seconds, 's')} a synapse, sample and time "
+        f"step with 5 % spikes, {quantity(fitted(results, None).synapse_seconds, 's')} with dense inputs; "
         f"{quantity(cpu.neuron_seconds, 's')} a neuron, and {cpu.kept_bytes:.1f} bytes kept for it."
     )
     tables = [

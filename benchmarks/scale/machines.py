@@ -11,7 +11,7 @@ from benchmarks.scale.model import Machine
 
 GPU = Machine(
     name="cluster of H200 (data sheet, not measured)",
-    # 6 operations forwards and backwards, at half of 494 TFLOP/s in TF32; products with fewer than 1,000 rows are slower.
+    # 6 operations forwards and backwards, at half of 494 TFLOP/s in TF32; small products are slower.
     synapse_seconds=6 / 247e12,
     # 16 bytes: currents in, spikes out, both again backwards with gradients.
     neuron_seconds=16 / 4.8e12,
