@@ -1,9 +1,9 @@
 """A model of what one update of a large network costs: memory, computing and communication, for each way to divide it.
 
 A network has N neurons with K inputs each, S = N K synapses, and is trained by backpropagation through T time steps
-with batches of B samples. It is divided among the devices in three ways at once: the batch among some of them, the neurons,
-and time, as a pipeline of pieces of the sequence. Nothing overlaps: computing and communication are added up, so that
-times are upper bounds of those of a program that hides one behind the other.
+with batches of B samples. Devices divide it in three ways at once: the batch, the neurons, and time, as a pipeline of
+pieces of the sequence. Nothing overlaps: computing and communication are added up, so that times are upper bounds of
+those of a program that hides one behind the other.
 """
 
 from __future__ import annotations
