@@ -12,6 +12,11 @@ EXTRAS: dict[str, frozenset[str]] = {
     "brain": frozenset({"brainstate"}),
     "cli": frozenset({"optax", "rich"}),
     "tune": frozenset({"optax", "optuna"}),
+    "checkpoint": frozenset({"optax", "orbax"}),
+    "track": frozenset({"tensorboardX"}),
+    "study": frozenset({"optax", "optuna", "rich", "sqlalchemy", "statsmodels"}),
+    "postgres": frozenset({"psycopg"}),
+    "cluster": frozenset({"submitit"}),
     "demo": frozenset({"h5py", "matplotlib", "sklearn", "optax", "rich"}),
 }
 """The modules that surgrad imports from each extra of `pyproject.toml`; `tests/test_wheel.py` compares the two."""
@@ -22,8 +27,11 @@ _NAMES = {
     "numba": "Numba",
     "optax": "Optax",
     "optuna": "Optuna",
+    "orbax": "Orbax",
+    "psycopg": "Psycopg",
     "rich": "Rich",
     "sklearn": "scikit-learn",
+    "sqlalchemy": "SQLAlchemy",
 }
 
 
