@@ -68,9 +68,11 @@ class Store:
             max_to_keep=checkpoints.keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
         )
         try:
-            self.manager = self.ocp.CheckpointManager(self.path, options=options)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise type(error)(error.errno, f"fit: cannot use {self.path} for checkpoints: {error.strerror}") from error
+            why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+            raise type(error)(error.errno, f"fit: cannot use {self.path} for checkpoints: {why}") from error
+        self.manager = self.ocp.CheckpointManager(self.path, options=options)
 
     def latest(self) -> int | None:
         """The step of the newest complete checkpoint, None if there is none."""

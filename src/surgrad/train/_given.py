@@ -44,10 +44,10 @@ class Objective:
     evaluate: Callable[[Any, Any], Any] | None = None
 
     def __post_init__(self) -> None:
-        takes = ("the network", "the batch", "a key")[: 3 if self.takes_key else 2]
-        require_callable("Objective: loss", self.loss, "a function of a network and a batch", takes)
         for name in ("takes_key", "returns_network"):
             require_kind(f"Objective: {name}", getattr(self, name), bool, "True or False")
+        takes = ("the network", "the batch", "a key")[: 3 if self.takes_key else 2]
+        require_callable("Objective: loss", self.loss, "a function of a network and a batch", takes)
         if self.evaluate is not None:
             takes = "the network", "the batch"
             require_callable("Objective: evaluate", self.evaluate, "a function of a network and a batch", takes)

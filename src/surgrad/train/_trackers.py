@@ -6,12 +6,13 @@ import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from surgrad._extras import missing
 from surgrad._files import replacing
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """What `fit` calls to record numbers; any object with these three methods is one.
 

@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from surgrad._answers import answers_keywords, missing_attribute
 from surgrad._keys import takes_key
-from surgrad._kinds import require_callable
+from surgrad._kinds import require_callable, require_kind
 from surgrad._numbers import require_whole
 from surgrad._optimizers import require_optimizer
 from surgrad.nn import combine, partition
@@ -89,7 +89,7 @@ def fit(
         ...     network, data.train, optimizer=optax.adam(1e-2), key=key, epochs=2, batch_size=32, validation=data.test
         ... )
         >>> [(row["epoch"], row["step"]) for row in done.history], sorted(done.history[0])
-        ([(1, 2), (2, 4)], ['epoch', 'loss', 'step', 'validation_loss'])
+        ([(1, 4), (2, 8)], ['epoch', 'loss', 'step', 'validation_loss'])
 
     Parameters:
         network: a network, or any tree of layers, with its first weights.
@@ -153,8 +153,16 @@ def fit(
     return _result(network, state, objective, patience)
 
 
-def _several(track: Any) -> Sequence[Any]:
-    return track if isinstance(track, (list, tuple)) else (track,)
+def _several(track: Any) -> Sequence[Tracker]:
+    """The trackers.
+
+    Raises:
+        TypeError: one lacks a method.
+    """
+    trackers = track if isinstance(track, (list, tuple)) else (track,)
+    for tracker in trackers:
+        require_kind("fit: track", tracker, Tracker, "a Tracker, with the methods start, log and close, or several")
+    return trackers
 
 
 def _require_numbers(*, patience: int | None, **numbers: int) -> None:
@@ -191,12 +199,14 @@ def _resumed(saved: Saved, state: State, epochs: int) -> State:
         ValueError: the checkpoint is of another run, or of a longer one.
     """
     newest = saved.newest()
-    if newest is not None and newest.epoch > epochs:
+    if newest is None:
+        return state
+    if (reached := newest.epoch + bool(newest.batch)) > epochs:
         raise ValueError(
-            f"fit: the newest checkpoint in {saved.store.path} is of epoch {newest.epoch}, and epochs is {epochs}; "
-            f"give at least {newest.epoch}, or another folder."
+            f"fit: the newest checkpoint in {saved.store.path} is of epoch {reached}, and epochs is {epochs}; give at "
+            f"least {reached}, or another folder."
         )
-    return newest or state
+    return newest
 
 
 def _result(given: Any, state: State, objective: Objective, patience: int | None) -> FitResult:

@@ -36,7 +36,9 @@ class Method(NamedTuple):
     @property
     def whole(self) -> Any:
         """The optimiser, which accumulates gradients if that is asked for."""
-        return self.optimizer if self.accumulate == 1 else optax.MultiSteps(self.optimizer, self.accumulate)
+        if self.accumulate == 1:
+            return self.optimizer
+        return optax.MultiSteps(self.optimizer, self.accumulate).gradient_transformation()
 
 
 class Carry(NamedTuple):
