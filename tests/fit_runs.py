@@ -1,4 +1,4 @@
-"""Small runs of `train.fit`, for tests that kill and resume them: `python fit_runs.py KIND FOLDER` writes the result."""
+"""Small runs of `train.fit`, for tests that kill and resume them: `python fit_runs.py KIND FOLDER EPOCHS`."""
 
 import sys
 from pathlib import Path
@@ -66,7 +66,7 @@ def run(kind, folder=None, **others):
         "loss": OBJECTIVE,
         "validation": data(1),
         "metrics": METRICS,
-        "patience": EPOCHS,
+        "patience": 100,
     }
     if folder is not None:
         options["checkpoints"] = train.Checkpoints(Path(folder) / "checkpoints", every_steps=2)
@@ -81,6 +81,6 @@ def numbers(done):
 
 
 if __name__ == "__main__":
-    kind, folder = sys.argv[1:]
-    np.savez(Path(folder) / "unfinished.npz", *numbers(run(kind, folder)))
+    kind, folder, epochs = sys.argv[1:]
+    np.savez(Path(folder) / "unfinished.npz", *numbers(run(kind, folder, epochs=int(epochs))))
     (Path(folder) / "unfinished.npz").rename(Path(folder) / "result.npz")

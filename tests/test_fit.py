@@ -15,7 +15,6 @@ optax = pytest.importorskip("optax")
 train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
-
 from surgrad import nn  # noqa: E402
 from surgrad.train._update import Method, begin, update  # noqa: E402
 
@@ -264,8 +263,8 @@ def test_objectives_and_batches_are_checked():
         train.Objective(squares, takes_key=True)
     with pytest.raises(TypeError, match="Objective: takes_key must be True or False"):
         train.Objective(squares, takes_key=1)
-    with pytest.raises(TypeError, match="Batches: draw must take a key"):
-        train.Batches(lambda: [])
+    with pytest.raises(TypeError, match="Batches: draw must be a function of a random key"):
+        train.Batches(list)
 
 
 @pytest.mark.promotes("examples, as their readers run them")

@@ -16,7 +16,6 @@ pytest.importorskip("orbax.checkpoint")
 train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
-
 import surgrad  # noqa: E402
 from surgrad import nn  # noqa: E402
 
@@ -76,7 +75,9 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(kind, tmp_path, undist
 def test_more_epochs_go_on_from_the_last(tmp_path, undisturbed):
     runs.run("recurrent", tmp_path, epochs=runs.EPOCHS - 2)
     assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
-    with pytest.raises(ValueError, match="the newest checkpoint in .* is of epoch 6, and epochs is 5; give at least 6"):
+    with pytest.raises(
+        ValueError, match=r"the newest checkpoint in .* is of epoch 6, and epochs is 5; give at least 6"
+    ):
         runs.run("recurrent", tmp_path, epochs=5)
 
 
@@ -214,5 +215,5 @@ def test_bad_options_are_refused(tmp_path):
         with pytest.raises(ValueError, match=f"Checkpoints: {match}"):
             train.Checkpoints(tmp_path, **wrong)
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="cannot use .*/file for checkpoints: it is no folder"):
+    with pytest.raises(OSError, match=r"cannot use .*/file for checkpoints: it is no folder"):
         runs.run("feed-forward", checkpoints=tmp_path / "file")

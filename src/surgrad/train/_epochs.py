@@ -67,6 +67,7 @@ class Run(NamedTuple):
         """The rest of an epoch, or all of it."""
         key = jax.random.fold_in(self.key, state.epoch)
         for batch, noise in self.feed.epoch(key, state.batch):
+            self._save_within(state)
             before = state.carry
             done = update(before, batch, noise, self.method)
             if done.finite is not None and not done.finite:
@@ -74,9 +75,6 @@ class Run(NamedTuple):
             state.carry, state.batch, state.step = done.carry, state.batch + 1, state.step + 1
             state.losses.append(done.loss)
             advance(state.step, f"epoch {state.epoch + 1} of {self.epochs}")
-            every = self.checkpoints and self.checkpoints.every_steps
-            if every and state.step % every == 0:
-                self._save(state)
         if not state.batch:
             raise ValueError("fit: data have no batches; Batches must return at least one for each key.")
         self._finish(state, key)
@@ -113,6 +111,12 @@ class Run(NamedTuple):
             state.best = jax.tree.leaves(state.carry.fit.network) if self.patience is not None else []
         if self.patience is not None and state.epoch - state.best_epoch >= self.patience:
             state.stopped = True
+
+    def _save_within(self, state: State) -> None:
+        """Write a checkpoint between two batches of an epoch, if it is time for one."""
+        every = None if self.checkpoints is None else self.checkpoints.every_steps
+        if every is not None and state.batch and state.step % every == 0:
+            self._save(state)
 
     def _save(self, state: State) -> None:
         if self.saved is not None:

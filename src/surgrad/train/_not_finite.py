@@ -22,8 +22,8 @@ CAUSES = {
     "inputs": "The batch has it: look at the data.",
     FORWARDS: "Lower the learning rate, or clip gradients, optax.chain(optax.clip_by_global_norm(1.0), optimizer).",
     "loss": "The layers are finite: look in the loss for the logarithm of 0, a division by 0, or an overflow.",
-    BACKWARDS: "All values are finite: look for a derivative that is not, of a square root at 0 or of a slope without "
-    "limit; in float16 give loss_scale.",
+    BACKWARDS: "All values are finite: look behind it for a derivative that is not, of a square root at 0 or of a slope "
+    "without limit; in float16 give loss_scale.",
     "update": "The gradient is finite: lower the learning rate, or look at the optimizer.",
 }
 """What to do, by where it arose."""
@@ -142,19 +142,18 @@ def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated
             network = combine(trained, rest)
             return method.objective.value(_watched(network, "", note) if watch else network, batch, key)[0]
 
+        compiled = jax.jit(jax.grad(loss), static_argnums=1)
         try:
-            jax.block_until_ready(jax.grad(loss)(trained, True))
-        except (
-            Exception
-        ):  # a loss that looks into the layers finds others there; it is still known whether it is finite
+            jax.block_until_ready(compiled(trained, True))
+        except Exception:  # a loss that looks into layers finds others; what is known without them remains
             notes.clear()
         jax.effects_barrier()
-        value, gradient = jax.value_and_grad(loss)(trained, False)
-    return _first(notes, before.fit.network) or _of_update(value, gradient, after)
+        finite = bool(jnp.isfinite(after.loss))
+        return _first(notes, finite) or _of_update(finite, compiled(trained, False), after)
 
 
-def _first(notes: list[tuple[str, str, tuple[str, ...], Any, int]], network: Any) -> Found | None:
-    """The first value in the order of evaluation: forwards in time, layer by layer, and then backwards."""
+def _first(notes: list[tuple[str, str, tuple[str, ...], Any, int]], loss: bool) -> Found | None:
+    """The first value in the order of evaluation: forwards in time, layer by layer, the loss, and then backwards."""
     bad = [(way, place, name, time) for way, place, names, flags, time in notes for name in _bad(names, flags)]
     order = list(dict.fromkeys(place for _, place, *_ in notes))
     forwards = [one for one in bad if one[0] == FORWARDS]
@@ -162,7 +161,7 @@ def _first(notes: list[tuple[str, str, tuple[str, ...], Any, int]], network: Any
         _, place, name, time = min(forwards, key=lambda one: (one[3], _place_order(one[1])))
         first_layer = _place_order(place) == min(map(_place_order, order))
         return Found("inputs" if name == "inputs" and first_layer else FORWARDS, name, place, time)
-    if bad:
+    if bad and loss:
         _, place, name, time = max(bad, key=lambda one: (one[3], _place_order(one[1])))
         return Found(BACKWARDS, name, place, time)
     return None
@@ -177,9 +176,9 @@ def _bad(names: tuple[str, ...], flags: list[bool]) -> list[str]:
     return [name for name, finite in zip(names, flags, strict=True) if not finite][:1]
 
 
-def _of_update(value: Any, gradient: Any, after: Updated) -> Found:
+def _of_update(loss: bool, gradient: Any, after: Updated) -> Found:
     """What is not finite of loss, gradient and new weights."""
-    if not jnp.isfinite(value):
+    if not loss:
         return Found("loss", "loss")
     for cause, prefix, tree in (
         (BACKWARDS, "gradient by ", gradient),

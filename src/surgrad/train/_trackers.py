@@ -98,7 +98,9 @@ class TensorBoard:
 
     def start(self, step: int) -> None:
         """Open the folder; TensorBoard hides what was recorded of later steps."""
-        self._writer: Any = self._make(str(self.folder), purge_step=step + 1)
+        # The name of the file has the second, which two short runs may share.
+        suffix = f".{os.getpid()}.{step}"
+        self._writer: Any = self._make(str(self.folder), purge_step=step + 1, filename_suffix=suffix)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write the numbers, each a scalar of its own."""
