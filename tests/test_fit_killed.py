@@ -69,7 +69,7 @@ def test_kills_at_random_moments_change_nothing(kind, tmp_path):
     while kills < 100:
         process = started(kind, tmp_path / "killed", epochs=20)
         try:
-            process.wait(chance.uniform(0.1, 0.8) * seconds[1])
+            process.wait(chance.uniform(0.2, 0.5) * min(seconds))
         except subprocess.TimeoutExpired:
             process.kill()
         if finished(process):

@@ -22,8 +22,8 @@ CAUSES = {
     "inputs": "The batch has it: look at the data.",
     FORWARDS: "Lower the learning rate, or clip gradients, optax.chain(optax.clip_by_global_norm(1.0), optimizer).",
     "loss": "The layers are finite: look in the loss for the logarithm of 0, a division by 0, or an overflow.",
-    BACKWARDS: "All values are finite: look behind it for a derivative that is not, of a square root at 0 or of a slope "
-    "without limit; in float16 give loss_scale.",
+    BACKWARDS: "All values are finite: look behind it for a derivative that is not, of a square root at 0 or of a "
+    "slope without limit; in float16 give loss_scale.",
     "update": "The gradient is finite: lower the learning rate, or look at the optimizer.",
 }
 """What to do, by where it arose."""
