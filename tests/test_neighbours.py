@@ -232,7 +232,7 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.encode", "ttfs", r"here it is surgrad.encode.latency\(intensity, num_steps\) as a code"),
         ("surgrad.metrics", "firing_rates", r"here it is surgrad.metrics.firing_rate\(spikes\)\.$"),
         ("surgrad.nn", "Monitor", r"here it is surgrad.nn.unroll\(net, xs, record='v'\).records"),
-        ("surgrad.train", "fit", "; here it is a loop around surgrad.train.step or surgrad.train.epoch"),
+        ("surgrad.train", "Trainer", "; here it is surgrad.train.fit(network, data, optimizer=optimizer, key=key"),
         ("surgrad.nn", "unrol", "the nearest is unroll"),
         ("surgrad", "Sigmod", "the nearest are Sigmoid"),
     ],
