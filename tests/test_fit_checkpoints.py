@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(tmp_path, undisturb
     assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
 
 
-# TensorStore leaves reads behind when one fails, which end after their loop of asyncio.
+# TensorStore leaves reads behind when one fails, which end after their event loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path, undisturbed):
     interrupted("recurrent", tmp_path, 5)

@@ -70,7 +70,10 @@ def test_a_layer_is_found_by_its_place_also_inside_a_network():
     inner = nn.Sequential(nn.Lambda(lambda x: x), BadAt(4, lambda x: x / 0.0 + 1.0))
     error = caught(network(inner), batches())
     assert where(error) == (1, 1, "2.1", "outputs", 4)
-    assert "Lower the learning rate" in str(error)
+    assert "No weight has changed yet" in str(error)
+    later = caught(network(), batches(), optimizer=optax.sgd(1e30), loss=lambda net, xs: squares(net, xs) * 1e3)
+    assert where(later) == (1, 2, None, "loss", None)
+    assert "a lower learning rate" in str(later)
 
 
 def test_a_membrane_potential_is_found_before_what_follows_from_it():

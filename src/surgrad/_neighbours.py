@@ -194,7 +194,7 @@ _NAMES: dict[str, str] = {
     "batchnorm1d batchnorm2d batchnorm3d tdbn thresholddependentbatchnorm1d thresholddependentbatchnorm2d "
     "thresholddependentbatchnorm3d": "{BatchNorm}(features), for any number of axes",
     "dropout1d dropout2d dropout3d": "{Dropout}(rate), with one mask for a sequence",
-    "trainer trainstate trainnet earlystopping modelcheckpoint": "{fit}(network, data, optimizer=optimizer, key=key, epochs=10)",
+    "trainer trainstate trainnet earlystopping modelcheckpoint": "{fit}(network, data, optimizer=..., key=...)",
     "utils backprop": "{unroll}(net, xs), which starts from rest, so that nothing is reset, and jax.grad",
     # data, files, pictures
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",

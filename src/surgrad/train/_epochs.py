@@ -123,7 +123,7 @@ class Run(NamedTuple):
             self.saved.save(state)
 
     def _not_finite(self, before: Carry, batch: Any, key: Array, done: Updated, state: State) -> NotFiniteError:
-        found = locate(before, batch, key, self.method, done)
+        found = locate(before, batch, key, self.method, done, first=not state.step)
         kept = "The error has the network of before as error.network."
         if self.saved is not None and (newest := self.saved.store.latest()) is not None:
             kept += f" The checkpoint of step {newest} in {self.saved.store.path} is kept."

@@ -29,7 +29,7 @@ class Objective:
             number, or the pair of it and a network if `returns_network` is True.
         takes_key: whether the third argument of the loss is a random key, a new one for each update: for dropout, for
             encoders that draw spikes, for augmentation.
-        returns_network: whether the loss also returns the network with what it has changed outside of the weights, as
+        returns_network: whether the loss also returns the network with what it has changed besides the weights, as
             `nn.unroll_in_training` moves the running means of `BatchNorm`. Weights are changed by the optimiser alone.
         evaluate: a function of a network and a batch, the loss on validation data. None: the loss itself, with a key
             that is the same in each epoch.

@@ -21,7 +21,9 @@ FORWARDS, BACKWARDS = "forwards", "backwards"
 CAUSES = {
     "inputs": "The batch has it: look at the data.",
     FORWARDS: "Lower the learning rate, or clip gradients, optax.chain(optax.clip_by_global_norm(1.0), optimizer).",
-    "loss": "The layers are finite: look in the loss for the logarithm of 0, a division by 0, or an overflow.",
+    "first weights": "No weight has changed yet: look at this layer, at the ones before it, and at the first weights.",
+    "loss": "The layers are finite: look in the loss for the logarithm of 0, a division by 0, or an overflow of large "
+    "outputs, which a lower learning rate keeps small.",
     BACKWARDS: "All values are finite: look behind it for a derivative that is not, of a square root at 0 or of a "
     "slope without limit; in float16 give loss_scale.",
     "update": "The gradient is finite: lower the learning rate, or look at the optimizer.",
@@ -129,8 +131,8 @@ def _watched_part(part: Any, place: str, note: Note) -> Any:
     return part if isinstance(part, BatchNorm) else _Watched.of_fields(layer=part, place=place, note=note)
 
 
-def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated) -> Found:
-    """Where the first number of an update is that is not finite."""
+def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated, first: bool) -> Found:
+    """Where the first number of an update is that is not finite; the first update has other causes."""
     trained, rest = partition(before.fit.network)
     with jax.debug_nans(False), jax.debug_infs(False):
         notes: list[tuple[str, str, tuple[str, ...], Any, int]] = []
@@ -149,7 +151,8 @@ def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated
             notes.clear()
         jax.effects_barrier()
         finite = bool(jnp.isfinite(after.loss))
-        return _first(notes, finite) or _of_update(finite, compiled(trained, False), after)
+        found = _first(notes, finite) or _of_update(finite, compiled(trained, False), after)
+    return found._replace(cause="first weights") if first and found.cause == FORWARDS else found
 
 
 def _first(notes: list[tuple[str, str, tuple[str, ...], Any, int]], loss: bool) -> Found | None:

@@ -21,7 +21,7 @@ class Tracker(Protocol):
     """
 
     def start(self, step: int) -> None:
-        """Begin, or begin again; whatever was recorded of steps after this one is to be forgotten."""
+        """Begin, or begin again; what was recorded of later steps is to be forgotten."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Record numbers by their names, after so many updates."""

@@ -99,7 +99,7 @@ def fit(
         key: random key of the order of the samples, and of the loss if it takes one.
         epochs: passes through the data, >= 1.
         batch_size: samples of an update; of `Batches` the function decides.
-        loss: what is minimised, a function of the network and a batch that returns one number, or an `Objective`; the
+        loss: what to minimise, a function of the network and a batch that returns one number, or an `Objective`; the
             cross-entropy of `score`, in nats, if it is left out.
         validation: samples, or `Batches`, of which loss and metrics are told after each epoch.
         metrics: functions of a network and a batch that return one number, by name: means over the validation samples.
