@@ -199,6 +199,42 @@ def test_checked_numbers_cost_nothing_where_nobody_asks():
     assert counts[False] < counts[True] < counts[False] + 50
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Halved:
+    """A loss scale of a user, which is halved after each gradient that is not finite."""
+
+    scale: jax.Array
+
+    def value_and_grad(self, loss, has_aux=False):
+        def scaled(weights):
+            value, aux = loss(weights)
+            return value * self.scale, (value, aux)
+
+        def of(weights):
+            gradient, found = jax.grad(scaled, has_aux=True)(weights)
+            gradient = jax.tree.map(lambda leaf: leaf / self.scale, gradient)
+            finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient)]).all()
+            return Halved(jnp.where(finite, self.scale, self.scale / 2)), finite, found, gradient
+
+        return of
+
+
+def test_updates_that_overflow_are_left_out_until_the_loss_scale_fits():
+    def loss(line, batch):
+        return (line.slope - 1.0) ** 2 + 0 * squares(line, batch)
+
+    def after(epochs, scale):
+        one = train.Batches(lambda key: [Points(8)[np.arange(4)]])
+        given = {} if scale is None else {"loss_scale": Halved(jnp.float32(scale)), "check_numbers": True}
+        return fitted(one, loss=loss, optimizer=runs.ADAM, epochs=epochs, **given).network.slope
+
+    # The gradient at the start is -2: times 2^126 it is a number of float32, and times 1.5 · 2^127 it is none.
+    assert after(1, 2.0**127 * 1.5) == 0
+    np.testing.assert_allclose(after(1, 2.0**126), after(1, None), rtol=1e-5)
+    np.testing.assert_allclose(after(2, 2.0**127 * 1.5), after(1, None), rtol=1e-5)
+
+
 def test_loss_scaling_leaves_out_what_overflows_and_learns_the_rest():
     scaling = pytest.importorskip("flax.training.dynamic_scale", reason="loss scaling is Flax's")
 

@@ -35,7 +35,8 @@ clip_norm = 1.0
 """
 FUNCTION = 'function = "theirs:training"\nepochs = 3\nbatch_size = 4\n'
 MODULE = """
-import numpy as np, optax
+import jax, numpy as np, optax
+from surgrad import nn
 
 class Points:
     def __len__(self):
@@ -58,6 +59,12 @@ def more(seed):
 
 def nothing(seed):
     return None
+
+def unnamed(seed):
+    def loss(net, batch):
+        return ((net.outputs(batch[None, :, None])[-1] - 2) ** 2).mean()
+    network = nn.Sequential(nn.Linear(1, 1, key=jax.random.key(0)), lambda x: 2 * x)
+    return training(seed) | {"network": network, "loss": loss, "test": lambda net: {}}
 
 def explodes(seed):
     return training(seed) | {"optimizer": optax.sgd(1e30)}
@@ -122,6 +129,19 @@ def test_a_function_of_the_user_is_trained(here, capsys):
     assert 0 < result["slope"] < 2
     assert result["step"] == 6
     assert f"slope {result['slope']:.4g}" in capsys.readouterr().out
+
+
+def test_a_network_that_no_file_can_hold_is_trained_and_told(here, capsys):
+    (here / "own.toml").write_text(FUNCTION.replace("training", "unnamed"))
+    assert run("own.toml") == 0
+    said = capsys.readouterr().err
+    assert "seed 0: the trained network is in the checkpoints alone; save: parts[1].function is <function" in said
+    about = json.loads((here / "results/own/run.json").read_text())
+    assert about["finished"]
+    about["versions"]["jax"] = "0.1"
+    (here / "results/own/run.json").write_text(json.dumps(about))
+    assert run("own.toml") == 0
+    assert "was begun with other versions: jax was '0.1', and is" in capsys.readouterr().err
 
 
 def test_a_command_that_is_killed_goes_on(here):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class RunFolder:
         if (there := self._there()) is not None:
             if found := difference(there["configuration"], configuration):
                 raise UsageError(f"{path} has results of another configuration: {found}; give another folder, --out.")
+            if found := difference(there["versions"], self._about["versions"]):
+                print(f"{path} was begun with other versions: {found}", file=sys.stderr)
             self._about = {name: there[name] for name in self._about}
             self.results = {result["seed"]: result for result in there["results"]}
         self._write()

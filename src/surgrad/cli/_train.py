@@ -69,7 +69,10 @@ def _train(training: _Task | _Function, folder: RunFolder, seed: int) -> None:
             checkpoints=place / "checkpoints",
             track=train.CSV(place / "metrics.csv"),
         )
+    try:
         save(place / "network.surgrad", done.network)
+    except TypeError as error:  # such as a lambda in a network of the user
+        print(f"seed {seed}: the trained network is in the checkpoints alone; {error}", file=sys.stderr)
     folder.finish(seed, done.history, training.tested(done.network))
 
 
