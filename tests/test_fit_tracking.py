@@ -113,3 +113,26 @@ def test_a_resumed_run_starts_its_trackers_behind_the_last_epoch(tmp_path):
     runs.run("feed-forward", tmp_path, epochs=3, track=kept)
     assert [call[0] for call in kept.calls] == ["start", 9, "c"]
     assert kept.calls[0] == ("start", 6)
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages of others
+def test_weights_and_biases_gets_each_step_once(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    with wandb.init(project="test", mode="offline", dir=tmp_path) as run:
+        written(train.WandB(run), ROWS[:1])
+        written(train.WandB(run), [(6, {"loss": 0.25, "accuracy": 0.5})])
+        written(train.WandB(run), [(3, {"loss": 9.0, "accuracy": 9.0}), (9, {"loss": 0.125, "accuracy": 1.0})])
+        run.log({"loss": 0.0}, step=10)
+        assert run.summary["loss"] == 0.125
+        assert run.summary["_step"] == 9
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages of others
+def test_mlflow_gets_each_step_once(tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/runs.db")
+    run = client.create_run(client.create_experiment("test")).info.run_id
+    written(train.MLflow(client, run), ROWS[:1])
+    written(train.MLflow(client, run), ROWS)
+    assert [(one.step, one.value) for one in client.get_metric_history(run, "accuracy")] == [(3, 1.0), (6, 0.5)]

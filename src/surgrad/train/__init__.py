@@ -16,6 +16,7 @@ from surgrad.train._epochs import AfterEpoch
 from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
 from surgrad.train._given import Batches, Objective
 from surgrad.train._not_finite import NotFiniteError
+from surgrad.train._services import MLflow, WandB
 from surgrad.train._trackers import CSV, TensorBoard, Tracker
 from surgrad.train._train import FitResult, fit
 
@@ -26,11 +27,13 @@ __all__ = [
     "Checkpoints",
     "Fit",
     "FitResult",
+    "MLflow",
     "NotFiniteError",
     "Objective",
     "Score",
     "TensorBoard",
     "Tracker",
+    "WandB",
     "batches",
     "classifier",
     "epoch",

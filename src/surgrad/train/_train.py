@@ -110,7 +110,8 @@ def fit(
         checkpoints: a folder, or `Checkpoints`: the run can be killed at any time, and the same call goes on from the
             newest checkpoint, to the same weights and numbers, bit by bit. More `epochs` may be given then. A function,
             and the values of the data, are not compared: they must be the same.
-        track: where the numbers of each epoch are written: `CSV`, `TensorBoard`, any `Tracker`, or several.
+        track: where the numbers of each epoch are written: `CSV`, `TensorBoard`, `WandB`, `MLflow`, any `Tracker`, or
+            several.
         callbacks: functions that are called with an `AfterEpoch` after each epoch; one that returns True ends the run.
         progress: whether a bar on standard error shows epoch and time left; None: on a terminal, if rich is installed.
         check_numbers: whether the run stops at the first NaN or Inf of loss, gradient or weights, with layer, quantity
