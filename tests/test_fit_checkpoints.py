@@ -59,17 +59,24 @@ def steps_in(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed():
-    return {kind: runs.run(kind) for kind in KINDS}
+    return {"recurrent": runs.run("recurrent")}
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_where_checkpoints_are_changes_nothing(every, tmp_path, undisturbed):
+    checkpoints = train.Checkpoints(tmp_path, every_steps=every)
+    assert_same(runs.run("recurrent", checkpoints=checkpoints), undisturbed["recurrent"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(kind, tmp_path, undisturbed):
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(kind, tmp_path):
+    whole = runs.run(kind, data=StopsAfter(1000))
     # In the middle of an epoch, a batch behind the last checkpoint; then again, after more of it.
     interrupted(kind, tmp_path, BATCHES + 2)
     assert steps_in(tmp_path) == [3, 4]
     interrupted(kind, tmp_path, 4)
-    done = runs.run(kind, tmp_path)
-    assert_same(done, undisturbed[kind])
+    done = runs.run(kind, tmp_path, data=StopsAfter(1000))
+    assert_same(done, whole)
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", *(str(BATCHES * n) for n in range(1, runs.EPOCHS + 1))]
     assert_same(runs.run(kind, tmp_path), done)  # nothing is left to do
@@ -178,7 +185,8 @@ def test_files_that_may_not_grow_are_told_and_cost_no_earlier_checkpoint(tmp_pat
 
 
 @LEFT_BEHIND
-def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path, undisturbed):
+def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path):
+    whole = runs.run("recurrent", data=StopsAfter(1000))
     interrupted("recurrent", tmp_path, 5)
     folder = tmp_path / "checkpoints" / "4"
     for file in folder.rglob("*"):
@@ -187,7 +195,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path, undist
     with pytest.raises(ValueError, match=r"the checkpoint of step 4 in .* is damaged.*delete .*/4 to go on"):
         runs.run("recurrent", tmp_path)
     shutil.rmtree(folder)
-    assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
+    assert_same(runs.run("recurrent", tmp_path, data=StopsAfter(1000)), whole)
 
 
 @jax.tree_util.register_dataclass
