@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from surgrad import nn
+from surgrad import nn, train
 
 Logits = Callable[[Any, Any, Array | None], Float[Array, "samples classes"]]
 
@@ -60,6 +60,39 @@ class Recipe:
         # Adam does not see the size of a gradient, so that a factor of its updates is one of the learning rate.
         faster: dict[Any, Any] = {True: optax.scale(self.delays_faster), False: optax.identity()}
         return optax.chain(optax.adamw(rates, weight_decay=self.weight_decay), optax.partition(faster, _delays))
+
+    def training(self, seed: int) -> dict[str, Any]:
+        """What `surgrad train` takes for `function = "recipes.NAME:RECIPE.training"`, with the recipe's own epochs."""
+        from recipes import _run  # which imports this module
+
+        learn, test = self.load(seed)
+        return {
+            "network": self.network(jax.random.split(jax.random.key(seed))[1], learn),
+            "data": Drawn(learn, self.draw),
+            "optimizer": self.optimizer(self.epochs * (len(learn) // self.batch)),
+            "loss": train.Objective(self.loss, takes_key=True),
+            "batch_size": self.batch,
+            "test": lambda network: {"test_accuracy": _run.accuracy_of(network, test, self)},
+        }
+
+    def loss(self, network: nn.Sequential, batch: Any, key: Array) -> Float[Array, ""]:
+        """The cross-entropy of a batch in training."""
+        logits = self.logits(network, batch, key)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Samples of which `draw` makes batches."""
+
+    samples: Any
+    draw: Callable[[Any, np.ndarray], Any]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, indices: np.ndarray) -> Any:
+        return self.draw(self.samples, indices)
 
 
 def _delays(weights: Any) -> Any:

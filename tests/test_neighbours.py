@@ -133,7 +133,7 @@ def parameters_of(thing):
 
 def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
     pytest.importorskip("optax")
-    packages = (surgrad.nn, surgrad.encode, surgrad.events, surgrad.losses, surgrad.metrics)
+    packages = (surgrad.nn, surgrad.encode, surgrad.events, surgrad.losses, surgrad.metrics, surgrad.train)
     public = [getattr(package, name, None) for package in packages for name in dir(package)]
     public += [getattr(cls, name) for cls in classes() for name in vars(cls) if not name.startswith("_")]
     parameters = set().union(*map(parameters_of, [*classes(), *filter(callable, public)]))
@@ -232,7 +232,7 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad.encode", "ttfs", r"here it is surgrad.encode.latency\(intensity, num_steps\) as a code"),
         ("surgrad.metrics", "firing_rates", r"here it is surgrad.metrics.firing_rate\(spikes\)\.$"),
         ("surgrad.nn", "Monitor", r"here it is surgrad.nn.unroll\(net, xs, record='v'\).records"),
-        ("surgrad.train", "fit", "; here it is a loop around surgrad.train.step or surgrad.train.epoch"),
+        ("surgrad.train", "Trainer", r"here it is surgrad.train.fit\(network, data, optimizer="),
         ("surgrad.nn", "unrol", "the nearest is unroll"),
         ("surgrad", "Sigmod", "the nearest are Sigmoid"),
     ],

@@ -15,7 +15,7 @@ from surgrad._extras import EXTRAS, missing
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # where the module has another name
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "orbax": "orbax-checkpoint"}  # where the module has another name
 
 
 def extra(name):

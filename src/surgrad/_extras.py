@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 EXTRAS: dict[str, frozenset[str]] = {
     "plot": frozenset({"matplotlib"}),
     "data": frozenset({"h5py", "sklearn"}),
@@ -12,6 +14,11 @@ EXTRAS: dict[str, frozenset[str]] = {
     "brain": frozenset({"brainstate"}),
     "cli": frozenset({"optax", "rich"}),
     "tune": frozenset({"optax", "optuna"}),
+    "checkpoint": frozenset({"optax", "orbax"}),
+    "track": frozenset({"tensorboardX"}),
+    "study": frozenset({"optax", "optuna", "rich", "sqlalchemy", "statsmodels"}),
+    "postgres": frozenset({"psycopg"}),
+    "cluster": frozenset({"submitit"}),
     "demo": frozenset({"h5py", "matplotlib", "sklearn", "optax", "rich"}),
 }
 """The modules that surgrad imports from each extra of `pyproject.toml`; `tests/test_wheel.py` compares the two."""
@@ -22,19 +29,29 @@ _NAMES = {
     "numba": "Numba",
     "optax": "Optax",
     "optuna": "Optuna",
+    "orbax": "Orbax",
+    "psycopg": "Psycopg",
     "rich": "Rich",
     "sklearn": "scikit-learn",
+    "sqlalchemy": "SQLAlchemy",
 }
 
 
 def missing(what: str, *modules: str) -> str:
-    """Return the message for modules that are not installed, with the smallest extra that installs all of them.
+    """Return the message for modules that are not installed, with the smallest extras that install all of them.
 
     Parameters:
         what: the part of surgrad that needs them.
         modules: names under which they are imported.
     """
-    enough = [extra for extra, offered in EXTRAS.items() if offered.issuperset(modules)]
-    smallest = min(enough, key=lambda extra: len(EXTRAS[extra]))
+    enough: list[tuple[str, ...]] = []
+    for count in range(1, len(EXTRAS) + 1):
+        if enough := [some for some in combinations(EXTRAS, count) if _offered(some).issuperset(modules)]:
+            break
+    smallest = ",".join(min(enough, key=lambda some: len(_offered(some))))
     names = ", ".join(_NAMES.get(module, module) for module in modules)
     return f'{what} needs {names}: pip install "surgrad[{smallest}]"'
+
+
+def _offered(extras: tuple[str, ...]) -> frozenset[str]:
+    return frozenset().union(*(EXTRAS[extra] for extra in extras))

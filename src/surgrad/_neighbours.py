@@ -194,7 +194,7 @@ _NAMES: dict[str, str] = {
     "batchnorm1d batchnorm2d batchnorm3d tdbn thresholddependentbatchnorm1d thresholddependentbatchnorm2d "
     "thresholddependentbatchnorm3d": "{BatchNorm}(features), for any number of axes",
     "dropout1d dropout2d dropout3d": "{Dropout}(rate), with one mask for a sequence",
-    "fit": "a loop around surgrad.train.step or surgrad.train.epoch",
+    "trainer trainstate trainnet earlystopping modelcheckpoint": "{fit}(network, data, optimizer=..., key=...)",
     "utils backprop": "{unroll}(net, xs), which starts from rest, so that nothing is reset, and jax.grad",
     # data, files, pictures
     "spikegen encoding encoder encoders ratecoding": _ENCODE + " and {latency}",
@@ -328,6 +328,9 @@ _KEYWORDS: dict[str, tuple[tuple[str, ...], str]] = {
     "resetdelay": ((), "the reset comes in the time step of the spike, as with reset_delay=False of snnTorch"),
     "inhibition": ((), f"write the inhibition as a {{Cell}} around {_LIF}"),
     "alpha": (("tau_syn",), "alpha = exp(-dt / tau_syn), so tau_syn = -dt / log(alpha)"),
+    "numepochs nepochs maxepochs": (("epochs",), ""),
+    "validationdata valdata evaldata": (("validation",), ""),
+    "lossfn lossfunction criterion": (("loss",), ""),
     "initialcarry initialstate initstate carry initcarry": (("state",), "from rest if it is left out"),
     "timemajor batchfirst timeaxis timedim batchmajor": ((), _TIME_LEADS),
     "inithidden stateful hidden hx": ((), _FRESH),

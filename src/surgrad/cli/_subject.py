@@ -47,20 +47,31 @@ def is_function(text: str) -> bool:
     return bool(colon) and "=" not in rest and name not in tasks.names()
 
 
-def call(text: str) -> Any:
-    """The result of a function of the user, `MODULE:FUNCTION`; the current folder is searched for the module.
+def function_of(text: str) -> Callable[..., Any]:
+    """A function of the user, `MODULE:FUNCTION` or `MODULE:OBJECT.METHOD`, whose module may be in the current folder.
 
     Raises:
-        UsageError: there is no such module or function, or the function needs arguments.
+        UsageError: there is no such module or function.
     """
     module, _, name = text.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     with reported(ImportError):
-        found = importlib.import_module(module)
-    function: Callable[[], Any] | None = getattr(found, name, None)
-    if not callable(function):
+        found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
         raise UsageError(f"module {module!r} has no function {name!r}.")
+    return found
+
+
+def call(text: str) -> Any:
+    """The result of a function of the user.
+
+    Raises:
+        UsageError: there is no such module or function, or the function needs arguments.
+    """
+    function = function_of(text)
     try:
         inspect.signature(function).bind()
     except TypeError as error:

@@ -21,6 +21,7 @@ from surgrad.plot._activity import membrane, network, raster
 from surgrad.plot._rates import firing_rates, histogram
 from surgrad.plot._results import diagnosis, study
 from surgrad.plot._surrogates import compare, gallery, surrogate, sweep
+from surgrad.plot._training import training
 
 __all__ = [
     "PALETTE",
@@ -36,6 +37,7 @@ __all__ = [
     "study",
     "surrogate",
     "sweep",
+    "training",
 ]
 
 

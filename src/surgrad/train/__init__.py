@@ -10,10 +10,38 @@ try:
 except ModuleNotFoundError as _error:
     raise ImportError(_missing("surgrad.train", "optax")) from _error
 
+from surgrad.train._checkpoints import Checkpoints
 from surgrad.train._classifier import classifier
+from surgrad.train._epochs import AfterEpoch
 from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
+from surgrad.train._given import Batches, Objective
+from surgrad.train._not_finite import NotFiniteError
+from surgrad.train._services import MLflow, WandB
+from surgrad.train._trackers import CSV, TensorBoard, Tracker
+from surgrad.train._train import FitResult, fit
 
-__all__ = ["Fit", "Score", "batches", "classifier", "epoch", "score", "start", "step"]
+__all__ = [
+    "CSV",
+    "AfterEpoch",
+    "Batches",
+    "Checkpoints",
+    "Fit",
+    "FitResult",
+    "MLflow",
+    "NotFiniteError",
+    "Objective",
+    "Score",
+    "TensorBoard",
+    "Tracker",
+    "WandB",
+    "batches",
+    "classifier",
+    "epoch",
+    "fit",
+    "score",
+    "start",
+    "step",
+]
 
 
 def __getattr__(name: str) -> _NoReturn:

@@ -30,7 +30,7 @@ class Fit(NamedTuple):
         optimizer: the state of the optimiser.
     """
 
-    network: Sequential
+    network: Any
     optimizer: PyTree
 
 
@@ -53,7 +53,7 @@ class Score(NamedTuple):
         return self.firing_rate
 
 
-def start(network: Sequential, optimizer: optax.GradientTransformation) -> Fit:
+def start(network: Any, optimizer: optax.GradientTransformation) -> Fit:
     """A fit before its first update. Weights are trained; numbers of cells and surrogates are not, see `nn.partition`.
 
         >>> import jax, jax.numpy as jnp, optax, surgrad

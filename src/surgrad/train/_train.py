@@ -1,0 +1,223 @@
+"""`fit`: a network is trained from its first weights to its last, in epochs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._keys import takes_key
+from surgrad._kinds import require_callable, require_kind
+from surgrad._numbers import require_whole
+from surgrad._optimizers import require_optimizer
+from surgrad.nn import combine, partition
+from surgrad.train._checkpoints import Checkpoints, Store
+from surgrad.train._epochs import AfterEpoch, Run
+from surgrad.train._feed import Feed, Spread
+from surgrad.train._fit import Fit, cross_entropy
+from surgrad.train._given import Objective
+from surgrad.train._progress import bar
+from surgrad.train._state import Row, Saved, State
+from surgrad.train._trackers import Tracker
+from surgrad.train._update import Method, begin
+from surgrad.train._validation import Metric
+
+
+class FitResult(NamedTuple):
+    """What `fit` returns.
+
+    Parameters:
+        network: the network after the last epoch; with `patience`, that of the epoch with the least validation loss.
+        fit: the network after the last epoch, and the state of the optimiser.
+        history: the numbers of each epoch by their names, also those of epochs before a run was resumed: `epoch`,
+            from 1; `step`, the number of updates so far; `loss`, the mean over the batches; `validation_loss`; metrics.
+        best_epoch: the epoch with the least validation loss, from 1; None without validation.
+        stopped: whether `patience` or a callback ended the run before its last epoch.
+    """
+
+    network: Any
+    fit: Fit
+    history: list[Row]
+    best_epoch: int | None
+    stopped: bool
+
+    __getattr__ = missing_attribute
+
+
+@answers_keywords
+@takes_key
+def fit(
+    network: Any,
+    data: Any,
+    *,
+    optimizer: Any,
+    key: Array,
+    epochs: int,
+    batch_size: int = 64,
+    loss: Callable[..., Any] | Objective = cross_entropy,
+    validation: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
+    patience: int | None = None,
+    accumulate: int = 1,
+    loss_scale: Any = None,
+    checkpoints: str | os.PathLike[str] | Checkpoints | None = None,
+    track: Tracker | Sequence[Tracker] = (),
+    callbacks: Sequence[Callable[[AfterEpoch], Any]] = (),
+    progress: bool | None = None,
+    check_numbers: bool = False,
+    mesh: Any = None,
+    batch_axes: Any = 0,
+) -> FitResult:
+    """The network after training, and the numbers of each epoch.
+
+    Weights are trained, and numbers of cells and surrogates are not, see `nn.partition`. Learning-rate schedules and
+    clipping are the optimiser's, as in `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`. The same
+    arguments give the same result; all chance comes from the key, by epoch and by batch.
+
+        >>> import jax, optax, surgrad
+        >>> from surgrad import tasks, train
+        >>> key, data = jax.random.key(0), tasks.temporal_xor(samples=80)
+        >>> network = train.classifier(surgrad.Arctan(), data.train, key=key, hidden=8, tau=20.0, gain=3.0)
+        >>> done = train.fit(
+        ...     network, data.train, optimizer=optax.adam(1e-2), key=key, epochs=2, batch_size=32, validation=data.test
+        ... )
+        >>> [(row["epoch"], row["step"]) for row in done.history], sorted(done.history[0])
+        ([(1, 4), (2, 8)], ['epoch', 'loss', 'step', 'validation_loss'])
+
+    Parameters:
+        network: a network, or any tree of layers, with its first weights.
+        data: samples, which `len(data)` counts and of which `data[indices]` gives those of an array of indices, such as
+            a `tasks.Dataset`; or `Batches(function)`. Samples that do not fill the last batch of an epoch are left out.
+            With a `Dataset` of JAX's arrays a compiled program makes many updates in one call.
+        optimizer: an optimiser of Optax.
+        key: random key of the order of the samples, and of the loss if it takes one.
+        epochs: passes through the data, >= 1.
+        batch_size: samples of an update; of `Batches` the function decides.
+        loss: what to minimise, a function of the network and a batch that returns one number, or an `Objective`; the
+            cross-entropy of `score`, in nats, if it is left out.
+        validation: samples, or `Batches`, of which loss and metrics are told after each epoch.
+        metrics: functions of a network and a batch that return one number, by name: means over the validation samples.
+        patience: epochs without a smaller validation loss after which the run ends, >= 1; None: it does not.
+        accumulate: batches whose gradients are averaged for one change of the weights, >= 1, by `optax.MultiSteps`.
+        loss_scale: the loss scaling of float16, an object such as `flax.training.dynamic_scale.DynamicScale()`: its
+            `value_and_grad` scales. An update that overflows is left out.
+        checkpoints: a folder, or `Checkpoints`: the run can be killed at any time, and the same call goes on from the
+            newest checkpoint, to the same weights and numbers, bit by bit. More `epochs` may be given then. A function,
+            and the values of the data, are not compared: they must be the same.
+        track: where the numbers of each epoch are written: `CSV`, `TensorBoard`, `WandB`, `MLflow`, any `Tracker`, or
+            several.
+        callbacks: functions that are called with an `AfterEpoch` after each epoch; one that returns True ends the run.
+        progress: whether a bar on standard error shows epoch and time left; None: on a terminal, if rich is installed.
+        check_numbers: whether the run stops at the first NaN or Inf of loss, gradient or weights, with layer, quantity
+            and time step. It waits for each update then.
+        mesh: a mesh of devices of this process: each has a part of the samples of a batch, along the first axis.
+        batch_axes: with a mesh, the axis of the samples in the arrays of a batch, one for all or a tree of them,
+            `(1, 0, 0)`; of a `Dataset` it is known.
+
+    Raises:
+        TypeError: an argument is of another kind.
+        ValueError: a number is out of range; a checkpoint is of another run, or damaged; a mesh does not divide a
+            batch; data have no batches; `patience` or `metrics` are given without validation.
+        OSError: a checkpoint cannot be written. Earlier ones stay as they were.
+        NotFiniteError: `check_numbers` is True, and a number is NaN or Inf. Checkpoints of before stay.
+    """
+    objective = loss if isinstance(loss, Objective) else Objective(loss)
+    method = Method(require_optimizer("fit", optimizer, function=False), objective, accumulate, check_numbers)
+    metrics, trackers = dict(metrics or {}), _several(track)
+    _require_numbers(epochs=epochs, batch_size=batch_size, accumulate=accumulate, patience=patience)
+    _require_functions(validation, patience, metrics, callbacks)
+    spread = Spread(mesh, batch_axes)
+    feed = Feed("data", data, batch_size, spread)
+    judges = None if validation is None else Feed("validation", validation, None, Spread(None, 0), most=batch_size)
+    wanted = checkpoints if isinstance(checkpoints, Checkpoints) or checkpoints is None else Checkpoints(checkpoints)
+    with ExitStack() as things:
+        state, saved = State(begin(network, method, loss_scale)), None
+        if wanted is not None:
+            store = things.enter_context(closing(Store(wanted)))
+            settings = {"key": _numbers_of(key), "accumulate": accumulate, "patience": patience, **feed.settings()}
+            saved = Saved(store, state.carry, settings)
+            state = _resumed(saved, state, epochs)
+        for tracker in trackers:
+            things.callback(tracker.close)
+            tracker.start(int(state.history[-1]["step"]) if state.history else 0)
+        state.carry = spread.everywhere(state.carry)
+        advance = things.enter_context(bar(progress, feed.updates and epochs * feed.updates, state.step))
+        run = Run(method, feed, judges, metrics, key, epochs, patience, wanted, saved, trackers, callbacks)
+        while state.epoch < epochs and not state.stopped:
+            run.epoch(state, advance)
+    return _result(network, state, objective, patience)
+
+
+def _several(track: Any) -> Sequence[Tracker]:
+    """The trackers.
+
+    Raises:
+        TypeError: one lacks a method.
+    """
+    trackers = track if isinstance(track, (list, tuple)) else (track,)
+    for tracker in trackers:
+        require_kind("fit: track", tracker, Tracker, "a Tracker, with the methods start, log and close, or several")
+    return trackers
+
+
+def _require_numbers(*, patience: int | None, **numbers: int) -> None:
+    require_whole("fit", **numbers, **({} if patience is None else {"patience": patience}))
+
+
+def _require_functions(validation: Any, patience: Any, metrics: Mapping[str, Metric], callbacks: Sequence[Any]) -> None:
+    """Check what is called after each epoch.
+
+    Raises:
+        TypeError: something is no function.
+        ValueError: validation data are left out, and needed.
+    """
+    for name, metric in metrics.items():
+        require_callable(f"fit: metrics[{name!r}]", metric, "a function of a network and a batch")
+    for callback in callbacks:
+        require_callable("fit: each of callbacks", callback, "a function of an AfterEpoch")
+    for name, given in (("patience", patience is not None), ("metrics", metrics)):
+        if given and validation is None:
+            raise ValueError(f"fit: {name} needs validation data; give validation=samples.")
+    if taken := {"epoch", "step", "loss", "validation_loss"} & metrics.keys():
+        raise ValueError(f"fit: metrics must have other names than {', '.join(sorted(taken))}.")
+
+
+def _numbers_of(key: Array) -> list[int]:
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(key) if typed else key).tolist()
+
+
+def _resumed(saved: Saved, state: State, epochs: int) -> State:
+    """The state of the newest checkpoint, or the given one if there is none.
+
+    Raises:
+        ValueError: the checkpoint is of another run, or of a longer one.
+    """
+    newest = saved.newest()
+    if newest is None:
+        return state
+    if (reached := newest.epoch + bool(newest.batch)) > epochs:
+        raise ValueError(
+            f"fit: the newest checkpoint in {saved.store.path} is of epoch {reached}, and epochs is {epochs}; give at "
+            f"least {reached}, or another folder."
+        )
+    return newest
+
+
+def _result(given: Any, state: State, objective: Objective, patience: int | None) -> FitResult:
+    """The result, whose networks have the numbers that are not trained as they were given."""
+    last, best = state.carry.fit.network, state.carry.fit.network
+    if patience is not None and state.best:
+        best = jax.tree.unflatten(jax.tree.structure(last), state.best)
+    if not objective.returns_network:
+        rest = partition(given)[1]
+        last, best = (combine(partition(network)[0], rest) for network in (last, best))
+    done = Fit(last, state.carry.fit.optimizer)
+    return FitResult(best, done, state.history, state.best_epoch or None, state.stopped)
