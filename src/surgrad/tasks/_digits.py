@@ -33,5 +33,5 @@ def digits(*, steps: int = 25, code: str = "latency", seed: int = 0, test_share:
     except ModuleNotFoundError as error:
         raise ImportError(missing("the task digits", "sklearn")) from error
     random = np.random.default_rng(seed)
-    images, labels = load_digits(return_X_y=True)
+    images, labels = map(np.asarray, load_digits(return_X_y=True))  # its types allow for tables of pandas
     return split(dataset(events(images / 16, code, steps, random), labels, steps, 10), random, test_share)
