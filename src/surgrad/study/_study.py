@@ -1,0 +1,265 @@
+"""A study as one declarative object: which runs it has, and what tells one run, or one study, from another."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from surgrad._answers import place_of
+from surgrad._config import encode
+from surgrad._kinds import require_kind
+from surgrad._named import name_of
+from surgrad._structure import Described
+from surgrad._surrogate import Surrogate
+from surgrad.meta import Halving
+from surgrad.study._settings import Settings, Variant
+
+if TYPE_CHECKING:
+    from surgrad.study._rows import Row
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a study.
+
+    Parameters:
+        variant: the surrogate.
+        settings: those of the study.
+        seed: the seed, one of those of the settings.
+        rivals: the checksums of the variants among which successive halving chooses; None without halving.
+    """
+
+    variant: Variant
+    settings: Settings
+    seed: int
+    rivals: tuple[str, Any] | None = None
+
+    @functools.cached_property
+    def configuration(self) -> dict[str, Any]:
+        """All that decides the result, as plain JSON."""
+        plain = settings_as_json(self.settings)
+        for name in ("seeds", "mapping"):
+            del plain[name]
+        early = {} if self.rivals is None else {"rivals": self.rivals[0], "halving": self.rivals[1]}
+        return {"seed": self.seed, "variant": variant_as_json(self.variant), "settings": plain} | early
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """The checksum of the configuration, by which the row of the run is found in a table."""
+        return checksum(self.configuration)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study: every variant of a surrogate, with every settings, and every seed of these, is one run.
+
+    Nothing runs before `run` is called. Settings say which task, which network and which seeds; give several to study
+    several tasks or networks.
+
+        >>> import surgrad
+        >>> from surgrad import study
+        >>> scales = study.scaled(surrogate=surgrad.Sigmoid(), scales=(1.0, 100.0))
+        >>> widths = study.Study("widths", scales, [study.Settings(hidden=n, seeds=(0, 1)) for n in (64, 128)])
+        >>> len(widths.runs), widths.checksum[:8] == study.Study("widths", scales, widths.settings).checksum[:8]
+        (8, True)
+
+    Parameters:
+        name: the name under which the rows are found in a table.
+        variants: the surrogates, see `scaled`.
+        settings: the settings, or a sequence of them.
+        halving: None trains every run to the end. `meta.Halving(...)` ends the worse variants early: among the variants
+            of a surrogate whose runs share a compiled program, judged by the mean training loss over the seeds; its
+            `candidates` do not matter.
+
+    Raises:
+        TypeError: an argument is something else, or a surrogate or a function of yours has no name under which it could
+            be found again.
+        ValueError: there are no variants or no settings, or two runs are the same.
+    """
+
+    name: str
+    variants: Sequence[Variant]
+    settings: Settings | Sequence[Settings] = Settings()  # noqa: RUF009 (immutable)
+    halving: Halving | None = None
+
+    def __post_init__(self) -> None:
+        require_kind("Study: name", self.name, str, "text")
+        if not self.name:
+            raise ValueError("Study: the name is empty; rows in a table are found by it.")
+        object.__setattr__(self, "variants", tuple(self.variants))
+        for what, values, kind in (("variants", self.variants, Variant), ("settings", self.grid, Settings)):
+            if not values:
+                raise ValueError(f"Study: there are no {what}; give at least one.")
+            for value in values:
+                require_kind(f"Study: each of {what}", value, kind, f"a study.{kind.__name__}")
+        if self.halving is not None:
+            require_kind("Study: halving", self.halving, Halving, "a meta.Halving, or None")
+        self._require_different()
+
+    @property
+    def grid(self) -> tuple[Settings, ...]:
+        """The settings, as a tuple also where there is one."""
+        return (self.settings,) if isinstance(self.settings, Settings) else tuple(self.settings)
+
+    def _require_different(self) -> None:
+        seen: set[str] = set()
+        for run in self.runs:
+            if run.checksum in seen:
+                raise ValueError(
+                    f"Study: two runs are the same, {run.variant.name} with {run.variant.parameter}="
+                    f"{run.variant.value:g}, seed {run.seed}; leave one of the two out."
+                )
+            seen.add(run.checksum)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Study:
+        """The study that a TOML file describes, see the how-to guide on studies.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is no TOML, or a key in it is unknown; the message gives the nearest.
+        """
+        from surgrad.study._toml import read
+
+        return cls(**read(Path(path)))
+
+    @functools.cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, settings by settings, in each variant by variant, and in each seed by seed."""
+        found = []
+        for settings in self.grid:
+            for variant in self.variants:
+                rivals = self._rivals(variant, settings)
+                found += [Run(variant, settings, seed, rivals) for seed in settings.seeds]
+        return tuple(found)
+
+    def _rivals(self, variant: Variant, settings: Settings) -> tuple[str, Any] | None:
+        """The checksum of all variants and seeds among which halving chooses, and the options of halving."""
+        if self.halving is None:
+            return None
+        shape = jax.tree.structure(variant.surrogate)
+        family = [variant_as_json(one) for one in self.variants if jax.tree.structure(one.surrogate) == shape]
+        options = {"rungs": self.halving.rungs and [list(rung) for rung in self.halving.rungs]}
+        return checksum([family, list(settings.seeds)]), options | {"margin": self.halving.margin}
+
+    @functools.cached_property
+    def configuration(self) -> dict[str, Any]:
+        """The study as plain JSON. How runs are mapped is not part of it."""
+        several = [settings_as_json(settings) for settings in self.grid]
+        for plain in several:
+            del plain["mapping"]
+        variants = [variant_as_json(variant) for variant in self.variants]
+        rungs = None if self.halving is None else dataclasses.asdict(self.halving)
+        return _plain({"name": self.name, "variants": variants, "settings": several, "halving": rungs})
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """The checksum of the configuration."""
+        return checksum(self.configuration)
+
+    def rows(self, database: str, *, older: bool = False) -> list[Row]:
+        """The rows of the runs that are in a table, in the order of `runs`; corrupt ones are left out.
+
+        Parameters:
+            database: as of `run`.
+            older: whether rows of older versions of surgrad are among them.
+
+        Raises:
+            ImportError, ConnectionError, ValueError: as of `run`.
+        """
+        from surgrad.study._resume import in_order
+        from surgrad.study._table import Table
+
+        return in_order(self, Table(database), older)
+
+    def run(
+        self,
+        database: str,
+        *,
+        tick: Callable[[Sequence[Run]], None] = lambda runs: None,
+        finished: Callable[[list[Row]], None] = lambda rows: None,
+        tell: Callable[[str], None] = warnings.warn,
+        older: bool = False,
+        memory: float | None = None,
+    ) -> list[Row]:
+        """Train the runs that are not in a table yet, and return the rows of all runs, in the order of `runs`.
+
+        Runs that differ only in numbers share one compiled program, as wide as memory allows; the rows of each such
+        chunk are in the table as soon as it has finished. Started again after an interruption of any kind, it does what
+        is missing. Rows of an older version of surgrad count as missing, and stay. A corrupt row is reported with its
+        checksum, removed, and computed again. While runs train, a database that cannot be reached is
+        tried again for an hour.
+
+        Parameters:
+            database: `sqlite:///results.db` or `postgresql+psycopg://user@host/name`.
+            tick: a function that is called with the runs that train after each of their epochs; an exception that it
+                raises ends the study.
+            finished: a function that is called with the rows of a chunk once they are in the table.
+            tell: a function that is called with a message when a row is corrupt, or the database is tried again.
+            older: whether rows of older versions of surgrad count as done.
+            memory: bytes that a compiled program may need; half of what is free if it is left out.
+
+        Raises:
+            ImportError: SQLAlchemy, or the driver of the database, is not installed.
+            ConnectionError: the database cannot be reached; nothing has been trained.
+            ValueError: another study of this name is in the table, or the address is not one of a database.
+            KeyError, TypeError, ValueError: a task cannot be loaded, see `load`.
+        """
+        from surgrad.study._resume import resumed
+
+        return resumed(self, database, tell, finished=finished, older=older, tick=tick, memory=memory)
+
+
+def settings_as_json(settings: Settings) -> dict[str, Any]:
+    """Settings as plain JSON; the function that builds the network by its name."""
+    plain = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    plain["options"] = dict(sorted(settings.options))
+    plain["build"] = _named("Settings.build", settings.build)
+    return _plain(plain)
+
+
+def _named(where: str, function: Any) -> str:
+    try:
+        module, _, name = name_of(function, where).partition(":")
+    except TypeError as error:
+        raise TypeError(f"Study: {str(error).partition(': ')[2]}") from error
+    # The public name of what is ours stays when a private module moves.
+    return place_of(name) if module.partition(".")[0] == __name__.partition(".")[0] else f"{module}:{name}"
+
+
+def variant_as_json(variant: Variant) -> dict[str, Any]:
+    """A variant as plain JSON."""
+    labels = {"name": variant.name, "parameter": variant.parameter, "value": float(variant.value)}
+    return labels | {"surrogate": _surrogate_as_json(variant.surrogate)}
+
+
+def _surrogate_as_json(surrogate: Surrogate) -> Any:
+    """The configuration of a surrogate; what `save` would write where it has none, since it is made of a function."""
+    try:
+        return encode(surrogate)
+    except TypeError:
+        pass
+    try:
+        described = Described(surrogate)
+    except TypeError as error:
+        raise TypeError(f"Study: a surrogate cannot be described; {str(error).partition(': ')[2]}") from error
+    return {"structure": described.structure, "arrays": [array.tolist() for array in described.arrays]}
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON reads it back: lists in place of tuples, and numbers of Python."""
+    return json.loads(json.dumps(value, default=lambda number: number.item()))
+
+
+def checksum(configuration: Any) -> str:
+    """The SHA-256 checksum of plain JSON; the order of keys does not matter."""
+    text = json.dumps(configuration, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
