@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surgrad.cli import _subject as subject
+from surgrad.cli import _workers as workers
 from surgrad.cli._progress import progress
 from surgrad.cli._signals import StoppedError, stop_on_signals
 from surgrad.cli._table import print_comparisons, print_table
@@ -37,19 +38,43 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--older", action="store_true", help="take rows of older versions of surgrad for done")
     text = "megabytes that a compiled program may need (default: half of what is free)"
     add("--memory", type=at_least(1), metavar="MB", help=text)
+    add("--workers", type=at_least(1), metavar="N", help="share the study among N processes")
+    text = "start the workers as jobs of Slurm, with options of submitit, timeout_min=600,slurm_partition=gpu"
+    add("--slurm", nargs="?", const="", metavar="OPTION=VALUE,...", help=text)
+    text = "seconds between two signs of life of a worker; after three without one its runs go to another"
+    add("--heartbeat", default=10, type=at_least(1), metavar="SECONDS", help=text)
+    text = "be worker number K of a study: how the command starts its workers, and how you start one by hand"
+    add("--worker", type=at_least(0), metavar="K", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train what is missing, and print the table. Mistakes are reported before the training begins."""
-    require("optax", "rich", "sqlalchemy", *(["statsmodels"] if options.against else []))
-    from surgrad.study import summarise
+    if options.slurm is not None and options.workers is None:
+        raise UsageError("--slurm needs the number of jobs, --workers N.")
+    shared = options.workers is not None or options.worker is not None
+    require(
+        *("optax", "rich", "sqlalchemy"),
+        *(["statsmodels"] if options.against else []),
+        *(["optuna"] if shared else []),
+        *(["submitit"] if options.slurm is not None else []),
+    )
 
     study = _study(options.study)
     against = _against(study, options.against)
     database = options.database or _beside(study)
+    mistakes = reported(ConnectionError, ImportError, FileNotFoundError, KeyError, RuntimeError, TypeError, ValueError)
     begin = time.perf_counter()
-    with reported(ConnectionError, ImportError, FileNotFoundError, KeyError, TypeError, ValueError):
-        rows, signal = _train(study, database, options)
+    with mistakes:
+        if options.worker is not None:
+            return workers.be_one(study, database, options)
+        rows, signal = (workers.supervise if options.workers else _train)(study, database, options)
+    return _report(study, database, rows, signal, against, time.perf_counter() - begin)
+
+
+def _report(study: Study, database: str, rows: list[Row], signal: int | None, against: Any, seconds: float) -> int:
+    """Print what the study has found, and return the exit code."""
+    from surgrad.study import summarise
+
     print_table(summarise(rows))
     if signal is not None:
         text = "the same command goes on with the others"
@@ -60,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
         with reported(ValueError):
             print_comparisons(compare(rows, against=against))
-    print(f"{len(study.runs)} runs in {time.perf_counter() - begin:.0f} s; kept in {database}", file=sys.stderr)
+    print(f"{len(study.runs)} runs in {seconds:.0f} s; kept in {database}", file=sys.stderr)
     return 0
 
 
@@ -103,10 +128,8 @@ def _beside(study: Study) -> str:
 
 def _train(study: Study, database: str, options: argparse.Namespace) -> tuple[list[Row], int | None]:
     """The rows of the runs that finished, and the number of the signal that stopped the study, or None."""
-    total = sum(settings.epochs * len(settings.seeds) for settings in study.grid) * len(study.variants)
     rows = study.rows(database, older=options.older)
-    memory = None if options.memory is None else 1e6 * options.memory
-    with stop_on_signals() as stop, progress(total) as (advance, say):
+    with stop_on_signals() as stop, progress(workers.epochs(study)) as (advance, say):
         advance("compiling", int(sum(row.epochs for row in rows)))
 
         def tick(runs: Sequence[Run]) -> None:
@@ -119,6 +142,6 @@ def _train(study: Study, database: str, options: argparse.Namespace) -> tuple[li
 
         told: dict[str, Any] = {"tick": tick, "finished": finished, "tell": say}
         try:
-            return study.run(database, **told, older=options.older, memory=memory), None
+            return study.run(database, **told, older=options.older, memory=workers.memory(options)), None
         except StoppedError:
             return study.rows(database, older=options.older), stop.signal

@@ -11,11 +11,13 @@ except ModuleNotFoundError as _error:
     raise ImportError(_missing("surgrad.study", "optax")) from _error
 
 from surgrad.study._comparison import Comparison, compare
+from surgrad.study._programs import free_memory
 from surgrad.study._rows import Row, Summary, summarise
 from surgrad.study._run import families, load, run
 from surgrad.study._settings import Settings, Variant, at_unit_peak, scaled
 from surgrad.study._stored import Stored, read
 from surgrad.study._study import Run, Study
+from surgrad.study._workers import prepare, work
 
 __all__ = [
     "Comparison",
@@ -29,11 +31,14 @@ __all__ = [
     "at_unit_peak",
     "compare",
     "families",
+    "free_memory",
     "load",
+    "prepare",
     "read",
     "run",
     "scaled",
     "summarise",
+    "work",
 ]
 
 

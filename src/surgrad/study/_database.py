@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -62,12 +63,13 @@ def patiently(action: Callable[[], Result], shown: str, tell: Callable[[str], No
     Raises:
         OperationalError: the database could not be reached for an hour.
     """
-    wait, end = 0.1, time.monotonic() + PATIENCE
+    wait, since = 0.1, math.inf
     while True:
         try:
             return action()
-        except (OperationalError, InterfaceError) as error:
-            if time.monotonic() > end:
+        except DBAPIError as error:
+            since = min(since, time.monotonic())
+            if not isinstance(error, (OperationalError, InterfaceError)) or time.monotonic() > since + PATIENCE:
                 raise
             if wait > 1:  # a database that is busy for a moment is no news
                 tell(f"study: {shown}: {reason(error)}; trying again in {wait:.0f} s.")

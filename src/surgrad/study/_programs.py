@@ -104,8 +104,11 @@ def _train(
 
 
 def _width(fits: Sequence[train.Fit], settings: Settings, data: Dataset, memory: float) -> int:
-    """The number of runs in a program: as many as memory allows, by what XLA says that a program needs."""
-    width = min(len(fits), CHUNK) if settings.mapping == "map" else len(fits)
+    """The number of runs in a program: as many as memory allows, by what XLA says that a program needs.
+
+    Where one run follows the other it is a power of two, so that chunks of other sizes share programs.
+    """
+    width = min(1 << (len(fits) - 1).bit_length(), CHUNK) if settings.mapping == "map" else len(fits)
     while width > 1 and (needed := _needed(fits[0], width, settings, data)) > memory:
         width = max(1, min(width - 1, int(width * memory / needed)))
     return width

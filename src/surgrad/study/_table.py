@@ -84,7 +84,7 @@ class Table:
                 found = sql.select(_STUDIES).where(_STUDIES.c.name == study.name)
                 return connection.execute(found).one()
 
-        known = self._patiently(enter)
+        known = self.patiently(enter)
         if known.checksum != study.checksum:
             where = difference(json.loads(known.configuration), study.configuration)
             raise ValueError(
@@ -105,7 +105,7 @@ class Table:
             with self.engine.begin() as connection:
                 connection.execute(_insert(self.engine, _RUNS), values)
 
-        self._patiently(insert)
+        self.patiently(insert)
 
     def sound(self, name: str) -> tuple[list[Stored], list[dict[str, Any]]]:
         """The sound rows of a study in the order in which they were finished, and the corrupt ones as they are."""
@@ -117,7 +117,7 @@ class Table:
 
         sound: list[Stored] = []
         corrupt: list[dict[str, Any]] = []
-        for values in self._patiently(select):
+        for values in self.patiently(select):
             if _wrong(values):
                 corrupt.append(values)
             else:
@@ -138,7 +138,7 @@ class Table:
                 with self.engine.begin() as connection:
                     connection.execute(sql.delete(_RUNS).where(*keys))
 
-            self._patiently(remove)
+            self.patiently(remove)
         return sound
 
     def done(self, name: str, older: bool) -> set[str]:
@@ -150,9 +150,10 @@ class Table:
             with self.engine.connect() as connection:
                 return set(connection.scalars(found))
 
-        return self._patiently(select)
+        return self.patiently(select)
 
-    def _patiently(self, action: Callable[[], Any]) -> Any:
+    def patiently(self, action: Callable[[], Any]) -> Any:
+        """The result of an action, see `_database.patiently`."""
         return patiently(action, self.shown, self._tell)
 
 
