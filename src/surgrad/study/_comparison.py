@@ -80,11 +80,17 @@ def compare(
     Raises:
         ImportError: SciPy or statsmodels is not installed.
         ValueError: there is no such reference, or there are several; two variants have fewer than two seeds in common;
-            or a value is not finite, as that of a run that has diverged.
+            the rows have made different numbers of epochs; or a value is not finite, as that of a run that has
+            diverged.
     """
     require_choice("compare", "measure", measure, MEASURES)
     require_real("compare", "confidence", confidence, above=0, below=1)
     found = groups(rows)
+    if len(epochs := {row.epochs for group in found.values() for row in group}) > 1:
+        raise ValueError(
+            f"compare: the rows have made different numbers of epochs, {sorted(epochs)}, as after successive halving; "
+            f"give rows with the same number, [row for row in rows if row.epochs == {max(epochs):g}]."
+        )
     labels, values = list(found), [_by_seed(group, measure) for group in found.values()]
     references = {labels[i][-2:]: i for i in _references(labels, against)}
     tested = []
@@ -132,9 +138,10 @@ def _tested(
         )
     ours, theirs = (np.array([one[seed] for seed in seeds]) for one in (variant, reference))
     differences = ours - theirs
-    if np.ptp(differences) == 0:  # the spread is unknown, since accuracies are counts: a sign test
+    rounding = 1e-6 * max(abs(ours).max(), abs(theirs).max())  # that of float32, in which networks are scored
+    if np.ptp(differences) <= rounding:  # the spread is unknown, since accuracies are counts: a sign test
         low = high = math.nan
-        p = 1.0 if differences[0] == 0 else 0.5 ** (len(seeds) - 1)
+        p = 1.0 if abs(differences[0]) <= rounding else 0.5 ** (len(seeds) - 1)
     else:
         try:
             from scipy import stats
@@ -152,7 +159,7 @@ def _holm(p_values: Sequence[float]) -> Sequence[float]:
         from statsmodels.stats.multitest import multipletests
     except ModuleNotFoundError as error:
         raise ImportError(missing("study.compare", "statsmodels")) from error
-    return multipletests(p_values, method="holm")[1]
+    return multipletests(p_values, method="holm")[1].tolist()
 
 
 def _comparison(tested: Any, corrected: float, confidence: float) -> Comparison:

@@ -62,6 +62,11 @@ def trained(
         tick: a function that is called with the runs of a chunk after each epoch.
         memory: bytes that a program may need; None: a share of what is free.
     """
+    if runs[0].halving is not None:
+        from surgrad.study._halving import halved
+
+        yield halved(runs, runs[0].halving, data, tick)
+        return
     settings = _static(runs[0].settings)
     fits = [_start(run, data.train) for run in runs]
     width = _width(fits, settings, data.train, memory or free_memory())
@@ -93,7 +98,7 @@ def _train(
     # One program serves any number of runs, where one follows the other; the rest of the stack is not computed.
     padding = (width - count) * (settings.mapping == "map")
     keys = jnp.stack([jax.random.key(run.seed) for run in runs] + [jax.random.key(0)] * padding)
-    stacked, losses = _stack([*fits, *[fits[0]] * padding]), jnp.zeros(())
+    stacked, losses = stack([*fits, *[fits[0]] * padding]), jnp.zeros(())
     for epoch in range(settings.epochs):
         order = _order(keys, epoch, len(data.train), settings.batch)
         stacked, losses = jax.block_until_ready(_epoch(stacked, order, count, data.train, settings))
@@ -116,7 +121,7 @@ def _width(fits: Sequence[train.Fit], settings: Settings, data: Dataset, memory:
 
 def _needed(fit: train.Fit, width: int, settings: Settings, data: Dataset) -> float:
     """The bytes that an epoch of so many runs needs; `jit` keeps the program for the call that follows."""
-    stacked = jax.eval_shape(lambda: _stack([fit] * width))
+    stacked = jax.eval_shape(lambda: stack([fit] * width))
     order = jax.ShapeDtypeStruct((width, len(data) // settings.batch, settings.batch), jnp.zeros(0, int).dtype)
     found: Any = _epoch.lower(stacked, order, 0, data, settings).compile().memory_analysis()
     if found is None:  # a backend that does not say
@@ -139,7 +144,7 @@ def free_memory() -> float:
         return SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _stack(trees: Sequence[PyTree]) -> PyTree:
+def stack(trees: Sequence[PyTree]) -> PyTree:
     """One tree of trees of the same structure; each leaf has a new leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
 
@@ -170,7 +175,9 @@ def _over_first(function: Any, runs: PyTree, start: PyTree, count: Any, mapping:
         return jax.vmap(function)(runs)
 
     def body(i: Any, results: PyTree) -> PyTree:
-        new = function(jax.tree.map(lambda leaf: leaf[i], runs))
+        # Behind barriers a run is compiled by itself, so that its numbers do not depend on the size of the stack.
+        one = jax.lax.optimization_barrier(jax.tree.map(lambda leaf: leaf[i], runs))
+        new = jax.lax.optimization_barrier(function(one))
         return jax.tree.map(lambda stacked, one: stacked.at[i].set(one), results, new)
 
     return jax.lax.fori_loop(0, count, body, start)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from surgrad import tasks
+from surgrad.study._halving import updates_of
 from surgrad.study._programs import data_key, families, trained
 from surgrad.study._rows import Row
 from surgrad.study._run import load
@@ -25,7 +26,7 @@ def resumed(
     """The rows of a study, after what was missing has been trained: see `Study.run`."""
     table = Table(database, tell)
     table.register(study)
-    data = all_data(study.runs)
+    data = all_data(study)
     while missing := without_rows(study, table, older):
         for runs in families(missing):
             train_into(table, study, runs, data, finished, **options)
@@ -47,16 +48,28 @@ def train_into(
         finished(rows)
 
 
-def all_data(runs: Iterable[Run]) -> dict[Any, tasks.Split]:
-    """The data of all tasks of some runs, so that a mistake in one is found before any run trains."""
-    by_batch = sorted({run.settings for run in runs}, key=lambda settings: settings.batch)
-    return {key: load(settings) for key, settings in {data_key(one): one for one in by_batch}.items()}
+def all_data(study: Study) -> dict[Any, tasks.Split]:
+    """The data of all tasks of a study, so that a mistake in one is found before any run trains."""
+    by_batch = sorted(study.grid, key=lambda settings: settings.batch)
+    data = {key: load(settings) for key, settings in {data_key(one): one for one in by_batch}.items()}
+    if study.halving is not None:
+        for settings in study.grid:
+            study.halving.require(updates_of(settings, data[data_key(settings)]))
+    return data
 
 
 def without_rows(study: Study, table: Table, older: bool) -> list[Run]:
     """The runs of a study that have no sound row; rows that are corrupt are reported and removed."""
     there = {one.checksum for one in table.repaired(study.name) if older or not one.older}
-    return [run for run in study.runs if run.checksum not in there]
+    return with_rivals(study, [run for run in study.runs if run.checksum not in there])
+
+
+def with_rivals(study: Study, runs: Sequence[Run]) -> list[Run]:
+    """Some runs, and those without which they cannot be trained: all among which successive halving chooses."""
+    if study.halving is None:
+        return list(runs)
+    some = {(run.rivals, run.settings) for run in runs}
+    return [run for run in study.runs if (run.rivals, run.settings) in some]
 
 
 def in_order(study: Study, table: Table, older: bool) -> list[Row]:

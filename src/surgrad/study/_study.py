@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
 from surgrad._answers import place_of
 from surgrad._config import encode
 from surgrad._kinds import require_kind
 from surgrad._named import name_of
-from surgrad._structure import Described
 from surgrad._surrogate import Surrogate
 from surgrad.meta import Halving
 from surgrad.study._settings import Settings, Variant
@@ -34,13 +34,15 @@ class Run:
         variant: the surrogate.
         settings: those of the study.
         seed: the seed, one of those of the settings.
-        rivals: the checksums of the variants among which successive halving chooses; None without halving.
+        halving: as that of the study.
+        rivals: the checksum of the variants, seeds and rungs among which successive halving chooses; empty without it.
     """
 
     variant: Variant
     settings: Settings
     seed: int
-    rivals: tuple[str, Any] | None = None
+    halving: Halving | None = None
+    rivals: str = ""
 
     @functools.cached_property
     def configuration(self) -> dict[str, Any]:
@@ -48,7 +50,7 @@ class Run:
         plain = settings_as_json(self.settings)
         for name in ("seeds", "mapping"):
             del plain[name]
-        early = {} if self.rivals is None else {"rivals": self.rivals[0], "halving": self.rivals[1]}
+        early = {"rivals": self.rivals} if self.rivals else {}
         return {"seed": self.seed, "variant": variant_as_json(self.variant), "settings": plain} | early
 
     @functools.cached_property
@@ -76,8 +78,8 @@ class Study:
         variants: the surrogates, see `scaled`.
         settings: the settings, or a sequence of them.
         halving: None trains every run to the end. `meta.Halving(...)` ends the worse variants early: among the variants
-            of a surrogate whose runs share a compiled program, judged by the mean training loss over the seeds; its
-            `candidates` do not matter.
+            of a surrogate whose runs share a compiled program, judged by the mean training loss over the seeds; of
+            its options only `rungs` matters.
 
     Raises:
         TypeError: an argument is something else, or a surrogate or a function of yours has no name under which it could
@@ -138,17 +140,18 @@ class Study:
         for settings in self.grid:
             for variant in self.variants:
                 rivals = self._rivals(variant, settings)
-                found += [Run(variant, settings, seed, rivals) for seed in settings.seeds]
+                found += [Run(variant, settings, seed, self.halving, rivals) for seed in settings.seeds]
         return tuple(found)
 
-    def _rivals(self, variant: Variant, settings: Settings) -> tuple[str, Any] | None:
-        """The checksum of all variants and seeds among which halving chooses, and the options of halving."""
+    def _rivals(self, variant: Variant, settings: Settings) -> str:
         if self.halving is None:
-            return None
+            return ""
         shape = jax.tree.structure(variant.surrogate)
         family = [variant_as_json(one) for one in self.variants if jax.tree.structure(one.surrogate) == shape]
-        options = {"rungs": self.halving.rungs and [list(rung) for rung in self.halving.rungs]}
-        return checksum([family, list(settings.seeds)]), options | {"margin": self.halving.margin}
+        return checksum([family, list(settings.seeds), self._rungs()])
+
+    def _rungs(self) -> Any:
+        return None if self.halving is None else _plain({"rungs": self.halving.rungs})
 
     @functools.cached_property
     def configuration(self) -> dict[str, Any]:
@@ -157,8 +160,7 @@ class Study:
         for plain in several:
             del plain["mapping"]
         variants = [variant_as_json(variant) for variant in self.variants]
-        rungs = None if self.halving is None else dataclasses.asdict(self.halving)
-        return _plain({"name": self.name, "variants": variants, "settings": several, "halving": rungs})
+        return {"name": self.name, "variants": variants, "settings": several, "halving": self._rungs()}
 
     @functools.cached_property
     def checksum(self) -> str:
@@ -242,16 +244,14 @@ def variant_as_json(variant: Variant) -> dict[str, Any]:
 
 
 def _surrogate_as_json(surrogate: Surrogate) -> Any:
-    """The configuration of a surrogate; what `save` would write where it has none, since it is made of a function."""
+    """The configuration of a surrogate; its text and its numbers where it has none, since it is made of a function."""
     try:
         return encode(surrogate)
-    except TypeError:
-        pass
-    try:
-        described = Described(surrogate)
     except TypeError as error:
-        raise TypeError(f"Study: a surrogate cannot be described; {str(error).partition(': ')[2]}") from error
-    return {"structure": described.structure, "arrays": [array.tolist() for array in described.arrays]}
+        text = repr(surrogate)
+        if "<lambda>" in text or " at 0x" in text:  # another function would look the same, or the same one different
+            raise TypeError(f"Study: {text} has no name of its own; make it of a function that has one.") from error
+    return {"text": text, "numbers": [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(surrogate)]}
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import os
 import pkgutil
@@ -118,10 +117,8 @@ def _halving(entry: Any) -> Halving:
         return Halving()
     if not isinstance(entry, dict):
         raise TypeError(f"halving must be true, or a table of options, got {entry!r}.")
-    known = [field.name for field in dataclasses.fields(Halving) if field.name != "candidates"]
-    require_keys("halving", entry, known)
-    rungs = {"rungs": tuple(map(tuple, entry["rungs"]))} if "rungs" in entry else {}
-    return Halving(**{**entry, **rungs})
+    require_keys("halving", entry, ["rungs"])
+    return Halving(rungs=tuple(map(tuple, entry.get("rungs", ()))) or None)
 
 
 def resolved(what: str, name: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from surgrad._numbers import require_whole
 from surgrad.study._programs import CHUNK, families
-from surgrad.study._resume import all_data, train_into, without_rows
+from surgrad.study._resume import all_data, train_into, with_rivals, without_rows
 from surgrad.study._study import Run, Study
 
 if TYPE_CHECKING:  # SQLAlchemy and Optuna may be missing
@@ -51,7 +51,7 @@ def prepare(
     """
     require_whole("prepare", workers=workers, heartbeat=heartbeat)
     table, queue = _opened(study, database, 0, heartbeat, tell)
-    all_data(study.runs)
+    all_data(study)
     missing = without_rows(study, table, older)
     if missing:
         queue.fill(_chunks(missing, workers))
@@ -90,19 +90,19 @@ def work(
     require_whole("work", workers=workers, heartbeat=heartbeat)
     require_whole("work", 0, seed=seed)
     table, queue = _opened(study, database, seed, heartbeat, tell)
-    data, runs = all_data(study.runs), {run.checksum: run for run in study.runs}
+    data, runs = all_data(study), {run.checksum: run for run in study.runs}
 
     def train(checksums: Collection[str]) -> None:
         done = table.done(study.name, older)
         left = [runs[one] for one in checksums if one in runs and one not in done]
-        for family in families(left):
+        for family in families(with_rivals(study, left)):
             train_into(table, study, family, data, tick=tick, memory=memory)
 
     def once() -> bool:
         done = table.done(study.name, older)
         missing = [run for run in study.runs if run.checksum not in done]
         if missing and not queue.has_waiting():
-            queue.fill(_chunks(missing, workers))
+            queue.fill(_chunks(with_rivals(study, missing), workers))
         if missing and queue.has_waiting():
             queue.take(train)
         elif missing:  # others have taken the rest, and may yet die
@@ -126,7 +126,7 @@ def _chunks(missing: Sequence[Run], workers: int) -> list[Any]:
     """The runs of each family in chunks: as many as train together, and two for each worker at least, if there are."""
     found: list[Any] = []
     for family in families(missing):
-        if family[0].rivals is not None:  # successive halving compares all of them
+        if family[0].rivals:  # successive halving compares all of them
             found.append(family)
             continue
         size = min(CHUNK, -(-len(family) // (2 * workers)))
