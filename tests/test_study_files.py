@@ -9,9 +9,9 @@ import surgrad
 
 for package in ("optax", "rich", "sqlalchemy", "statsmodels"):
     pytest.importorskip(package)
-from studies import SETTINGS, but_seconds, tiny
-from surgrad import meta, study, train
-from surgrad.cli import main
+from studies import SETTINGS, but_seconds, tiny  # noqa: E402
+from surgrad import meta, study, train  # noqa: E402
+from surgrad.cli import main  # noqa: E402
 
 TINY = """
 seeds = [0, 1]
