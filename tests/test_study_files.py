@@ -1,5 +1,7 @@
 """Studies in TOML files, and the command that runs them."""
 
+import json
+import sqlite3
 import sys
 import textwrap
 
@@ -186,3 +188,35 @@ def test_the_command_trains_prints_compares_and_goes_on(written, capsys):
     again = capsys.readouterr()
     assert again.out.splitlines()[:3] == printed.out.splitlines()[:3]
     assert "finished (" not in again.err
+
+
+COMPARE = (
+    "compare --data temporal_xor:samples=200 --surrogates sigmoid,arctan --scales 1 --seeds 2 --epochs 1 --out out"
+)
+
+
+def test_compare_goes_on_where_it_was(written, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert main(COMPARE.split()) == 0
+    first = capsys.readouterr()
+    files = {name: (tmp_path / "out" / name).read_bytes() for name in ("runs.csv", "results.json")}
+    with sqlite3.connect(tmp_path / "out" / "runs.db") as connection:  # as if it had been interrupted
+        connection.execute("delete from surgrad_runs where surrogate = 'arctan'")
+    assert main(COMPARE.split()) == 0
+    second = capsys.readouterr()
+    assert second.err.startswith(
+        "2 of 4 runs had finished before; delete out/runs.db to begin anew\narctan: 2 runs in "
+    )
+    without_seconds = [[line.rsplit(maxsplit=1)[0] for line in one.out.splitlines()[:3]] for one in (first, second)]
+    assert without_seconds[0] == without_seconds[1]
+    assert main(COMPARE.split()) == 0
+    third = capsys.readouterr()
+    assert third.out == second.out
+    assert "runs in 0 s; written to out" in third.err.replace("runs in 1 s", "runs in 0 s")
+    assert (tmp_path / "out" / "runs.csv").read_bytes().count(b"\n") == files["runs.csv"].count(b"\n") == 5
+    assert (tmp_path / "out" / "runs.csv").read_bytes().splitlines()[0] == files["runs.csv"].splitlines()[0]
+    # Other options are another study, and its files replace those of the first.
+    assert main([*COMPARE.split(), "--seed", "1"]) == 0
+    assert "had finished before" not in capsys.readouterr().err
+    settings = json.loads((tmp_path / "out" / "results.json").read_text())["settings"]
+    assert settings["data"] == "temporal_xor" and settings["seeds"] == [1, 2]

@@ -122,10 +122,8 @@ def _train(variants: list[Variant], settings: Settings, folder: Folder) -> tuple
         rows = study.rows(folder.database)
     if rows:
         folder.append(rows)
-        print(
-            f"{len(rows)} of {len(study.runs)} runs had finished before; delete {folder.path} to begin anew",
-            file=sys.stderr,
-        )
+        text = f"had finished before; delete {folder.path / 'runs.db'} to begin anew"
+        print(f"{len(rows)} of {len(study.runs)} runs {text}", file=sys.stderr)
     with stop_on_signals() as stop, progress(len(study.runs) * settings.epochs) as (advance, say):
         advance("compiling", len(rows) * settings.epochs)
 

@@ -28,12 +28,12 @@ def epochs(study: Study) -> int:
 
 def memory(options: argparse.Namespace) -> float | None:
     """The bytes that a compiled program may need: a share of what the user gave for each worker of the machine."""
-    alone = options.workers is None or options.slurm is not None
-    if options.memory is None and not alone:
-        from surgrad.study import free_memory
+    sharing = 1 if options.workers is None or options.slurm is not None else options.workers
+    if options.memory is not None:
+        return 1e6 * options.memory / sharing
+    from surgrad.study import free_memory
 
-        return free_memory() / options.workers
-    return None if options.memory is None else 1e6 * options.memory / (1 if alone else options.workers)
+    return free_memory() / sharing
 
 
 def be_one(study: Study, database: str, options: argparse.Namespace) -> int:
@@ -64,11 +64,12 @@ def supervise(study: Study, database: str, options: argparse.Namespace) -> tuple
 
     given: dict[str, Any] = {name: getattr(options, name) for name in ("workers", "heartbeat", "older")}
     with stop_on_signals() as stop, progress(epochs(study)) as (advance, say):
-        while prepare(study, database, tell=say, **given) and stop.signal is None:
-            start = _processes if options.slurm is None else _jobs
-            failed = start(_command(options, database), options, _Look(study, database, options.older, advance), stop)
-            if failed and stop.signal is None:
+        look, failed = _Look(study, database, options.older, advance), ""
+        while prepare(study, database, tell=say, patient=look.begun, **given) and stop.signal is None:
+            if failed:
                 raise RuntimeError(f"study: the workers ended before the study; {failed}")
+            start = _processes if options.slurm is None else _jobs
+            failed = start(_command(options, database), options, look, stop)
     return study.rows(database, older=options.older), stop.signal
 
 
@@ -77,9 +78,10 @@ class _Look:
 
     def __init__(self, study: Study, database: str, older: bool, advance: Callable[[str, int], None]):
         self._read = lambda: sum(row.epochs for row in study.rows(database, older=older))
-        self._advance, self._seen = advance, 0
+        self._advance, self._seen, self.begun = advance, 0, False
 
     def __call__(self) -> None:
+        self.begun = True
         try:
             now = int(self._read())
         except Exception:  # the database is away; the workers say so, and try again

@@ -12,7 +12,7 @@ import numpy as np
 from surgrad._extras import missing
 from surgrad._kinds import require_choice
 from surgrad._numbers import require_real
-from surgrad.study._rows import Row, groups
+from surgrad.study._rows import LABELS, Row, groups
 
 MEASURES = "test_accuracy", "test_loss", "train_loss", "firing_rate"
 
@@ -147,7 +147,7 @@ def _tested(
             from scipy import stats
         except ModuleNotFoundError as error:
             raise ImportError(missing("study.compare", "scipy")) from error
-        test = stats.ttest_1samp(differences, 0.0)
+        test: Any = stats.ttest_1samp(differences, 0.0)
         (low, high), p = test.confidence_interval(confidence), test.pvalue
     return len(seeds), ours.mean(), differences.mean(), low, high, p
 
@@ -159,13 +159,24 @@ def _holm(p_values: Sequence[float]) -> Sequence[float]:
         from statsmodels.stats.multitest import multipletests
     except ModuleNotFoundError as error:
         raise ImportError(missing("study.compare", "statsmodels")) from error
-    return multipletests(p_values, method="holm")[1].tolist()
+    corrected: Any = multipletests(p_values, method="holm")[1]
+    return corrected.tolist()
 
 
 def _comparison(tested: Any, corrected: float, confidence: float) -> Comparison:
-    (surrogate, kind, parameter, value, task, network), pairs, *numbers = tested
-    labels = surrogate, kind, parameter, value, task, network
-    return Comparison(*labels, pairs, *map(float, (*numbers, corrected)), bool(corrected <= 1 - confidence))
+    labels, pairs, mean, difference, low, high, p_value = tested
+    named: dict[str, Any] = dict(zip(LABELS, labels, strict=True))
+    return Comparison(
+        **named,
+        pairs=pairs,
+        mean=float(mean),
+        difference=float(difference),
+        low=float(low),
+        high=float(high),
+        p_value=float(p_value),
+        p_corrected=float(corrected),
+        significant=bool(corrected <= 1 - confidence),
+    )
 
 
 def _shown(against: str | tuple[str, float]) -> str:

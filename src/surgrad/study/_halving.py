@@ -39,7 +39,7 @@ def halved(
     rungs = dataclasses.replace(halving, candidates=len(variants)).search(population, {}, 0, 0).rungs
     updates = {index: max(rung.steps for rung in rungs if index in rung.runs) for index in range(len(variants))}
     score = jax.jit(lambda fits, data: over_runs(lambda fit: train.score(fit.network, data), fits, settings.mapping))
-    found: dict[tuple[Any, int], tuple[Any, ...]] = {}
+    found: dict[tuple[Any, int], tuple[Any, Any, float]] = {}
     for index, variant in enumerate(variants):
         fits, total, count = population.state(index)
         scores, losses = jax.device_get((score(fits, data.test), total / count))

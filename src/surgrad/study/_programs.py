@@ -74,7 +74,7 @@ def trained(
         chunk, begin = [runs[i] for i in part], time.perf_counter()
         results = _train(chunk, [fits[i] for i in part], settings, data, tick, width)
         seconds = (time.perf_counter() - begin) / len(chunk)
-        yield [row(run, *one, seconds) for run, *one in zip(chunk, *results, strict=True)]
+        yield [row(run, *one, settings.epochs, seconds) for run, one in zip(chunk, results, strict=True)]
 
 
 def row(run: Run, loss: Any, score: train.Score, epochs: float, seconds: float) -> Row:
@@ -82,7 +82,7 @@ def row(run: Run, loss: Any, score: train.Score, epochs: float, seconds: float) 
     variant, settings = run.variant, run.settings
     labels = variant.name, variant.parameter, variant.value, run.seed
     numbers = float(score.accuracy), float(score.loss), float(loss), float(score.firing_rate), seconds
-    return Row(*labels, *numbers, variant.kind, settings.task, settings.network, epochs)
+    return Row(*labels, *numbers, variant.kind, settings.task, settings.network, float(epochs))
 
 
 def _train(
@@ -92,8 +92,8 @@ def _train(
     data: tasks.Split,
     tick: Callable[[Sequence[Run]], None],
     width: int,
-) -> tuple[Any, ...]:
-    """The losses of the last epoch, the scores on the test samples, and the epochs of some runs."""
+) -> list[tuple[Any, train.Score]]:
+    """The loss of the last epoch and the score on the test samples of each of some runs."""
     count = len(runs)
     # One program serves any number of runs, where one follows the other; the rest of the stack is not computed.
     padding = (width - count) * (settings.mapping == "map")
@@ -104,8 +104,7 @@ def _train(
         stacked, losses = jax.block_until_ready(_epoch(stacked, order, count, data.train, settings))
         tick(runs)
     losses, scores = jax.device_get((losses, _score(stacked, count, data.test, settings)))
-    each = [train.Score(*(float(values[i]) for values in scores)) for i in range(count)]
-    return losses[:count], each, [float(settings.epochs)] * count
+    return [(losses[i], train.Score(*(values[i] for values in scores))) for i in range(count)]
 
 
 def _width(fits: Sequence[train.Fit], settings: Settings, data: Dataset, memory: float) -> int:

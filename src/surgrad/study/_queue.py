@@ -14,8 +14,8 @@ from surgrad.study._study import Run, Study
 
 try:
     import optuna
-    import sqlalchemy as sql
     from optuna.trial import TrialState
+    from sqlalchemy.exc import DBAPIError
 except ModuleNotFoundError as error:
     raise ImportError(missing("a study with several workers", "optuna")) from error
 
@@ -49,7 +49,7 @@ class Queue:
                         storage=self._storage, study_name=name, sampler=sampler, load_if_exists=True
                     )
                 return
-            except sql.exc.DBAPIError:  # another worker creates the tables at the same moment
+            except DBAPIError:  # another worker creates the tables at the same moment
                 if attempt == 4:
                     raise
                 time.sleep(0.5 * (attempt + 1))
@@ -124,8 +124,8 @@ class Queue:
         optuna.storages.fail_stale_trials(self._trials)
         now = datetime.datetime.now()
         for trial in self._trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            begun = _BEGUN in trial.user_attrs or trial.datetime_start is None
-            if not begun and now - trial.datetime_start > self._grace:
+            begun = _BEGUN in trial.user_attrs
+            if not begun and now - (trial.datetime_start or now) > self._grace:
                 with contextlib.suppress(ValueError):  # it has ended meanwhile
                     self._trials.tell(trial.number, state=TrialState.FAIL)
 

@@ -19,10 +19,11 @@ import jax
 import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError
 
+from surgrad.study._configuration import checksum
 from surgrad.study._database import engine_of, patiently, reason
 from surgrad.study._rows import Row
 from surgrad.study._stored import Stored
-from surgrad.study._study import Run, Study, checksum
+from surgrad.study._study import Run, Study
 
 _METADATA = sql.MetaData()
 _STUDIES = sql.Table(
@@ -48,27 +49,31 @@ class Table:
     Parameters:
         database: the address.
         tell: a function that is called with a message when the database is tried again, or a row is corrupt.
+        patient: whether a database that cannot be reached is tried again for an hour.
 
     Raises:
         ImportError, ConnectionError, ValueError: see `read`.
     """
 
-    def __init__(self, database: str, tell: Callable[[str], None] = warnings.warn):
+    def __init__(self, database: str, tell: Callable[[str], None] = warnings.warn, patient: bool = False):
         self._tell, self.engine = tell, engine_of(database)
         self.shown = self.engine.url.render_as_string(hide_password=True)
         try:
-            for attempt in range(3):
-                try:
-                    _METADATA.create_all(self.engine)
-                    break
-                except DBAPIError:  # another process may have created it at the same moment
-                    if attempt == 2:
-                        raise
-                    time.sleep(0.2)
+            self.patiently(self._create) if patient else self._create()
         except DBAPIError as error:
             raise ConnectionError(
                 f"study: the database {self.shown} cannot be used, and nothing has been trained: {reason(error)}."
             ) from error
+
+    def _create(self) -> None:
+        for attempt in range(3):
+            try:
+                _METADATA.create_all(self.engine)
+                return
+            except DBAPIError:  # another process may have created it at the same moment
+                if attempt == 2:
+                    raise
+                time.sleep(0.2)
 
     def register(self, study: Study) -> None:
         """Enter a study under its name.
@@ -169,11 +174,17 @@ def _versions() -> dict[str, str]:
 @functools.cache
 def _commit() -> str:
     """The commit of the Git repository in the working directory; empty if there is none."""
+    # Without the option Git would write its index, and leave a lock behind where a disk is full.
+    git = "git", "--no-optional-locks"
     try:
-        command = "git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        commit = _output(*git, "rev-parse", "HEAD")
+        return commit + "-dirty" * bool(_output(*git, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
 
 def _insert(engine: sql.Engine, table: sql.Table) -> Any:
@@ -193,11 +204,11 @@ def _values(row: Row) -> dict[str, Any]:
 
 def _stored(values: dict[str, Any]) -> Stored:
     numbers = {field.name: values[field.name] for field in dataclasses.fields(Row)}
-    row = Row(**{name: math.nan if value is None else value for name, value in numbers.items()})
+    finite: dict[str, Any] = {name: math.nan if value is None else value for name, value in numbers.items()}
     names = "study", "checksum", "surgrad", "jax", "python", "commit", "finished"
     configuration = json.loads(values["configuration"])
     kept = {name: values[name] for name in names}
-    return Stored(row, configuration=configuration, older=values["surgrad"] != version(), **kept)
+    return Stored(Row(**finite), configuration=configuration, older=values["surgrad"] != version(), **kept)
 
 
 def _wrong(values: dict[str, Any]) -> str:

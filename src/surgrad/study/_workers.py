@@ -30,6 +30,7 @@ def prepare(
     heartbeat: int = HEARTBEAT,
     tell: Callable[[str], None] = warnings.warn,
     older: bool = False,
+    patient: bool = False,
 ) -> int:
     """Get a study ready for workers, and return how many runs are missing.
 
@@ -43,6 +44,7 @@ def prepare(
         heartbeat: seconds between two signs of life of a worker, an integer >= 1.
         tell: as of `Study.run`.
         older: as of `Study.run`.
+        patient: whether a database that cannot be reached is tried again for an hour.
 
     Raises:
         ImportError, ConnectionError, KeyError, TypeError, ValueError: as of `Study.run`; ImportError also if Optuna is
@@ -50,7 +52,7 @@ def prepare(
         RuntimeError: a run has been begun twenty times and has never finished.
     """
     require_whole("prepare", workers=workers, heartbeat=heartbeat)
-    table, queue = _opened(study, database, 0, heartbeat, tell)
+    table, queue = _opened(study, database, 0, heartbeat, tell, patient)
     all_data(study)
     missing = without_rows(study, table, older)
     if missing:
@@ -74,7 +76,7 @@ def work(
 
     Workers may come and go, and be killed at any moment: what a worker had begun goes to another one after three
     heartbeats, and no row is lost or doubled. Optuna keeps the queue, in tables of its own in the same database. All
-    workers are given the same study.
+    workers are given the same study. A database that cannot be reached is tried again for an hour, also at the start.
 
     Parameters:
         study: the study.
@@ -89,7 +91,7 @@ def work(
     """
     require_whole("work", workers=workers, heartbeat=heartbeat)
     require_whole("work", 0, seed=seed)
-    table, queue = _opened(study, database, seed, heartbeat, tell)
+    table, queue = _opened(study, database, seed, heartbeat, tell, patient=True)
     data, runs = all_data(study), {run.checksum: run for run in study.runs}
 
     def train(checksums: Collection[str]) -> None:
@@ -113,11 +115,13 @@ def work(
         pass
 
 
-def _opened(study: Study, database: str, seed: int, heartbeat: int, tell: Callable[[str], None]) -> tuple[Table, Queue]:
+def _opened(
+    study: Study, database: str, seed: int, heartbeat: int, tell: Callable[[str], None], patient: bool
+) -> tuple[Table, Queue]:
     from surgrad.study._queue import Queue
     from surgrad.study._table import Table
 
-    table = Table(database, tell)
+    table = Table(database, tell, patient)
     table.register(study)
     return table, table.patiently(lambda: Queue(study, database, seed, heartbeat))
 
