@@ -16,4 +16,8 @@ def progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable[
     columns = TextColumn("{task.description:>20}"), BarColumn(None), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("compiling", total=total)
-        yield lambda name, runs: bar.update(task, description=name, advance=runs), console.print
+
+        def advance(name: str, runs: int) -> None:
+            bar.update(task, description=name, advance=runs)
+
+        yield advance, lambda text: console.print(text, soft_wrap=True, markup=False)

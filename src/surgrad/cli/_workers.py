@@ -31,7 +31,7 @@ def memory(options: argparse.Namespace) -> float | None:
     sharing = 1 if options.workers is None or options.slurm is not None else options.workers
     if options.memory is not None:
         return 1e6 * options.memory / sharing
-    from surgrad.study import free_memory
+    from surgrad.study._programs import free_memory
 
     return free_memory() / sharing
 

@@ -11,7 +11,6 @@ except ModuleNotFoundError as _error:
     raise ImportError(_missing("surgrad.study", "optax")) from _error
 
 from surgrad.study._comparison import Comparison, compare
-from surgrad.study._programs import free_memory
 from surgrad.study._rows import Row, Summary, summarise
 from surgrad.study._run import families, load, run
 from surgrad.study._settings import Settings, Variant, at_unit_peak, scaled
@@ -31,7 +30,6 @@ __all__ = [
     "at_unit_peak",
     "compare",
     "families",
-    "free_memory",
     "load",
     "prepare",
     "read",

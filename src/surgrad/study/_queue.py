@@ -19,11 +19,15 @@ try:
 except ModuleNotFoundError as error:
     raise ImportError(missing("a study with several workers", "optuna")) from error
 
-_RUNS, _BEGUN = "surgrad:runs", "surgrad:begun"
+_RUNS, _BEGUN, _RAISED = "surgrad:runs", "surgrad:begun", "surgrad:raised"
+"""What a trial carries: the runs of its chunk, and its own number once its worker has begun, or has told of an error.
+
+The trial with which Optuna replaces that of a dead worker inherits all of them, and has another number.
+"""
 GRACE = 3
 """Heartbeats after whose absence a worker is taken for dead."""
 TRIES = 20
-"""How often runs are begun at most: those that end every process must not do so for ever."""
+"""How often runs are begun at most by workers that die of them."""
 
 
 class Queue:
@@ -68,14 +72,15 @@ class Queue:
         taken = self._runs(TrialState.WAITING, TrialState.RUNNING)
         tries: dict[str, int] = {}
         for trial in self._trials.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            for run in trial.user_attrs.get(_RUNS, ()):
+            for run in trial.user_attrs.get(_RUNS, ()) if not _says(trial, _RAISED) else ():
                 tries[run] = tries.get(run, 0) + 1
         for chunk in chunks:
             for run in chunk:
                 if tries.get(run.checksum, 0) >= TRIES:
                     raise RuntimeError(
                         f"study: the run {run.checksum[:12]} ({run.variant.name}, {run.variant.parameter}="
-                        f"{run.variant.value:g}, seed {run.seed}) was begun {TRIES} times and never finished."
+                        f"{run.variant.value:g}, seed {run.seed}) was begun {TRIES} times, and each time its worker was"
+                        " killed; it may need more memory than there is."
                     )
             if left := [run.checksum for run in chunk if run.checksum not in taken]:
                 self._trials.enqueue_trial({}, user_attrs={_RUNS: left})
@@ -100,11 +105,13 @@ class Queue:
             if runs is None:  # another worker was faster, and Optuna has made a trial up
                 raise optuna.TrialPruned
             self._storage.record_heartbeat(trial._trial_id)
-            trial.set_user_attr(_BEGUN, True)
+            trial.set_user_attr(_BEGUN, trial.number)
             try:
                 train(runs)
             except BaseException as error:
                 raised.append(error)
+                with contextlib.suppress(optuna.exceptions.StorageInternalError):
+                    trial.set_user_attr(_RAISED, trial.number)
                 raise
             return 0.0
 
@@ -114,7 +121,7 @@ class Queue:
         except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
             # A chunk that was handed to another worker meanwhile cannot be told to have finished; its rows are there.
             if raised:
-                raise
+                raise raised[0] from None
 
     def _bury(self) -> None:
         """Fail the trials of workers that died: of those that gave signs of life, and of those that had not begun to.
@@ -124,14 +131,17 @@ class Queue:
         optuna.storages.fail_stale_trials(self._trials)
         now = datetime.datetime.now()
         for trial in self._trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            begun = _BEGUN in trial.user_attrs
-            if not begun and now - (trial.datetime_start or now) > self._grace:
+            if not _says(trial, _BEGUN) and now - (trial.datetime_start or now) > self._grace:
                 with contextlib.suppress(ValueError):  # it has ended meanwhile
                     self._trials.tell(trial.number, state=TrialState.FAIL)
 
     def _runs(self, *states: TrialState) -> set[str]:
         trials = self._trials.get_trials(deepcopy=False, states=states)
         return {run for trial in trials for run in trial.user_attrs.get(_RUNS, ())}
+
+
+def _says(trial: optuna.trial.FrozenTrial, what: str) -> bool:
+    return trial.user_attrs.get(what) == trial.number
 
 
 class _Storage(optuna.storages.RDBStorage):

@@ -91,6 +91,7 @@ class Study:
         if not self.name:
             raise ValueError("Study: the name is empty; rows in a table are found by it.")
         object.__setattr__(self, "variants", tuple(self.variants))
+        object.__setattr__(self, "settings", self.grid)
         for what, values, kind in (("variants", self.variants, Variant), ("settings", self.grid, Settings)):
             if not values:
                 raise ValueError(f"Study: there are no {what}; give at least one.")
@@ -102,7 +103,7 @@ class Study:
 
     @property
     def grid(self) -> tuple[Settings, ...]:
-        """The settings, as a tuple also where there is one."""
+        """The settings, a tuple also where there is one."""
         return (self.settings,) if isinstance(self.settings, Settings) else tuple(self.settings)
 
     def _require_different(self) -> None:
@@ -191,13 +192,14 @@ class Study:
         Runs that differ only in numbers share one compiled program, as wide as memory allows; the rows of each such
         chunk are in the table as soon as it has finished. Started again after an interruption of any kind, it does what
         is missing. Rows of an older version of surgrad count as missing, and stay. A corrupt row is reported with its
-        checksum, removed, and computed again. While runs train, a database that cannot be reached is
-        tried again for an hour.
+        checksum, removed, and computed again. While runs train, a database that cannot be reached is tried again for an
+        hour. Where one run follows the other, as on CPUs, a row does not depend on what ran beside it; with
+        `mapping="vmap"` numbers may differ by rounding, which training amplifies.
 
         Parameters:
             database: `sqlite:///results.db` or `postgresql+psycopg://user@host/name`.
-            tick: a function that is called with the runs that train after each of their epochs; an exception that it
-                raises ends the study.
+            tick: a function that is called with the runs that train after each of their epochs, with halving at each
+                rung; an exception that it raises ends the study.
             finished: a function that is called with the rows of a chunk once they are in the table.
             tell: a function that is called with a message when a row is corrupt, or the database is tried again.
             older: whether rows of older versions of surgrad count as done.

@@ -49,7 +49,7 @@ def prepare(
     Raises:
         ImportError, ConnectionError, KeyError, TypeError, ValueError: as of `Study.run`; ImportError also if Optuna is
             not installed.
-        RuntimeError: a run has been begun twenty times and has never finished.
+        RuntimeError: a run has been begun twenty times, and each time its worker was killed.
     """
     require_whole("prepare", workers=workers, heartbeat=heartbeat)
     table, queue = _opened(study, database, 0, heartbeat, tell, patient)
