@@ -22,8 +22,8 @@ def extra(name):
     """The distributions that an extra installs."""
     found = set()
     for requirement in PROJECT["optional-dependencies"][name]:
-        distribution, bracket, inner = re.match(r"([\w.-]+)(\[)?([\w,]*)", requirement).groups()
-        found |= set().union(*map(extra, inner.split(","))) if bracket else {distribution}
+        distribution, _, inner = re.match(r"([\w.-]+)(\[)?([\w,]*)", requirement).groups()
+        found |= set().union(*map(extra, inner.split(","))) if distribution == "surgrad" else {distribution}
     return found
 
 
