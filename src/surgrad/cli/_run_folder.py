@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from surgrad._commit import commit_of
 from surgrad._files import replacing
 from surgrad.cli._configuration import difference
 from surgrad.cli._folder import _plain, _versions
@@ -32,10 +32,11 @@ class RunFolder:
     def __init__(self, path: Path, file: Path, configuration: Mapping[str, Any], seeds: Sequence[int]) -> None:
         self.path, self.seeds = path, seeds
         self.results: dict[int, dict[str, float]] = {}
+        commit = commit_of(file.resolve().parent)
         self._about = {
             "configuration": dict(configuration),
             "versions": _versions(),
-            "commit": _commit(file.resolve().parent),
+            "commit": None if commit is None else commit._asdict(),
             "seeds": list(seeds),
         }
         if (there := self._there()) is not None:
@@ -96,15 +97,3 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             with replacing(self.path / "run.json") as file:
                 file.write((json.dumps(_plain(content), indent=1, allow_nan=False) + "\n").encode())
-
-
-def _commit(folder: Path) -> dict[str, Any] | None:
-    """The commit of the repository that a folder is in, and whether files differ from it; None if there is none."""
-    try:
-        found, changed = (
-            subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return {"id": found, "changed": bool(changed)}

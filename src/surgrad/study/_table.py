@@ -8,17 +8,18 @@ import functools
 import json
 import math
 import platform
-import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import jax
 import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError
 
+from surgrad._commit import commit_of
 from surgrad.study._configuration import checksum
 from surgrad.study._database import engine_of, patiently, reason
 from surgrad.study._rows import Row
@@ -174,17 +175,8 @@ def _versions() -> dict[str, str]:
 @functools.cache
 def _commit() -> str:
     """The commit of the Git repository in the working directory; empty if there is none."""
-    # Without the option Git would write its index, and leave a lock behind where a disk is full.
-    git = "git", "--no-optional-locks"
-    try:
-        commit = _output(*git, "rev-parse", "HEAD")
-        return commit + "-dirty" * bool(_output(*git, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    found = commit_of(Path.cwd())
+    return "" if found is None else found.id + "-dirty" * found.changed
 
 
 def _insert(engine: sql.Engine, table: sql.Table) -> Any:
