@@ -196,7 +196,7 @@ def test_checked_numbers_cost_nothing_where_nobody_asks():
         counts[check] = equations(jax.make_jaxpr(lambda *given, m=method: update(*given, m))(carry, batch, KEY).jaxpr)
     by_hand = jax.make_jaxpr(lambda fit, batch: train.step(fit, runs.ADAM, batch))(carry.fit, batch).jaxpr
     assert counts[False] == equations(by_hand) + 1  # the compiled function itself
-    assert counts[False] < counts[True] < counts[False] + 50
+    assert counts[False] < counts[True] < counts[False] + 100
 
 
 @jax.tree_util.register_dataclass
@@ -300,7 +300,7 @@ def test_objectives_and_batches_are_checked():
     with pytest.raises(TypeError, match="Objective: takes_key must be True or False"):
         train.Objective(squares, takes_key=1)
     with pytest.raises(TypeError, match="Batches: draw must be a function of a random key"):
-        train.Batches(list)
+        train.Batches(3)
 
 
 @pytest.mark.promotes("examples, as their readers run them")

@@ -3,6 +3,7 @@
 import dataclasses
 import resource
 import shutil
+import subprocess
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,8 @@ import surgrad  # noqa: E402
 from surgrad import nn  # noqa: E402
 
 KINDS = ("feed-forward", "recurrent", "convolutional")
+# TensorStore leaves reads and writes behind when one fails, which end after their event loop.
+LEFT_BEHIND = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 BATCHES = runs.SAMPLES // runs.BATCH
 
 
@@ -56,17 +59,24 @@ def steps_in(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed():
-    return {kind: runs.run(kind) for kind in KINDS}
+    return {"recurrent": runs.run("recurrent")}
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_where_checkpoints_are_changes_nothing(every, tmp_path, undisturbed):
+    checkpoints = train.Checkpoints(tmp_path, every_steps=every)
+    assert_same(runs.run("recurrent", checkpoints=checkpoints), undisturbed["recurrent"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(kind, tmp_path, undisturbed):
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(kind, tmp_path):
+    whole = runs.run(kind, data=StopsAfter(1000))
     # In the middle of an epoch, a batch behind the last checkpoint; then again, after more of it.
     interrupted(kind, tmp_path, BATCHES + 2)
     assert steps_in(tmp_path) == [3, 4]
     interrupted(kind, tmp_path, 4)
-    done = runs.run(kind, tmp_path)
-    assert_same(done, undisturbed[kind])
+    done = runs.run(kind, tmp_path, data=StopsAfter(1000))
+    assert_same(done, whole)
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", *(str(BATCHES * n) for n in range(1, runs.EPOCHS + 1))]
     assert_same(runs.run(kind, tmp_path), done)  # nothing is left to do
@@ -131,7 +141,34 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(name, begun):
     assert steps_in(begun) == before
 
 
-def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(tmp_path, undisturbed):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 200 kB, which root alone may make."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no permission to mount a disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@LEFT_BEHIND
+def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(small_disk, tmp_path, undisturbed):
+    checkpoints = train.Checkpoints(small_disk / "run", keep=9)
+    with pytest.raises(
+        OSError, match=r"cannot write the checkpoint of step \d+ .*: No space left on device; that of ste"
+    ):
+        runs.run("recurrent", checkpoints=checkpoints)
+    steps = sorted(int(entry.name) for entry in (small_disk / "run").iterdir())
+    assert steps == [3 * n for n in range(1, len(steps) + 1)]
+    # The same run goes on where there is room.
+    shutil.copytree(small_disk / "run", tmp_path / "run")
+    assert_same(runs.run("recurrent", checkpoints=tmp_path / "run"), undisturbed["recurrent"])
+
+
+@LEFT_BEHIND
+def test_files_that_may_not_grow_are_told_and_cost_no_earlier_checkpoint(tmp_path, undisturbed):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(event):
@@ -139,17 +176,17 @@ def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(tmp_path, undisturb
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
 
     try:
-        with pytest.raises(OSError, match=r"cannot write the checkpoint of step 9 .*; that of step 8 is as it was"):
+        with pytest.raises(OSError, match=r"the checkpoint of step 9 .*: File too large; that of step 8 is as it was"):
             runs.run("recurrent", tmp_path, callbacks=[fill])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert {6, 8} <= set(map(int, filter(str.isdecimal, (p.name for p in (tmp_path / "checkpoints").iterdir()))))
+    assert steps_in(tmp_path) == [6, 8]
     assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
 
 
-# TensorStore leaves reads behind when one fails, which end after their event loop.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path, undisturbed):
+@LEFT_BEHIND
+def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path):
+    whole = runs.run("recurrent", data=StopsAfter(1000))
     interrupted("recurrent", tmp_path, 5)
     folder = tmp_path / "checkpoints" / "4"
     for file in folder.rglob("*"):
@@ -158,7 +195,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path, undist
     with pytest.raises(ValueError, match=r"the checkpoint of step 4 in .* is damaged.*delete .*/4 to go on"):
         runs.run("recurrent", tmp_path)
     shutil.rmtree(folder)
-    assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
+    assert_same(runs.run("recurrent", tmp_path, data=StopsAfter(1000)), whole)
 
 
 @jax.tree_util.register_dataclass

@@ -47,7 +47,7 @@ def test_a_run_that_is_killed_while_it_writes_a_checkpoint_ends_as_if_it_had_not
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     process = started("recurrent", killed)
     while not writes_a_checkpoint(killed, after=2):
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.002)
     process.kill()
     assert not finished(process)

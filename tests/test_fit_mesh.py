@@ -79,3 +79,10 @@ def test_a_run_over_a_mesh_goes_on_from_its_checkpoint(mesh, tmp_path):
     done = runs.run("recurrent", tmp_path, epochs=2, mesh=Mesh(np.array(jax.devices()[:2]), ("batch",)))
     for a, b in zip(runs.numbers(done), runs.numbers(whole), strict=True):
         assert np.array_equal(a, b)
+
+
+def test_nan_is_found_over_a_mesh_too(mesh):
+    weights = runs.network("recurrent").parts
+    bad = runs.Sequential(*weights[:2], lambda x: x / (x.sum() * 0), *weights[2:])
+    with pytest.raises(train.NotFiniteError, match="update 1, outputs of layer 2 is NaN or Inf at time step 0"):
+        runs.run("recurrent", network=bad, check_numbers=True, mesh=mesh)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -139,10 +141,12 @@ class Store:
         try:
             self.manager.save(step, args=self.ocp.args.Composite(**parts), force=True)
         except Exception as error:  # Orbax and TensorStore wrap the errors of the file system in several of their own
+            for unfinished in self.path.glob(f"{step}.*tmp*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
             kept = "there is none before it" if before is None else f"that of step {before} is as it was"
             raise OSError(
-                f"fit: cannot write the checkpoint of step {step} to {self.path}; {kept}. Make room on the disk, or "
-                f"mend what this says, and start the same program again: {_first_line(error)}"
+                f"fit: cannot write the checkpoint of step {step} to {self.path}: {_reason(error)}; {kept}. Make room "
+                f"on the disk, or mend what this says, and start the same program again."
             ) from error
 
     def _read(self, step: int, **parts: Any) -> Any:
@@ -151,7 +155,7 @@ class Store:
         except Exception as error:
             raise ValueError(
                 f"fit: the checkpoint of step {step} in {self.path} is damaged, or was not written by fit "
-                f"({_first_line(error)}); delete {self.path / str(step)} to go on from the one before, if there is one."
+                f"({_reason(error)}); delete {self.path / str(step)} to go on from the one before, if there is one."
             ) from error
 
     def close(self) -> None:
@@ -166,6 +170,10 @@ def _stored(found: dict[str, np.ndarray], report: dict[str, Any], place: int) ->
     return np.zeros(shape, dtype)
 
 
-def _first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
+def _reason(error: BaseException) -> str:
+    """What the file system says, or else the beginning of what an error says."""
+    if code := re.search(r"os_error_code='(\d+)'", str(error)):
+        return os.strerror(int(code[1]))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:200]}"

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array
 
 from surgrad._answers import missing_attribute
+from surgrad.train._blocks import LENGTH, updates
 from surgrad.train._checkpoints import Checkpoints
-from surgrad.train._feed import Feed
+from surgrad.train._feed import Feed, keys_of
 from surgrad.train._fit import Fit
 from surgrad.train._not_finite import CAUSES, NotFiniteError, locate
 from surgrad.train._progress import Advance
@@ -72,6 +73,34 @@ class Run(NamedTuple):
     def epoch(self, state: State, advance: Advance) -> None:
         """The rest of an epoch, or all of it."""
         key = jax.random.fold_in(self.key, state.epoch)
+        if self.feed.order is None or self.method.check:
+            self._one_by_one(state, key, advance)
+        else:
+            self._in_blocks(state, key, advance)
+        if not state.batch:
+            raise ValueError("fit: data have no batches; Batches must return at least one for each key.")
+        self._finish(state, key)
+
+    def _in_blocks(self, state: State, key: Array, advance: Advance) -> None:
+        """Updates, many in one call."""
+        shuffled, noise = keys_of(key)
+        order = self.feed.order(shuffled)
+        while state.batch < len(order):
+            self._save_within(state)
+            stop = min(len(order), state.batch + LENGTH, state.batch + self._until_checkpoint(state))
+            block = self.feed.data, order, noise, state.batch, stop
+            state.carry, losses = updates(state.carry, *block, self.method)
+            state.losses += np.asarray(losses).tolist()[: stop - state.batch]
+            state.step, state.batch = state.step + stop - state.batch, stop
+            advance(state.step, f"epoch {state.epoch + 1} of {self.epochs}")
+
+    def _until_checkpoint(self, state: State) -> int:
+        """The number of updates until a checkpoint within the epoch is due."""
+        every = None if self.checkpoints is None else self.checkpoints.every_steps
+        return LENGTH if every is None else every - state.step % every
+
+    def _one_by_one(self, state: State, key: Array, advance: Advance) -> None:
+        """Updates, one in a call."""
         for batch, noise in self.feed.epoch(key, state.batch):
             self._save_within(state)
             before = state.carry
@@ -81,9 +110,6 @@ class Run(NamedTuple):
             state.carry, state.batch, state.step = done.carry, state.batch + 1, state.step + 1
             state.losses.append(done.loss)
             advance(state.step, f"epoch {state.epoch + 1} of {self.epochs}")
-        if not state.batch:
-            raise ValueError("fit: data have no batches; Batches must return at least one for each key.")
-        self._finish(state, key)
 
     def _finish(self, state: State, key: Array) -> None:
         """What follows the last update of an epoch. Rows are written before the checkpoint that counts on them."""

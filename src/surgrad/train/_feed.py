@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
+from surgrad.train._blocks import can_be_indexed
 from surgrad.train._fit import batches
 from surgrad.train._given import Batches
 from surgrad.train._spread import Spread
+
+
+def keys_of(key: Array) -> Array:
+    """The keys of the order of an epoch, and of its updates, from that of the epoch."""
+    return jax.random.split(key)
 
 
 class Feed:
@@ -57,13 +63,20 @@ class Feed:
         """The number of batches of an epoch, None where nobody knows."""
         return None if self.samples is None else self.samples // self.batch_size
 
+    @property
+    def order(self) -> Callable[[Array], Array] | None:
+        """A function of a key, the indices of the batches of an epoch, if a compiled program can draw them, or None."""
+        if self.spread.mesh is not None or not can_be_indexed(self.data):
+            return None
+        return lambda key: batches(len(self.data), self.batch_size, key=key)
+
     def epoch(self, key: Array, skip: int = 0) -> Iterator[Any]:
         """The batches of an epoch, each with a key; the first ones, which were learned from already, are left out."""
-        order_key, noise = jax.random.split(key)
+        shuffled, noise = keys_of(key)
         if isinstance(self.data, Batches):
-            drawn = itertools.islice(iter(self.data.draw(order_key)), skip, None)
+            drawn = itertools.islice(iter(self.data.draw(shuffled)), skip, None)
         else:
-            order = np.asarray(batches(len(self.data), self.batch_size, key=order_key))[skip:]
+            order = np.asarray(batches(len(self.data), self.batch_size, key=shuffled))[skip:]
             drawn = (self.data[indices] for indices in order)
         for index, batch in enumerate(drawn, skip):
             yield self.spread(batch), self.spread.everywhere(jax.random.fold_in(noise, index))

@@ -96,6 +96,7 @@ def fit(
         network: a network, or any tree of layers, with its first weights.
         data: samples, which `len(data)` counts and of which `data[indices]` gives those of an array of indices, such as
             a `tasks.Dataset`; or `Batches(function)`. Samples that do not fill the last batch of an epoch are left out.
+            With a `Dataset` of JAX's arrays a compiled program makes many updates in one call.
         optimizer: an optimiser of Optax.
         key: random key of the order of the samples, and of the loss if it takes one.
         epochs: passes through the data, >= 1.
