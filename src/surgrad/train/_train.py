@@ -114,7 +114,8 @@ def fit(
             and the values of the data, are not compared: they must be the same.
         track: where the numbers of each epoch are written: `CSV`, `TensorBoard`, `WandB`, `MLflow`, any `Tracker`, or
             several.
-        callbacks: functions that are called with an `AfterEpoch` after each epoch; one that returns True ends the run.
+        callbacks: functions that are called with an `AfterEpoch` after each epoch, in each process;
+            one that returns True ends the run.
         progress: whether a bar on standard error shows epoch and time left; None: on a terminal, if rich is installed.
         check_numbers: whether the run stops at the first NaN or Inf of loss, gradient or weights, with layer, quantity
             and time step. It waits for each update then.
