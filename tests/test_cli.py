@@ -52,7 +52,7 @@ def untrained(monkeypatch):
     def fail(*arguments, **options):
         raise AssertionError("the training began")
 
-    monkeypatch.setattr("surgrad.study.run", fail)
+    monkeypatch.setattr("surgrad.study.Study.run", fail)
 
 
 MISTAKES = {

@@ -16,7 +16,7 @@ from surgrad._colours import colour_of
 
 pytest.importorskip("sklearn")
 study = pytest.importorskip("surgrad.study")
-_epoch = pytest.importorskip("surgrad.study._run")._epoch
+_epoch = pytest.importorskip("surgrad.study._programs")._epoch
 
 TINY = study.Settings(seeds=(0, 1), epochs=2, steps=8, hidden=12, batch=256)
 CATALOGUE = surgrad.catalogue()

@@ -66,8 +66,8 @@ def test_a_mistake_in_the_data_costs_one_line_and_no_training(data, said, tmp_pa
 
 def test_a_command_trains_on_the_task_that_it_names(tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(study, "run", lambda variants, settings, tick, data: begun.append((settings, data)) or [])
+    monkeypatch.setattr(study.Study, "run", lambda one, database, **options: begun.append(one) or [])
     main(["compare", "--data", "delayed_memory:samples=40,noise=0,steps=15", "--seed", "7", "--out", str(tmp_path)])
-    ((settings, data),) = begun
+    ((settings,),) = [one.grid for one in begun]
     assert (settings.data, settings.options) == ("delayed_memory", (("samples", 40), ("noise", 0), ("steps", 15)))
-    assert data == tasks.delayed_memory(samples=40, noise=0, steps=15, seed=7)
+    assert study.load(settings) == tasks.delayed_memory(samples=40, noise=0, steps=15, seed=7)

@@ -94,7 +94,7 @@ def test_the_command_line_runs(installed, command, tmp_path):
 
 COMMANDS = {
     "show": 'surgrad show: this command needs Matplotlib: pip install "surgrad[plot]"\n',
-    "compare": 'surgrad compare: this command needs Optax, Rich, Matplotlib: pip install "surgrad[demo]"\n',
+    "compare": 'surgrad compare: this command needs Optax, Rich, Matplotlib, SQLAlchemy: pip install "surgrad[demo]"\n',
     "calibrate": 'surgrad calibrate: this command needs Optax: pip install "surgrad[train]"\n',
 }
 

@@ -19,7 +19,7 @@ EXTRAS: dict[str, frozenset[str]] = {
     "study": frozenset({"optax", "optuna", "rich", "sqlalchemy", "statsmodels"}),
     "postgres": frozenset({"psycopg"}),
     "cluster": frozenset({"submitit"}),
-    "demo": frozenset({"h5py", "matplotlib", "sklearn", "optax", "rich"}),
+    "demo": frozenset({"h5py", "matplotlib", "optax", "rich", "sklearn", "sqlalchemy"}),
 }
 """The modules that surgrad imports from each extra of `pyproject.toml`; `tests/test_wheel.py` compares the two."""
 

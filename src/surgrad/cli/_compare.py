@@ -2,32 +2,39 @@
 
 The network has one hidden layer of leaky integrate-and-fire neurons. A surrogate NAME is trained at every scale: scale
 s makes its default shape s times steeper, and its largest slope is 1. NAME:PARAMETER=VALUE,VALUE varies a
-hyperparameter instead of the scale, and does not rescale the slope.
+hyperparameter instead of the scale, and does not rescale the slope. Interrupted and started again with the same
+options, it goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from surgrad import tasks
 from surgrad._config import encode
+from surgrad._kinds import called
 from surgrad.cli import _specs as specs
 from surgrad.cli._folder import Folder
+from surgrad.cli._progress import progress
 from surgrad.cli._signals import StoppedError, stop_on_signals
 from surgrad.cli._table import print_table
 from surgrad.cli._usage import at_least, reported, require
 
 if TYPE_CHECKING:  # the study needs Optax, which may be missing
-    from surgrad.study import Row, Settings, Summary, Variant
+    from surgrad.study import Row, Run, Settings, Summary, Variant
 
 SURROGATES = "sigmoid,arctan,piecewise_quadratic,gaussian_grad"
 SCALES = "0.1,1,100"
+COLUMNS = (
+    *("surrogate", "parameter", "value", "seed"),
+    *("test_accuracy", "test_loss", "train_loss", "firing_rate", "seconds", "kind"),
+)
+"""The columns of `runs.csv`."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +64,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the table and write the folder. Mistakes are reported before the training begins."""
-    require("optax", "rich", "matplotlib")
-    from surgrad.study import Row, Settings, load, summarise
+    require("optax", "rich", "matplotlib", "sqlalchemy")
+    from surgrad.study import Settings, load, summarise
 
     name, task_options = options.data
     variants = _variants(options)
@@ -71,10 +78,10 @@ def run(options: argparse.Namespace) -> int:
         mapping=None if options.mapping == "auto" else options.mapping,
     )
     with reported(ImportError, FileNotFoundError, TypeError, ValueError):
-        data = load(settings)
-    folder = Folder(options.out, [field.name for field in dataclasses.fields(Row)])
+        load(settings)
+    folder = Folder(options.out, COLUMNS)
     begin = time.perf_counter()
-    rows, signal = _train(variants, settings, data, folder)
+    rows, signal = _train(variants, settings, folder)
     summary = summarise(rows)
     if rows:
         folder.write(_results(variants, settings, rows, summary, finished=signal is None))
@@ -104,42 +111,35 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
     return list(dict.fromkeys(variants))
 
 
-def _train(
-    variants: list[Variant], settings: Settings, data: tasks.Split, folder: Folder
-) -> tuple[list[Row], int | None]:
-    """The rows of the families that finished, and the number of the signal that stopped the study, or None."""
-    from surgrad import study
+def _train(variants: list[Variant], settings: Settings, folder: Folder) -> tuple[list[Row], int | None]:
+    """The rows of the runs that finished, and the number of the signal that stopped the study, or None."""
+    from surgrad.study import Study
 
-    rows: list[Row] = []
-    total = len(variants) * len(settings.seeds)
-    with stop_on_signals() as stop, _progress(total * settings.epochs) as (advance, say):
+    study = Study("compare", variants, [settings])
+    # The name says which options the rows are of, so that others may follow in the same folder.
+    study = dataclasses.replace(study, name=f"compare {study.checksum[:12]}")
+    with reported(ConnectionError):
+        rows = study.rows(folder.database)
+    if rows:
+        folder.append(rows)
+        text = f"had finished before; delete {folder.path / 'runs.db'} to begin anew"
+        print(f"{len(rows)} of {len(study.runs)} runs {text}", file=sys.stderr)
+    with stop_on_signals() as stop, progress(len(study.runs) * settings.epochs) as (advance, say):
+        advance("compiling", len(rows) * settings.epochs)
 
-        def tick(family: list[Variant]) -> None:
-            advance(family[0].name, len(family) * len(settings.seeds))
+        def tick(runs: Sequence[Run]) -> None:
+            advance(runs[0].variant.name, len(runs))
             stop.obey()
 
-        try:
-            for family in study.run(variants, settings, tick, data):
-                folder.append(family)
-                rows += family
-                seconds = sum(row.seconds for row in family)
-                say(f"{family[0].surrogate}: {len(family)} runs in {seconds:.1f} s ({len(rows)} of {total})")
-        except StoppedError:
-            pass
+        def finished(new: list[Row]) -> None:
+            folder.append(new)
+            rows.extend(new)
+            seconds = sum(row.seconds for row in new)
+            say(f"{new[0].surrogate}: {len(new)} runs in {seconds:.1f} s ({len(rows)} of {len(study.runs)})")
+
+        with contextlib.suppress(StoppedError):
+            rows = study.run(folder.database, tick=tick, finished=finished, tell=say)
     return rows, stop.signal
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[str], None]]]:
-    """A progress bar on standard error if that is a terminal: functions that advance it, and that print above it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, highlight=False)
-    columns = TextColumn("{task.description:>20}"), BarColumn(None), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("compiling", total=total)
-        yield lambda name, runs: bar.update(task, description=name, advance=runs), console.print
 
 
 def _results(
@@ -148,7 +148,7 @@ def _results(
     """The contents of `results.json`."""
     return {
         "finished": finished,
-        "settings": settings,
+        "settings": dataclasses.asdict(settings) | {"build": called(settings.build)},
         "variants": [
             {"name": v.name, "parameter": v.parameter, "value": v.value, "surrogate": encode(v.surrogate)}
             for v in variants

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from surgrad.cli import _calibrate, _check, _compare, _explore, _show, _train, _tune
+from surgrad.cli import _calibrate, _check, _compare, _explore, _show, _study, _train, _tune
 from surgrad.cli._usage import UsageError
 
-COMMANDS = (_train, _compare, _calibrate, _tune, _check, _show, _explore)
+COMMANDS = (_train, _compare, _study, _calibrate, _tune, _check, _show, _explore)
 """Modules that have a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
 
 

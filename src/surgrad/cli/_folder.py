@@ -16,10 +16,10 @@ from surgrad.cli._usage import writing
 
 
 class Folder:
-    """A folder of `runs.csv` (one line for each run), `results.json` (everything) and `compare.png`.
+    """A folder of `runs.csv` (one line for each run), `results.json` (everything), `compare.png`, and a database.
 
     The constructor checks that all three files can be written. Files of an earlier study stay until the first rows
-    come.
+    come; `database` is the address of the table in which all rows are kept.
 
     Parameters:
         path: path of the folder, which is created if it is missing.
@@ -32,7 +32,8 @@ class Folder:
     def __init__(self, path: str, columns: Sequence[str]):
         self.path = Path(path)
         self.runs, self.results, self.picture = (self.path / n for n in ("runs.csv", "results.json", "compare.png"))
-        self._columns: Sequence[str] | None = columns  # None once they are written
+        self.database = f"sqlite:///{self.path / 'runs.db'}"
+        self._columns, self._begun = columns, False
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for file in (self.runs, self.results, self.picture):
@@ -44,14 +45,14 @@ class Folder:
     def append(self, rows: Sequence[Any]) -> None:
         """Append the rows of finished runs to `runs.csv` at once, so that a later error cannot lose them."""
         with writing(self.path):
-            if self._columns is not None:
+            if not self._begun:
                 for stale in (self.results, self.picture):
                     stale.unlink(missing_ok=True)
-            with self.runs.open("a" if self._columns is None else "w", newline="", encoding="utf-8") as file:
-                if self._columns is not None:
+            with self.runs.open("a" if self._begun else "w", newline="", encoding="utf-8") as file:
+                if not self._begun:
                     csv.writer(file).writerow(self._columns)
-                csv.writer(file).writerows(dataclasses.astuple(row) for row in rows)
-            self._columns = None
+                csv.writer(file).writerows([getattr(row, name) for name in self._columns] for row in rows)
+            self._begun = True
 
     def write(self, results: dict[str, Any]) -> None:
         """Write `results.json`, with the versions of the packages that made the results."""

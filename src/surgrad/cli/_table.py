@@ -7,19 +7,39 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the study needs Optax, which may be missing
-    from surgrad.study import Summary
+    from surgrad.study import Comparison, Summary
 
 
 def print_table(summary: Sequence[Summary]) -> None:
-    """Print one line for each variant, and conclusions; without rules and colours if the output is no terminal."""
-    from rich import box
+    """Print one line for each variant, and conclusions; without rules and colours if the output is no terminal.
+
+    Each task and network has a table of its own, below its name where there are several.
+    """
+    groups: dict[str, list[Summary]] = {}
+    for line in summary:
+        groups.setdefault(f"{line.task}, {line.network}", []).append(line)
+    console = the_console()
+    for name, lines in groups.items():
+        if len(groups) > 1:
+            console.print(name, markup=False)
+        _print(console, lines)
+
+
+def the_console() -> Any:
+    """A console on standard output, of which nothing is cut where the width is unknown."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
+
+
+def _print(console: Any, summary: Sequence[Summary]) -> None:
+    from rich import box
+    from rich.table import Table
+
     terminal = console.is_terminal
-    if not terminal:
-        console.width = 200  # the width is unknown, and nothing must be cut
     scaled = all(line.parameter == "scale" for line in summary)
     heads = "test accuracy, %", "test loss", "train loss", "firing rate", "s"
     table = Table("surrogate", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
@@ -29,6 +49,23 @@ def print_table(summary: Sequence[Summary]) -> None:
         table.add_row(*_cells(line, scaled))
     console.print(table)
     console.print("\n".join(_conclusions(summary)))
+
+
+def print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    """Print one line for each comparison of accuracies, in percentage points."""
+    from rich.table import Table
+
+    table = Table("surrogate", "setting", "task and network", box=None, pad_edge=False)
+    for head in ("seeds", "difference, points", "95 % interval", "p", "p (Holm)", ""):
+        table.add_column(head, justify="right", no_wrap=True)
+    for one in comparisons:
+        low, high = (f"{100 * end:+.1f}" for end in (one.low, one.high))
+        table.add_row(
+            *(one.surrogate, f"{one.parameter} = {one.value:g}", f"{one.task}, {one.network}", str(one.pairs)),
+            *(f"{100 * one.difference:+.1f}", f"{low} to {high}", f"{one.p_value:.2g}", f"{one.p_corrected:.2g}"),
+            "*" if one.significant else "",
+        )
+    the_console().print(table)
 
 
 def _cells(line: Summary, scaled: bool) -> list[str]:

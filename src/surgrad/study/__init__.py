@@ -1,4 +1,4 @@
-"""Studies: one kind of network, trained with many surrogates and seeds."""
+"""Studies: networks trained with many surrogates and seeds, kept in a table that survives interruptions."""
 
 from typing import NoReturn as _NoReturn
 
@@ -10,11 +10,34 @@ try:
 except ModuleNotFoundError as _error:
     raise ImportError(_missing("surgrad.study", "optax")) from _error
 
+from surgrad.study._comparison import Comparison, compare
 from surgrad.study._rows import Row, Summary, summarise
 from surgrad.study._run import families, load, run
-from surgrad.study._settings import Settings, Variant, at_unit_peak
+from surgrad.study._settings import Settings, Variant, at_unit_peak, scaled
+from surgrad.study._stored import Stored, read
+from surgrad.study._study import Run, Study
+from surgrad.study._workers import prepare, work
 
-__all__ = ["Row", "Settings", "Summary", "Variant", "at_unit_peak", "families", "load", "run", "summarise"]
+__all__ = [
+    "Comparison",
+    "Row",
+    "Run",
+    "Settings",
+    "Stored",
+    "Study",
+    "Summary",
+    "Variant",
+    "at_unit_peak",
+    "compare",
+    "families",
+    "load",
+    "prepare",
+    "read",
+    "run",
+    "scaled",
+    "summarise",
+    "work",
+]
 
 
 def __getattr__(name: str) -> _NoReturn:

@@ -23,6 +23,10 @@ class Row:
         firing_rate: spikes for each hidden neuron and time step, on the test samples.
         seconds: the run's share of the wall time of its family, compilation included.
         kind: the name of the surrogate's class, by which pictures choose colour and line style; empty if unknown.
+        task: the task, as it is written on the command line; empty if unknown.
+        network: the network in a few words; empty if unknown.
+        epochs: passes through the training samples that the run has made, fewer where it was stopped early; 0 if
+            unknown.
     """
 
     surrogate: str
@@ -35,6 +39,9 @@ class Row:
     firing_rate: float
     seconds: float
     kind: str = ""
+    task: str = ""
+    network: str = ""
+    epochs: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Summary:
     """The runs of one variant: means over its seeds, in the units of `Row`.
 
     Parameters:
-        surrogate, parameter, value, kind: those of the rows.
+        surrogate, parameter, value, kind, task, network: those of the rows.
         runs: number of runs.
         test_accuracy, test_loss, train_loss, firing_rate: means.
         test_accuracy_sd: standard deviation of the accuracy; None for one run.
@@ -60,23 +67,34 @@ class Summary:
     firing_rate: float
     seconds: float
     kind: str = ""
+    task: str = ""
+    network: str = ""
+
+
+LABELS = "surrogate", "kind", "parameter", "value", "task", "network"
+"""What the runs of a variant have in common."""
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """One summary for each variant, in the order of its first row.
+    """One summary for each variant, task and network, in the order of its first row.
 
     >>> rows = [Row("sigmoid", "scale", 1.0, seed, 0.5 + seed / 4, 0.7, 0.6, 0.1, 2.0) for seed in (0, 1)]
     >>> [(line.runs, line.test_accuracy, line.seconds) for line in summarise(rows)]
     [(2, 0.625, 4.0)]
     """
-    groups: dict[tuple[str, str, str, float], list[Row]] = {}
+    return [_summary(group) for group in groups(rows).values()]
+
+
+def groups(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by what they have in common, see `LABELS`."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.surrogate, row.kind, row.parameter, row.value), []).append(row)
-    return [_summary(group) for group in groups.values()]
+        found.setdefault(tuple(getattr(row, name) for name in LABELS), []).append(row)
+    return found
 
 
 def _summary(rows: Sequence[Row]) -> Summary:
-    labels: dict[str, Any] = {name: getattr(rows[0], name) for name in ("surrogate", "parameter", "value", "kind")}
+    labels: dict[str, Any] = {name: getattr(rows[0], name) for name in LABELS}
     averaged = "test_accuracy", "test_loss", "train_loss", "firing_rate"
     means: dict[str, Any] = {name: statistics.fmean(getattr(row, name) for row in rows) for name in averaged}
     deviation = statistics.stdev(row.test_accuracy for row in rows) if len(rows) > 1 else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from surgrad._catalogue import kind_name
+from surgrad import train
+from surgrad._catalogue import kind_name, snake_case
 from surgrad._combine import Normalized, Temperature
-from surgrad._kinds import require_choice
+from surgrad._kinds import called, require_callable, require_choice
 from surgrad._mapping import MAPPINGS
 from surgrad._numbers import require_real, require_whole
 from surgrad._surrogate import Surrogate
@@ -57,6 +59,10 @@ class Settings:
         batch: samples of an update, >= 1.
         learning_rate: learning rate of Adam, > 0.
         mapping: `"map"` computes one run after the other, `"vmap"` all at once; None chooses what suits the machine.
+        depth: number of hidden layers, >= 1.
+        recurrent: standard deviation of the recurrent weights times √hidden, >= 0; 0 means layers without recurrence.
+        build: a function that makes the network, `build(surrogate, data, key=, hidden=, tau=, gain=, depth=,
+            recurrent=)`, as `train.classifier` does; yours may ignore what it does not need.
 
     Raises:
         TypeError: a setting is not a number.
@@ -75,16 +81,53 @@ class Settings:
     batch: int = 64
     learning_rate: float = 5e-3
     mapping: str | None = None
+    depth: int = 1
+    recurrent: float = 0.0
+    build: Callable[..., Any] = train.classifier
 
     def __post_init__(self) -> None:
         require_choice("Settings", "mapping", self.mapping, MAPPINGS)
-        sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch")}
+        sizes = {name: getattr(self, name) for name in ("epochs", "steps", "hidden", "batch", "depth")}
         require_whole("Settings", **sizes, **{"the number of seeds": len(self.seeds)})
         require_whole("Settings", 0, split_seed=self.split_seed)
         for seed in self.seeds:
             require_whole("Settings", 0, **{"each of seeds": seed})
         for name in ("tau", "gain", "learning_rate"):
             require_real("Settings", name, getattr(self, name), above=0)
+        require_real("Settings", "recurrent", self.recurrent, at_least=0)
+        require_callable("Settings: build", self.build, "a function that makes a network")
+
+    @property
+    def task(self) -> str:
+        """The task as it is written on the command line, `digits:steps=10`; options by name."""
+        options = ",".join(f"{name}={value}" for name, value in sorted(self.options))
+        return f"{self.data}:{options}" if options else self.data
+
+    @property
+    def network(self) -> str:
+        """The network in a few words, `128 neurons` or `2 x 64 neurons, recurrent`."""
+        own = "" if self.build is train.classifier else f"{called(self.build)}, "
+        layers = f"{self.depth} x {self.hidden}" if self.depth > 1 else f"{self.hidden}"
+        return f"{own}{layers} neurons{', recurrent' if self.recurrent else ''}"
+
+
+def scaled(surrogate: Surrogate, scales: Sequence[float], name: str = "") -> tuple[Variant, ...]:
+    """A variant of a surrogate for each scale, as `at_unit_peak` makes it.
+
+        >>> import surgrad
+        >>> [variant.value for variant in scaled(surrogate=surgrad.Sigmoid(), scales=(1.0, 100.0))]
+        [1.0, 100.0]
+
+    Parameters:
+        surrogate: the shape; its class may be your own.
+        scales: factors along x, > 0.
+        name: the name in tables and pictures; that of the class, as in the catalogue, if it is left out.
+
+    Raises:
+        ValueError: a scale is not > 0 and finite.
+    """
+    name = name or snake_case(kind_name(surrogate).rpartition(".")[2])
+    return tuple(Variant(name, "scale", float(scale), at_unit_peak(surrogate, scale)) for scale in scales)
 
 
 def at_unit_peak(surrogate: Surrogate, scale: float) -> Surrogate:
