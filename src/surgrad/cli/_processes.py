@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import signal
 import socket
@@ -67,16 +68,29 @@ def mesh() -> Any:
 @contextmanager
 def joined(options: argparse.Namespace) -> Iterator[bool]:
     """Become one of several processes if that is asked for; tells whether this one writes and prints."""
+    if options.process is None and not _in_slurm():
+        yield True
+        return
     import jax
+    from jax.experimental import multihost_utils
 
-    if options.process is not None or _in_slurm():
-        _join(options)
+    _join(options)
     try:
         yield jax.process_index() == 0
-    except jax.errors.JaxRuntimeError:
-        if options.supervised:  # another process has died; this one is ended before it complains of that
-            time.sleep(10)
+        multihost_utils.sync_global_devices("surgrad train has ended")
+    except BaseException as error:
+        if options.supervised and isinstance(error, jax.errors.JaxRuntimeError):
+            time.sleep(10)  # another process has died; this one is ended before it complains of that
+        # At its end JAX would wait for the other processes, which wait for this one.
+        code = 2 if isinstance(error, UsageError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+        atexit.register(_leave, code)
         raise
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _join(options: argparse.Namespace) -> None:
