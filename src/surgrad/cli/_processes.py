@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
@@ -95,29 +95,21 @@ def _leave(code: int) -> None:
 
 def _join(options: argparse.Namespace) -> None:
     import jax
-    from jax.experimental import multihost_utils
 
     ours: dict[str, Any] = {}
     if options.supervised:
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
         ours = {"local_device_ids": [options.process], "coordinator_bind_address": options.coordinator}
-    with _output_as_errors():
-        # What is None here is known from Slurm.
-        jax.distributed.initialize(options.coordinator, options.processes, options.process, **ours)
-        multihost_utils.sync_global_devices("surgrad train")
+    _keep_output_to_python()
+    # What is None here is known from Slurm.
+    jax.distributed.initialize(options.coordinator, options.processes, options.process, **ours)
 
 
-@contextmanager
-def _output_as_errors() -> Iterator[None]:
+def _keep_output_to_python() -> None:
     """Send what libraries print to standard error; Gloo prints a line when processes have met."""
     sys.stdout.flush()
-    output = os.dup(1)
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding)
     os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(output, 1)
-        os.close(output)
 
 
 def _in_slurm() -> bool:
@@ -126,16 +118,17 @@ def _in_slurm() -> bool:
 
 
 def _end_with_supervisor() -> None:
-    os.read(sys.stdin.fileno(), 1)  # returns when the supervisor has ended, in whatever way
+    os.read(sys.stdin.fileno(), 1)  # returns when the supervisor has ended, also by SIGKILL
     os._exit(1)
 
 
 def supervise(options: argparse.Namespace) -> int:
     """Start the processes, again if one is killed, and return the exit code of the run."""
+    code = 0
     command = [sys.executable, "-m", "surgrad", "train", str(options.file), "--processes", str(options.processes)]
     command += ["--supervised", *(["--out", options.out] if options.out else [])]
     with stop_on_signals() as stop:
-        for restarts in range(options.restarts + 1):
+        for left in reversed(range(options.restarts + 1)):
             code, text = _run(command, options.processes, stop)
             if stop.signal is not None:
                 print("stopped; start the same command again to go on", file=sys.stderr)
@@ -143,14 +136,9 @@ def supervise(options: argparse.Namespace) -> int:
             if code >= 0:
                 print(text, end="", file=sys.stderr)
                 return code
-            left = options.restarts - restarts
-            again = (
-                f"all start again from the last checkpoint ({left} times at most)"
-                if left
-                else "this was once too often"
-            )
+            again = f"all start again from the last checkpoint ({left} times at most)"
+            again = again if left else "this was once too often; the same command goes on from the last checkpoint"
             print(f"a process was ended by {signal.Signals(-code).name}; {again}", file=sys.stderr, flush=True)
-    print("start the same command again to go on from the last checkpoint", file=sys.stderr)
     return 128 - code
 
 
@@ -186,12 +174,12 @@ def _run(command: list[str], count: int, stop: Stop) -> tuple[int, str]:
 
 
 def _started(command: list[str], errors: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, so that Ctrl-C comes to the supervisor alone."""
+    """A process in a session of its own, so that the interrupt of a terminal comes to the supervisor alone."""
     output = None if errors is None else subprocess.DEVNULL
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True)
 
 
-def _first_failure(codes: list[int | None], said: list[IO[bytes]]) -> tuple[int, str]:
+def _first_failure(codes: Sequence[int | None], said: Sequence[IO[bytes]]) -> tuple[int, str]:
     """The exit code of a process that a signal has ended, else of the first that failed, and what it said."""
     failed = sorted((code > 0, k) for k, code in enumerate(codes) if code)
     k = failed[0][1]

@@ -146,8 +146,8 @@ def fit(
     with ExitStack() as things:
         state, saved = State(begin(network, method, loss_scale)), None
         settings = {"key": _numbers_of(key), "accumulate": accumulate, "patience": patience, **feed.settings()}
-        if wanted is not None or spread.several:
-            same = likeness(state.carry, settings)
+        same = likeness(state.carry, settings) if wanted is not None or spread.several else {}
+        if spread.several:
             often = None if wanted is None else (wanted.every, wanted.every_steps)
             spread.require_same(_named(same) | {"the number of epochs": epochs, "the interval of checkpoints": often})
         if wanted is not None:
