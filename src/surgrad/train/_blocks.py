@@ -21,8 +21,8 @@ LENGTH = 32
 
 
 def can_be_indexed(data: Any) -> bool:
-    """Whether samples can be chosen inside a compiled program: those of a `Dataset` of JAX's arrays."""
-    return isinstance(data, Dataset) and all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(data))
+    """Whether samples can be chosen inside a compiled program: those of a `Dataset` itself, of JAX arrays."""
+    return type(data) is Dataset and all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(data))
 
 
 @functools.partial(jax.jit, static_argnames="method")

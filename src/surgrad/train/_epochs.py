@@ -73,18 +73,18 @@ class Run(NamedTuple):
     def epoch(self, state: State, advance: Advance) -> None:
         """The rest of an epoch, or all of it."""
         key = jax.random.fold_in(self.key, state.epoch)
-        if self.feed.order is None or self.method.check:
+        draw = self.feed.order
+        if draw is None or self.method.check:
             self._one_by_one(state, key, advance)
         else:
-            self._in_blocks(state, key, advance)
+            shuffled, noise = keys_of(key)
+            self._in_blocks(state, draw(shuffled), noise, advance)
         if not state.batch:
             raise ValueError("fit: data have no batches; Batches must return at least one for each key.")
-        self._finish(state, key)
+        self._finish(state)
 
-    def _in_blocks(self, state: State, key: Array, advance: Advance) -> None:
+    def _in_blocks(self, state: State, order: Array, noise: Array, advance: Advance) -> None:
         """Updates, many in one call."""
-        shuffled, noise = keys_of(key)
-        order = self.feed.order(shuffled)
         while state.batch < len(order):
             self._save_within(state)
             stop = min(len(order), state.batch + LENGTH, state.batch + self._until_checkpoint(state))
@@ -111,7 +111,7 @@ class Run(NamedTuple):
             state.losses.append(done.loss)
             advance(state.step, f"epoch {state.epoch + 1} of {self.epochs}")
 
-    def _finish(self, state: State, key: Array) -> None:
+    def _finish(self, state: State) -> None:
         """What follows the last update of an epoch. Rows are written before the checkpoint that counts on them."""
         state.epoch += 1
         losses = [float(loss) for loss in jax.device_get(state.losses)]
