@@ -69,7 +69,7 @@ class Store:
     """
 
     def __init__(self, checkpoints: Checkpoints, writes: bool = True) -> None:
-        self.ocp, self.path = _orbax(), Path(checkpoints.folder).absolute()
+        self.ocp, self.path, self.writes = _orbax(), Path(checkpoints.folder).absolute(), writes
         process = jax.process_index()  # Orbax would have all processes write together otherwise
         options = self.ocp.CheckpointManagerOptions(
             max_to_keep=checkpoints.keep,
@@ -89,6 +89,8 @@ class Store:
 
     def latest(self) -> int | None:
         """The step of the newest complete checkpoint, None if there is none."""
+        if not self.writes:
+            self.manager.reload()
         return self.manager.latest_step()
 
     def report(self, step: int) -> dict[str, Any]:
