@@ -3,8 +3,10 @@
 It writes its result, and what it is told of mistakes, into the folder.
 """
 
+import contextlib
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -42,6 +44,17 @@ def reciprocal(x):
     return 1 / x
 
 
+@contextlib.contextmanager
+def full_disk():
+    """No file of this process may be longer than 100 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def mistakes():
     """What a process is told when all or one of them are given something wrong."""
     parts = runs.network("recurrent").parts
@@ -62,6 +75,11 @@ def mistakes():
             runs.run("recurrent", mesh=mesh, **options)
         except Exception as error:
             found[name] = f"{type(error).__name__}: {error}"
+    try:
+        with full_disk() if process == 0 else contextlib.nullcontext():
+            runs.run("recurrent", folder / "full", mesh=mesh, track=())
+    except OSError as error:
+        found["disk"] = str(error)
     try:
         runs.run("recurrent", mesh=Mesh(np.array(jax.devices()[1 - process :][:1]), ("data",)))
     except ValueError as error:

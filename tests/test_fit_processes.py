@@ -95,6 +95,8 @@ def test_all_processes_are_told_what_is_wrong(two):
     assert first["NaN"] == second["NaN"]
     assert first["folder"].startswith("FileExistsError")
     assert second["folder"] == "OSError: fit: process 0 cannot open the folder of checkpoints; its message says why."
+    assert first["disk"].startswith("fit: cannot write the checkpoint of step 2 to ")
+    assert second["disk"] == "fit: process 0 cannot write the checkpoint of step 2; its message says why."
     assert "mesh has devices of the processes [1], and this is process 0 of 2; give a mesh of all" in first["mesh"]
 
 

@@ -51,6 +51,7 @@ class Spread:
                     f"of this process's, jax.local_devices()."
                 )
             self.several, self.leads = True, here == 0
+            self._copy = jax.jit(lambda tree: tree, out_shardings=self.whole)
 
     def __call__(self, batch: Any) -> Any:
         """The batch, each device with a part of the samples.
@@ -73,7 +74,7 @@ class Spread:
     def everywhere(self, tree: PyTree) -> PyTree:
         """The tree, whole on each device; each process has the same one."""
         if self.several:
-            return jax.jit(_same, out_shardings=self.whole)(tree)
+            return self._copy(tree)
         return tree if self.mesh is None else jax.device_put(tree, self.whole)
 
     def here(self, tree: PyTree) -> PyTree:
@@ -155,10 +156,6 @@ class Spread:
         """A row of numbers for each process, with all their bits, also where JAX has 32 of them."""
         bits = np.array(numbers, np.float64).view(np.uint32)
         return np.ascontiguousarray(multihost_utils.process_allgather(bits)).view(np.float64)
-
-
-def _same(tree: PyTree) -> PyTree:
-    return tree
 
 
 def _axes_of_dataset(batch: Dataset) -> Any:
