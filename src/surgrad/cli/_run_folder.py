@@ -24,13 +24,16 @@ class RunFolder:
         file: the file of the configuration.
         configuration: what it says, with all defaults.
         seeds: of the runs.
+        writes: whether this process writes the folder; of several that train together one does.
 
     Raises:
         UsageError: the folder cannot be written, or has the results of another configuration.
     """
 
-    def __init__(self, path: Path, file: Path, configuration: Mapping[str, Any], seeds: Sequence[int]) -> None:
-        self.path, self.seeds = path, seeds
+    def __init__(
+        self, path: Path, file: Path, configuration: Mapping[str, Any], seeds: Sequence[int], writes: bool = True
+    ) -> None:
+        self.path, self.seeds, self.writes = path, seeds, writes
         self.results: dict[int, dict[str, float]] = {}
         commit = commit_of(file.resolve().parent)
         self._about = {
@@ -42,7 +45,7 @@ class RunFolder:
         if (there := self._there()) is not None:
             if found := difference(there["configuration"], configuration):
                 raise UsageError(f"{path} has results of another configuration: {found}; give another folder, --out.")
-            if found := difference(there["versions"], self._about["versions"]):
+            if writes and (found := difference(there["versions"], self._about["versions"])):
                 print(f"{path} was begun with other versions: {found}", file=sys.stderr)
             self._about = {name: there[name] for name in self._about}
             self.results = {result["seed"]: result for result in there["results"]}
@@ -51,7 +54,7 @@ class RunFolder:
     def of_seed(self, seed: int) -> Path:
         """The folder of a seed."""
         with writing(self.path):
-            (self.path / f"seed-{seed}").mkdir(exist_ok=True)
+            (self.path / f"seed-{seed}").mkdir(parents=True, exist_ok=True)
         return self.path / f"seed-{seed}"
 
     def finish(self, seed: int, history: Sequence[Mapping[str, float]], tested: Mapping[str, float]) -> None:
@@ -90,6 +93,8 @@ class RunFolder:
             raise UsageError(f"cannot read {self.path / 'run.json'}: {error}; give another folder, --out.") from error
 
     def _write(self) -> None:
+        if not self.writes:
+            return
         finished = set(self.seeds) <= self.results.keys()
         results = [self.results[seed] for seed in self.seeds if seed in self.results]
         content = {**self._about, "finished": finished, "results": results}

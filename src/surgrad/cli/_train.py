@@ -3,7 +3,7 @@
 The file names a task and a network for it, or a function of yours that makes both; see docs/how-to/train.md. The
 folder gets the configuration, the versions and the commit (run.json), for each seed the numbers of each epoch
 (metrics.csv), checkpoints and the trained network, and a picture of the curves. Started again, the command goes on
-where it was.
+where it was. With --processes, and as a step of Slurm with several tasks, processes train each network together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from surgrad.cli import _configuration as configuration
+from surgrad.cli import _processes as processes
 from surgrad.cli import _specs as specs
 from surgrad.cli import _subject as subject
 from surgrad.cli._run_folder import RunFolder
@@ -22,7 +23,7 @@ from surgrad.cli._usage import UsageError, reported, require
 
 RETURNS = "a dict of arguments of surgrad.train.fit: network, data and optimizer, and others by choice"
 NEEDED = ("network", "data", "optimizer")
-TAKEN = ("loss", "validation", "metrics", "patience", "accumulate", "loss_scale", "batch_size", "test")
+TAKEN = ("loss", "validation", "metrics", "patience", "accumulate", "loss_scale", "batch_size", "batch_axes", "test")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +31,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", metavar="FILE.toml", type=Path, help="the configuration")
     add("--out", metavar="FOLDER", help="folder of the results; results/NAME for NAME.toml if it is left out")
+    processes.arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train all seeds that are not done yet. Mistakes are reported before the training begins."""
     require("optax", "orbax", "rich", "matplotlib")
+    if processes.wanted(options):
+        return processes.supervise(options)
+    with processes.joined(options) as leads:
+        return _train_all(options, leads)
+
+
+def _train_all(options: argparse.Namespace, leads: bool) -> int:
     given = configuration.read(options.file)
     seeds = configuration.seeds(options.file, given)
     training = _Task(options.file, given) if "task" in given else _Function(options.file, given)
     training.check(seeds[0])
-    folder = RunFolder(Path(options.out or Path("results") / options.file.stem), options.file, given, seeds)
+    place = Path(options.out or Path("results") / options.file.stem)
+    folder = RunFolder(place, options.file, given, seeds, leads)
     for seed in seeds:
         if seed not in folder.results:
             try:
@@ -47,9 +57,11 @@ def run(options: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 print(f"stopped; start the same command again to go on from {folder.path}", file=sys.stderr)
                 raise
-        print(folder.line(seed))
-    folder.draw()
-    print(f"written to {folder.path}", file=sys.stderr)
+        if leads:
+            print(folder.line(seed), flush=True)
+    if leads:
+        folder.draw()
+        print(f"written to {folder.path}", file=sys.stderr)
     return 0
 
 
@@ -68,7 +80,10 @@ def _train(training: _Task | _Function, folder: RunFolder, seed: int) -> None:
             check_numbers=training.configuration["check_numbers"],
             checkpoints=place / "checkpoints",
             track=train.CSV(place / "metrics.csv"),
+            mesh=processes.mesh(),
         )
+    if not folder.writes:
+        return
     try:
         save(place / "network.surgrad", done.network)
     except TypeError as error:  # such as a lambda in a network of the user

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from surgrad._extras import missing
@@ -62,12 +63,22 @@ def _orbax() -> Any:
 
 
 class Store:
-    """The folder of checkpoints of a run, while it is open. Each is a tree of arrays, and a report of plain JSON."""
+    """The folder of checkpoints of a run, while it is open. Each is a tree of arrays, and a report of plain JSON.
 
-    def __init__(self, checkpoints: Checkpoints) -> None:
-        self.ocp, self.path = _orbax(), Path(checkpoints.folder).absolute()
+    Of several processes that share a run the first one writes, and the others read.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, writes: bool = True) -> None:
+        self.ocp, self.path, self.writes = _orbax(), Path(checkpoints.folder).absolute(), writes
+        process = jax.process_index()  # Orbax would have all processes write together otherwise
         options = self.ocp.CheckpointManagerOptions(
-            max_to_keep=checkpoints.keep, cleanup_tmp_directories=True, enable_async_checkpointing=False
+            max_to_keep=checkpoints.keep,
+            cleanup_tmp_directories=writes,
+            create=False,
+            enable_async_checkpointing=False,
+            multiprocessing_options=self.ocp.options.MultiprocessingOptions(
+                primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"fit{process}"
+            ),
         )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -78,6 +89,8 @@ class Store:
 
     def latest(self) -> int | None:
         """The step of the newest complete checkpoint, None if there is none."""
+        if not self.writes:
+            self.manager.reload()
         return self.manager.latest_step()
 
     def report(self, step: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from surgrad.train._feed import Feed, keys_of
 from surgrad.train._fit import Fit
 from surgrad.train._not_finite import CAUSES, NotFiniteError, locate
 from surgrad.train._progress import Advance
+from surgrad.train._spread import Spread
 from surgrad.train._state import Row, Saved, State
 from surgrad.train._update import Carry, Method, Updated, update
 from surgrad.train._validation import Metric, evaluated
@@ -63,6 +64,11 @@ class Run(NamedTuple):
     saved: Saved | None
     trackers: Sequence[Any]
     callbacks: Sequence[Any]
+
+    @property
+    def spread(self) -> Spread:
+        """Where batches and weights are."""
+        return self.feed.spread
 
     def epoch(self, state: State, advance: Advance) -> None:
         """The rest of an epoch, or all of it."""
@@ -113,14 +119,17 @@ class Run(NamedTuple):
         if self.judges is not None:
             network = state.carry.fit.network
             row |= evaluated(network, self.judges, self.method.objective, self.metrics, self._validation_key())
+        row = self.spread.agreed(row)
+        if self.judges is not None:
             self._compare(state, row["validation_loss"])
         state.batch, state.losses = 0, []
         state.history.append(row)
         for tracker in self.trackers:
             tracker.log(state.step, {name: value for name, value in row.items() if name != "step"})
-        event = AfterEpoch(state.epoch, state.step, dict(row), state.carry.fit)
+        event = AfterEpoch(state.epoch, state.step, dict(row), self.spread.here(state.carry.fit))
         for callback in self.callbacks:
             state.stopped |= callback(event) is True
+        state.stopped = self.spread.any(state.stopped)
         if self.checkpoints is not None:
             last = state.epoch == self.epochs or state.stopped
             if last or state.epoch % self.checkpoints.every == 0:
@@ -145,11 +154,12 @@ class Run(NamedTuple):
             self._save(state)
 
     def _save(self, state: State) -> None:
-        if self.saved is not None:
-            self.saved.save(state)
+        if (saved := self.saved) is not None:
+            self.spread.once(lambda: saved.save(state), f"write the checkpoint of step {state.step}")
 
     def _not_finite(self, before: Carry, batch: Any, key: Array, done: Updated, state: State) -> NotFiniteError:
-        found = locate(before, batch, key, self.method, done, first=not state.step)
+        before, key, done = self.spread.here((before, key, done))  # from here on each process works alone
+        found = locate(before, self.spread.joined(batch), key, self.method, done, first=not state.step)
         kept = "The error has the network of before as error.network."
         if self.saved is not None and (newest := self.saved.store.latest()) is not None:
             kept += f" The checkpoint of step {newest} in {self.saved.store.path} is kept."

@@ -7,17 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from surgrad._kinds import require_kind
-from surgrad._types import PyTree
-from surgrad.tasks import Dataset
 from surgrad.train._blocks import can_be_indexed
 from surgrad.train._fit import batches
 from surgrad.train._given import Batches
+from surgrad.train._spread import Spread
 
 
 def keys_of(key: Array) -> Array:
@@ -50,7 +46,8 @@ class Feed:
         if not 1 <= self.batch_size <= count:
             what = "batch_size" if count else f"there are no samples in {name}; batch_size"
             raise ValueError(f"fit: {what} must be 1 to {count}, the number of samples, got {self.batch_size}.")
-        spread.require_divides(self.batch_size)
+        if batch_size is not None:
+            spread.require_divides(self.batch_size)
 
     def settings(self) -> dict[str, int | None]:
         """What a run that goes on must have in common with the one before."""
@@ -82,17 +79,17 @@ class Feed:
             order = np.asarray(batches(len(self.data), self.batch_size, key=shuffled))[skip:]
             drawn = (self.data[indices] for indices in order)
         for index, batch in enumerate(drawn, skip):
-            yield self.spread(batch), jax.random.fold_in(noise, index)
+            yield self.spread(batch), self.spread.everywhere(jax.random.fold_in(noise, index))
 
     def in_order(self, key: Array) -> Iterator[tuple[Any, int]]:
         """All samples in their order, and how many samples each batch has; 1 where nobody knows."""
         if isinstance(self.data, Batches):
             for batch in self.data.draw(key):
-                yield batch, 1
+                yield self.spread.if_it_divides(batch), 1
             return
         for start in range(0, len(self.data), self.batch_size):
             indices = np.arange(start, min(start + self.batch_size, len(self.data)))
-            yield self.data[indices], len(indices)
+            yield self.spread.if_it_divides(self.data[indices]), len(indices)
 
 
 def _require_samples(name: str, data: Any) -> None:
@@ -106,58 +103,3 @@ def _require_samples(name: str, data: Any) -> None:
             f"fit: {name} must have len(data) and data[indices], as a Dataset has, or be Batches(function of a key), "
             f"got {type(data).__name__}."
         )
-
-
-class Spread:
-    """Where batches and weights are: on the one device that JAX takes, or over the first axis of a mesh.
-
-    Parameters:
-        mesh: of the devices of this process, or None.
-        axes: the axis of the samples in the arrays of a batch, a tree prefix of integers. Of a `Dataset` it is known.
-
-    Raises:
-        TypeError: it is no mesh.
-    """
-
-    def __init__(self, mesh: Any, axes: Any) -> None:
-        self.mesh, self.axes = None, axes
-        if mesh is not None:
-            require_kind("fit: mesh", mesh, Mesh, "a mesh, jax.make_mesh((2,), ('data',)) say")
-            # `jax.make_mesh` makes axes that losses would have to name everywhere, from JAX 0.12 on.
-            self.mesh = Mesh(mesh.devices, mesh.axis_names)
-
-    def __call__(self, batch: Any) -> Any:
-        """The batch, each device with a part of the samples."""
-        if self.mesh is None:
-            return batch
-        axes = _axes_of_dataset(batch) if isinstance(batch, Dataset) else self.axes
-        return jax.tree.map(lambda axis, part: jax.tree.map(lambda x: self._split(x, axis), part), axes, batch)
-
-    def everywhere(self, tree: PyTree) -> PyTree:
-        """The tree, whole on each device."""
-        return tree if self.mesh is None else jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
-
-    def require_divides(self, size: int) -> None:
-        """Check that the devices divide the samples of a batch.
-
-        Raises:
-            ValueError: they do not.
-        """
-        if self.mesh is not None and size % (devices := self.mesh.devices.shape[0]):
-            raise ValueError(
-                f"fit: mesh has {devices} devices along {self.mesh.axis_names[0]!r}, which do not divide a batch of "
-                f"{size} samples; give a multiple of {devices} as batch_size, and leave out smaller last batches."
-            )
-
-    def _split(self, x: Any, axis: int) -> Array:
-        assert self.mesh is not None
-        array = jnp.asarray(x)
-        self.require_divides(array.shape[axis])
-        spec = PartitionSpec(*[None] * axis, self.mesh.axis_names[0])
-        return jax.device_put(array, NamedSharding(self.mesh, spec))
-
-
-def _axes_of_dataset(batch: Dataset) -> Any:
-    """The axis of the samples in each array of a data set: the second of a raster, else the first."""
-    arrays, structure = jax.tree.flatten(batch)
-    return structure.unflatten([int(array is batch.events and array.dtype == bool) for array in arrays])

@@ -49,24 +49,34 @@ class State:
 _NUMBERS = ("epoch", "batch", "step", "history", "best_loss", "best_epoch", "stopped")
 
 
+def likeness(carry: Carry, settings: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for one run to go on from another, or to be shared by processes, as plain JSON.
+
+    Parameters:
+        carry: the numbers before the first update.
+        settings: further things, by what messages call them.
+    """
+    return {
+        "settings": settings,
+        "network": outline(carry.fit.network),
+        "optimizer": outline(carry.fit.optimizer),
+        "loss_scale": outline(carry.scale),
+        "begin": fingerprints(carry.fit.network),
+    }
+
+
 class Saved:
     """The checkpoints of a run, and what it must share with the run that wrote them.
 
     Parameters:
         store: the open folder.
         carry: the numbers before the first update.
-        settings: further things that must be equal, by what messages call them: plain JSON.
+        same: the `likeness` of this run.
     """
 
-    def __init__(self, store: Store, carry: Carry, settings: dict[str, Any]) -> None:
+    def __init__(self, store: Store, carry: Carry, same: dict[str, Any]) -> None:
         self.store, self.structure, self.written = store, jax.tree.structure(carry), -1
-        self.same = {
-            "settings": settings,
-            "network": outline(carry.fit.network),
-            "optimizer": outline(carry.fit.optimizer),
-            "loss_scale": outline(carry.scale),
-            "begin": fingerprints(carry.fit.network),
-        }
+        self.same = same
 
     def save(self, state: State) -> None:
         """Write a checkpoint, unless the newest one is of this step."""

@@ -20,11 +20,12 @@ from surgrad._optimizers import require_optimizer
 from surgrad.nn import combine, partition
 from surgrad.train._checkpoints import Checkpoints, Store
 from surgrad.train._epochs import AfterEpoch, Run
-from surgrad.train._feed import Feed, Spread
+from surgrad.train._feed import Feed
 from surgrad.train._fit import Fit, cross_entropy
 from surgrad.train._given import Objective
 from surgrad.train._progress import bar
-from surgrad.train._state import Row, Saved, State
+from surgrad.train._spread import Spread
+from surgrad.train._state import Row, Saved, State, likeness
 from surgrad.train._trackers import Tracker
 from surgrad.train._update import Method, begin
 from surgrad.train._validation import Metric
@@ -113,11 +114,16 @@ def fit(
             and the values of the data, are not compared: they must be the same.
         track: where the numbers of each epoch are written: `CSV`, `TensorBoard`, `WandB`, `MLflow`, any `Tracker`, or
             several.
-        callbacks: functions that are called with an `AfterEpoch` after each epoch; one that returns True ends the run.
+        callbacks: functions that are called with an `AfterEpoch` after each epoch, in each process;
+            one that returns True ends the run.
         progress: whether a bar on standard error shows epoch and time left; None: on a terminal, if rich is installed.
         check_numbers: whether the run stops at the first NaN or Inf of loss, gradient or weights, with layer, quantity
             and time step. It waits for each update then.
-        mesh: a mesh of devices of this process: each has a part of the samples of a batch, along the first axis.
+        mesh: a mesh of devices, each with a part of the samples of a batch, along the first axis: of this process, or
+            `Mesh(np.array(jax.devices()), ("data",))`, of all processes of `jax.distributed`. Each of these calls `fit`
+            with the same arguments, has all data, and gets the same result, in arrays of its own. All numbers are of
+            the whole batch. The first process writes checkpoints and what is tracked; all must see its folder. A
+            checkpoint can be resumed with another number of devices or processes.
         batch_axes: with a mesh, the axis of the samples in the arrays of a batch, one for all or a tree of them,
             `(1, 0, 0)`; of a `Dataset` it is known.
 
@@ -129,30 +135,55 @@ def fit(
         NotFiniteError: `check_numbers` is True, and a number is NaN or Inf. Checkpoints of before stay.
     """
     objective = loss if isinstance(loss, Objective) else Objective(loss)
-    method = Method(require_optimizer("fit", optimizer, function=False), objective, accumulate, check_numbers)
-    metrics, trackers = dict(metrics or {}), _several(track)
+    spread, metrics, trackers = Spread(mesh, batch_axes), dict(metrics or {}), _several(track)
+    optimizer = require_optimizer("fit", optimizer, function=False)
+    method = Method(optimizer, objective, accumulate, check_numbers, spread.whole)
     _require_numbers(epochs=epochs, batch_size=batch_size, accumulate=accumulate, patience=patience)
     _require_functions(validation, patience, metrics, callbacks)
-    spread = Spread(mesh, batch_axes)
     feed = Feed("data", data, batch_size, spread)
-    judges = None if validation is None else Feed("validation", validation, None, Spread(None, 0), most=batch_size)
+    judges = None if validation is None else Feed("validation", validation, None, spread, most=batch_size)
     wanted = checkpoints if isinstance(checkpoints, Checkpoints) or checkpoints is None else Checkpoints(checkpoints)
     with ExitStack() as things:
         state, saved = State(begin(network, method, loss_scale)), None
+        settings = {"key": _numbers_of(key), "accumulate": accumulate, "patience": patience, **feed.settings()}
+        same = likeness(state.carry, settings) if wanted is not None or spread.several else {}
+        if spread.several:
+            often = None if wanted is None else (wanted.every, wanted.every_steps)
+            spread.require_same(_named(same) | {"the number of epochs": epochs, "the interval of checkpoints": often})
         if wanted is not None:
-            store = things.enter_context(closing(Store(wanted)))
-            settings = {"key": _numbers_of(key), "accumulate": accumulate, "patience": patience, **feed.settings()}
-            saved = Saved(store, state.carry, settings)
+            saved = Saved(_opened(wanted, spread, things), state.carry, same)
             state = _resumed(saved, state, epochs)
+            spread.require_same({"the newest checkpoint": state.step})
+        trackers, progress = (trackers, progress) if spread.leads else ((), False)
         for tracker in trackers:
             things.callback(tracker.close)
             tracker.start(int(state.history[-1]["step"]) if state.history else 0)
-        state.carry = spread.everywhere(state.carry)
+        state.carry, state.best = spread.everywhere((state.carry, state.best))
         advance = things.enter_context(bar(progress, feed.updates and epochs * feed.updates, state.step))
         run = Run(method, feed, judges, metrics, key, epochs, patience, wanted, saved, trackers, callbacks)
         while state.epoch < epochs and not state.stopped:
             run.epoch(state, advance)
+    state.carry, state.best = spread.here((state.carry, state.best))
     return _result(network, state, objective, patience)
+
+
+def _named(same: Mapping[str, Any]) -> dict[str, Any]:
+    """What all processes must have in common, by what messages call it."""
+    network = same["network"], same["begin"]
+    return {**same["settings"], "the network": network, "the optimizer": [same["optimizer"], same["loss_scale"]]}
+
+
+def _opened(wanted: Checkpoints, spread: Spread, things: ExitStack) -> Store:
+    """The folder of checkpoints, which the first process cleans before others look into it."""
+    found: list[Store] = []
+
+    def open_it() -> None:
+        found.append(things.enter_context(closing(Store(wanted, spread.leads))))
+
+    spread.once(open_it, "open the folder of checkpoints")
+    if not found:
+        open_it()
+    return found[0]
 
 
 def _several(track: Any) -> Sequence[Tracker]:

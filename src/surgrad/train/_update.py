@@ -26,12 +26,14 @@ class Method(NamedTuple):
         objective: the loss.
         accumulate: batches whose gradients are averaged for one change of the weights.
         check: whether loss, gradient and weights are tested for NaN and Inf.
+        sharding: of all numbers that an update changes, None without a mesh.
     """
 
     optimizer: Any
     objective: Objective
     accumulate: int = 1
     check: bool = False
+    sharding: Any = None
 
     @property
     def whole(self) -> Any:
@@ -98,7 +100,8 @@ def update(carry: Carry, batch: Any, key: Array, method: Method) -> Updated:
         after = jax.tree.map(lambda new, old: jnp.where(applies, new, old), after, carry.fit)
         gradient = None
     finite = _finite((value, gradient, after.network)) if method.check else None
-    return Updated(settled(Carry(after, scale)), value, finite)
+    found = Updated(settled(Carry(after, scale)), value, finite)
+    return found if method.sharding is None else jax.lax.with_sharding_constraint(found, method.sharding)
 
 
 def _gradient(loss: Callable[[Any], Any], trained: Any, scale: Any) -> tuple[Any, Any, Any, Array | None]:

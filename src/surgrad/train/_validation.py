@@ -29,7 +29,8 @@ def evaluated(
     functions = tuple(metrics.values())
     found, sizes = [], []
     for index, (batch, size) in enumerate(feed.in_order(key)):
-        found.append(_judge(network, batch, jax.random.fold_in(key, index), objective, functions))
+        noise = feed.spread.everywhere(jax.random.fold_in(key, index))
+        found.append(_judge(network, batch, noise, objective, functions))
         sizes.append(size)
     if not found:
         raise ValueError("fit: validation has no batches; give at least one sample, or leave it out.")
