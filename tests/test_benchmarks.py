@@ -255,7 +255,8 @@ def test_the_table_of_the_readme_is_that_of_the_results():
 
 def test_a_table_that_differs_from_its_results_is_noticed():
     results = json.loads(readme_table.RESULTS.read_text())
-    results["runs"][0]["competitors"]["surgrad"]["cpu_s"]["median"] *= 2
+    for run in results["runs"]:  # the table leaves some out
+        run["competitors"]["surgrad"]["cpu_s"]["median"] *= 2
     text = (ROOT / "README.md").read_text()
     assert readme_table.written(text, readme_table.table(results)) != text
 
