@@ -37,13 +37,12 @@ def prefetched(make: Callable[[], Iterator[T]], ahead: int) -> Generator[T, None
         if item.error is not None:
             raise item.error
     finally:
-        stop()
-        atexit.unregister(stop)
+        if not stopped.is_set():  # by `atexit`, after which the functions of modules may be gone
+            stop()
+            atexit.unregister(stop)
 
 
 def _stop(made: queue.Queue[Any], stopped: threading.Event, thread: threading.Thread) -> None:
-    if stopped.is_set():  # by `atexit`: after it, threading's own functions are gone
-        return
     stopped.set()
     while not made.empty():  # so that a thread that waits for room goes on, and sees that it is to end
         made.get_nowait()
