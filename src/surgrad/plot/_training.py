@@ -19,6 +19,8 @@ LOSSES = {"loss": ("training", "-"), "validation_loss": ("validation", "--")}
 def training(histories: Mapping[str, Sequence[Mapping[str, float]]] | Sequence[Mapping[str, float]]) -> Figure:
     """Plot the numbers of training runs by epoch: losses in one panel, each metric in one of its own.
 
+    Numbers of the validation samples are dashed: their loss, and all metrics.
+
     Parameters:
         histories: the `history` of a result of `train.fit`, or several by names of the runs.
 
@@ -39,7 +41,7 @@ def training(histories: Mapping[str, Sequence[Mapping[str, float]]] | Sequence[M
             if kind in rows[0]:
                 first.plot(epochs, [row[kind] for row in history], ls=dashes, **look)
         for axes, metric in zip(others, metrics, strict=True):
-            axes.plot(epochs, [row[metric] for row in history], **look)
+            axes.plot(epochs, [row[metric] for row in history], ls=LOSSES["validation_loss"][1], **look)
     for axes, label in zip((first, *others), ("loss", *metrics), strict=True):
         strip(axes, guides=False)
         axes.set(xlabel="epoch", ylabel=label.replace("_", " "))
