@@ -62,6 +62,11 @@ class Dataset(Pytree):
     def _is_intensity(self) -> bool:
         return jnp.issubdtype(self.events.dtype, jnp.floating)
 
+    @property
+    def sample_axis(self) -> int:
+        """The axis of the samples in `events`: 1 of a raster, else 0."""
+        return int(self._is_raster)
+
     def __len__(self) -> int:
         return len(self.labels)
 

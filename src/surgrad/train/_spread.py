@@ -159,6 +159,5 @@ class Spread:
 
 
 def _axes_of_dataset(batch: Dataset) -> Any:
-    """The axis of the samples in each array of a data set: the second of a raster, else the first."""
-    arrays, structure = jax.tree.flatten(batch)
-    return structure.unflatten([int(array is batch.events and array.dtype == bool) for array in arrays])
+    """The axis of the samples in each array of a data set."""
+    return jax.tree.unflatten(jax.tree.structure(batch), [batch.sample_axis, 0])
