@@ -53,19 +53,24 @@ class Held(Cell):
 
 
 class Ending(Cell):
-    """A cell that stands still, and puts out zeros, after a number of time steps, which its state counts down."""
+    """All samples of a cell, each of which stands still after time steps that its state counts down.
+
+    Parameters:
+        cell: the cell.
+        axes: of the samples in the leaves of its state.
+    """
 
     stands_for = "cell"
 
     cell: Any
+    axes: tuple[int, ...] = static()
 
     def __call__(self, state: tuple[PyTree, Array], x: Any) -> tuple[tuple[PyTree, Array], Any]:
-        """One time step of one sample."""
+        """One time step of all samples."""
         before, left = state
-        after, output = self.cell(before, x)
-        active = left > 0
-        output = _where(active, output, jax.tree.map(jnp.zeros_like, output))
-        return (_where(active, after, before), left - 1), output
+        axes = jax.tree.unflatten(jax.tree.structure(before), list(self.axes))
+        after, output = jax.vmap(Held(self.cell), (axes, 0), (axes, 0))(before, (x, left > 0))
+        return (after, left - 1), output
 
 
 class Padded(Cell):
@@ -143,11 +148,13 @@ def _over_time(
         def alone(state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any, Observed]:
             if inside:
                 return step_by_step(Held(layer), place, inside, state, (xs, active))
-            return *_held(layer, state, xs, active), {}
+            return *loop(Held(layer), state, (xs, active)), {}
 
         before, axes = state
         if promises(layer, "keeps_inputs") and not inside:
             return *_of_past_inputs(layer, before, axes, xs, active), {}
+        if type(layer) is Recurrent and not inside:  # a subclass may do something else
+            return *_recurrent(layer, before, axes, xs, active), {}
         return jax.vmap(alone, (axes, 1, 1), (axes, 1, 1))(before, xs, active)
 
     return each_layer(observed_over_time(entries, run), network, "", _paired(network, *state), xs)
@@ -166,22 +173,18 @@ def _of_past_inputs(layer: Any, state: PyTree, axes: PyTree, xs: Any, active: Ar
     return jax.tree.unflatten(tree, [jnp.moveaxis(kept, 1, axis)]), outputs
 
 
-def _held(layer: Any, state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any]:
-    """Many time steps of one sample, of which the last may be behind its end."""
-    if type(layer) is Recurrent:  # a subclass may do something else
-        return _recurrent(layer, state, xs, active)
-    return loop(Held(layer), state, (xs, active))
-
-
-def _recurrent(layer: Recurrent, state: RecurrentState, xs: Any, active: Array) -> tuple[RecurrentState, Array]:
-    """The same of a recurrent layer, whose own way over time makes the gradient by its weight one product."""
-    steps = active.sum(dtype=int)
-    ending = layer.replace(cell=Ending(layer.cell))
-    after, outputs = ending.over_time(RecurrentState((state.cell, steps), state.outputs), xs)
-    latest = (jnp.arange(len(active)) == steps - 1).reshape(-1, *[1] * (outputs.ndim - 1))
-    last = jnp.where(latest, outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
-    last = last.astype(state.outputs.dtype)
-    return RecurrentState(after.cell[0], jnp.where(steps > 0, last, state.outputs)), outputs
+def _recurrent(
+    layer: Recurrent, state: RecurrentState, axes: RecurrentState, xs: Any, active: Array
+) -> tuple[RecurrentState, Array]:
+    """Many time steps of all samples of a recurrent layer, whose products are those of the batch."""
+    steps = active.sum(axis=0, dtype=int)
+    ending = layer.replace(cell=Ending(layer.cell, tuple(jax.tree.leaves(axes.cell))))
+    fed_back = jnp.moveaxis(state.outputs, axes.outputs, 0)
+    after, outputs = ending.over_time(RecurrentState((state.cell, steps), fed_back), xs)
+    final = jnp.arange(len(active))[:, None] == steps[None] - 1
+    last = jnp.where(_alike(final, outputs), outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
+    last = jnp.where(_alike(steps > 0, last), last.astype(fed_back.dtype), fed_back)
+    return RecurrentState(after.cell[0], jnp.moveaxis(last, 0, axes.outputs)), outputs
 
 
 def _paired(layer: Any, state: PyTree, axes: PyTree) -> Any:
