@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import answers_keywords
 from surgrad._fields import check_field
 from surgrad._keys import takes_key
 from surgrad._numbers import require_share
@@ -22,42 +22,9 @@ from surgrad.nn._contract import at_rest, is_cell, over_time, promises
 from surgrad.nn._dropout import with_dropout, without_dropout, without_key
 from surgrad.nn._observables import Observed, full_name, observed
 from surgrad.nn._records import Entry, Record, Recorded, planned, visible
+from surgrad.nn._results import TrainingPass, TrainingPassRecords
 from surgrad.nn._unroll import unroll
 from surgrad.nn._watch import thinned
-
-
-class TrainingPass(NamedTuple):
-    """The result of `unroll_in_training`.
-
-    Parameters:
-        state: the state after the last time step.
-        outputs: the outputs, `(time, *batch, features)`.
-        network: the network with new running means in its `BatchNorm` layers, and otherwise as it was given.
-    """
-
-    state: Any
-    outputs: Any
-    network: Any
-
-    __getattr__ = missing_attribute
-
-
-class TrainingPassRecords(NamedTuple):
-    """The result of `unroll_in_training(..., record=...)`.
-
-    Parameters:
-        state: the state after the last time step.
-        outputs: the outputs, `(time, *batch, features)`.
-        network: the network with new running means in its `BatchNorm` layers, and otherwise as it was given.
-        records: what was recorded, by full names, as of `UnrolledRecords`.
-    """
-
-    state: Any
-    outputs: Any
-    network: Any
-    records: dict[str, Any]
-
-    __getattr__ = missing_attribute
 
 
 @overload

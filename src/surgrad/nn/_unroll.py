@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import jax
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import answers_keywords
 from surgrad._kinds import require_choice
 from surgrad._numbers import require_real, require_whole
 from surgrad._pytree import Pytree
@@ -22,37 +22,7 @@ from surgrad.nn._lengths import padded
 from surgrad.nn._loops import Keep, blocks, carried, opened, summed_wide
 from surgrad.nn._recording import recorded
 from surgrad.nn._records import Recorded
-
-
-class Unrolled(NamedTuple):
-    """The result of `unroll`.
-
-    Parameters:
-        state: the state after the last time step.
-        outputs: the outputs, `(time, *batch, features)`, or what `keep` leaves of them.
-    """
-
-    state: Any
-    outputs: Any
-
-    __getattr__ = missing_attribute
-
-
-class UnrolledRecords(NamedTuple):
-    """The result of `unroll(..., record=...)`.
-
-    Parameters:
-        state: the state after the last time step.
-        outputs: the outputs, `(time, *batch, features)`, or what `keep` leaves of them.
-        records: what was recorded, by full names such as `"1.v"`: arrays `(recorded steps, *batch, neurons)`, or what
-            summaries return.
-    """
-
-    state: Any
-    outputs: Any
-    records: dict[str, Any]
-
-    __getattr__ = missing_attribute
+from surgrad.nn._results import Unrolled, UnrolledRecords
 
 
 @overload
