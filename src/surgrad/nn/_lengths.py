@@ -174,7 +174,7 @@ def _of_past_inputs(layer: Any, state: PyTree, axes: PyTree, xs: Any, active: Ar
 
 
 def _recurrent(
-    layer: Recurrent, state: RecurrentState, axes: RecurrentState, xs: Any, active: Array
+    layer: Recurrent, state: RecurrentState, axes: Any, xs: Any, active: Array
 ) -> tuple[RecurrentState, Array]:
     """Many time steps of all samples of a recurrent layer, whose products are those of the batch."""
     steps = active.sum(axis=0, dtype=int)
