@@ -105,8 +105,8 @@ MISTAKES = {
     "calibrate --target 2": ["target must be above 0 and below 1, got 2"],
     "calibrate --tau -1": ["--tau must be > 0, got -1"],
     "calibrate missing:network": ["No module named 'missing'"],
-    "calibrate theirs:nobody": ["module 'theirs' has no function 'nobody'"],
-    "calibrate theirs:number": ["module 'theirs' has no function 'number'"],
+    "calibrate theirs:nobody": ["module 'theirs' has no 'nobody'"],
+    "calibrate theirs:number": ["theirs:number is no function, but int"],
     "calibrate theirs:nothing": ["theirs:nothing must return (model, batch), got NoneType"],
     "calibrate theirs:valley": ["must return (model, batch), got (Training, dict)"],
     "tune theirs:nothing": [

@@ -3,6 +3,7 @@
 import dataclasses
 import doctest
 import importlib
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ optax = pytest.importorskip("optax")
 train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
-from surgrad import nn  # noqa: E402
+from surgrad import nn, tasks  # noqa: E402
 from surgrad.train._update import Method, begin, update  # noqa: E402
 
 KEY = runs.KEY
@@ -100,6 +101,83 @@ def test_numbers_that_are_not_trained_come_back_as_they_were_given():
     assert done.network[1].cell == network[1].cell
     assert not np.array_equal(done.network[0].weight, network[0].weight)
     assert done.network is not done.fit.network or done.network == done.fit.network
+
+
+def test_numbers_that_also_names_are_trained_as_by_hand_and_stay_in_their_range():
+    network, data = runs.network("recurrent"), runs.data()
+    whole = train.Batches(lambda key: [data] * 3)
+    options = {"optimizer": runs.ADAM, "key": KEY, "epochs": 2}
+    done = train.fit(network, whole, also="beta", **options)
+    trained, rest = nn.partition(network, also=["beta"])
+    state = runs.ADAM.init(trained)
+    gradient = jax.jit(jax.grad(lambda trained: train.score(nn.combine(trained, rest), data).loss))
+    for _ in range(6):
+        changes, state = runs.ADAM.update(gradient(trained), state)
+        trained = optax.apply_updates(trained, changes)
+    expected = nn.combine(trained, rest)
+    for found, wanted in zip(jax.tree.leaves(done.network), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+    taus = [net[3].tau for net in (network, done.network)]
+    assert abs(taus[1] / taus[0] - 1) > 0.02  # six updates of Adam of 0.02 each
+    assert done.network[1].cell.surrogate == network[1].cell.surrogate
+    leap = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(3.0))
+    far = train.fit(network, whole, also=("tau", "alpha"), **options | {"optimizer": leap}).network
+    assert all(number > 0 for number in (far[1].cell.tau, far[3].tau, far[1].cell.surrogate.alpha))
+
+
+def test_numbers_that_also_names_and_that_leave_their_range_are_returned():
+    lost = train.fit(
+        runs.network("recurrent"),
+        runs.data(),
+        also="tau",
+        optimizer=optax.sgd(jnp.nan),
+        key=KEY,
+        epochs=1,
+        batch_size=8,
+    )
+    assert not lost.network[3].tau > 0
+
+
+def test_a_run_that_trains_other_numbers_is_not_resumed(tmp_path):
+    runs.run("recurrent", tmp_path, epochs=1, optimizer=SGD)
+    with pytest.raises(ValueError, match=r"also was None, and is \['tau'\] here"):
+        runs.run("recurrent", tmp_path, epochs=2, optimizer=SGD, also=["tau"])
+    for folder, epochs in (("whole", 2), ("parts", 1), ("parts", 2)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        done = runs.run("recurrent", tmp_path / folder, epochs=epochs, also=["tau"])
+        if folder == "whole":
+            whole = done
+    for one, other in zip(runs.numbers(done), runs.numbers(whole), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+class Noted(tasks.Dataset):
+    """A data set of a user that promises nothing, and notes of which kind its indices are."""
+
+    asked: ClassVar[list] = []
+
+    def __getitem__(self, samples):
+        type(self).asked.append(isinstance(samples, jax.core.Tracer))
+        return super().__getitem__(samples)
+
+
+class Promising(Noted):
+    """One that promises that its indices may be traced."""
+
+    asked: ClassVar[list] = []
+    traced_indices: ClassVar[bool] = True
+
+
+def test_many_updates_are_one_program_where_the_class_of_the_data_promises_it():
+    plain, found = runs.data(), {}
+    for kind in tasks.Dataset, Noted, Promising:
+        data = kind(plain.events, plain.labels, plain.steps, plain.classes)
+        found[kind] = runs.run("feed-forward", data=data, epochs=2, validation=plain)
+    assert not any(Noted.asked)
+    assert all(Promising.asked)
+    for kind in Noted, Promising:
+        for one, other in zip(runs.numbers(found[kind]), runs.numbers(found[tasks.Dataset]), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_accumulated_gradients_are_those_of_one_batch():
@@ -285,6 +363,7 @@ def bad(**options):
         bad(loss=lambda line, batch: line.slope * batch[0], match="loss must return one number, got an array of shape"),
         bad(mesh=2, match="mesh must be a mesh"),
         bad(checkpoints=3, match="folder must be a path, got 3"),
+        bad(also=["tua"], match="partition: no field of Line is called 'tua'"),
         bad(epoch=3, match="fit has no parameter 'epoch'.*epochs"),
     ],
 )

@@ -204,7 +204,7 @@ OF_FUNCTIONS = {
     "theirs:short": "there is no data and no optimizer",
     "theirs:more": "returns epochs, which surgrad train does not take from a function",
     "theirs:nothing": "must return a dict of arguments of surgrad.train.fit",
-    "theirs:absent": "module 'theirs' has no function 'absent'",
+    "theirs:absent": "module 'theirs' has no 'absent'",
     "nowhere:training": "No module named 'nowhere'",
     "training": 'function must be "MODULE:FUNCTION"',
 }

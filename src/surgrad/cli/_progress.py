@@ -9,15 +9,14 @@ from contextlib import contextmanager
 @contextmanager
 def progress(total: int) -> Iterator[tuple[Callable[[str, int], None], Callable[[str], None]]]:
     """A progress bar on standard error if that is a terminal: functions that advance it, and that print above it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from surgrad.train._progress import drawn
 
-    console = Console(stderr=True, highlight=False)
-    columns = TextColumn("{task.description:>20}"), BarColumn(None), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("compiling", total=total)
+    done = 0
+    with drawn(total, transient=True) as (show, say):
 
         def advance(name: str, runs: int) -> None:
-            bar.update(task, description=name, advance=runs)
+            nonlocal done
+            done += runs
+            show(done, f"{name:>20}")
 
-        yield advance, lambda text: console.print(text, soft_wrap=True, markup=False)
+        yield advance, say

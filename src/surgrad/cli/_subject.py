@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from surgrad import tasks
 from surgrad._numbers import require_real
+from surgrad._resolved import resolved
 from surgrad.cli import _specs as specs
 from surgrad.cli._usage import UsageError, at_least, reported
 
@@ -53,15 +51,10 @@ def function_of(text: str) -> Callable[..., Any]:
     Raises:
         UsageError: there is no such module or function.
     """
-    module, _, name = text.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    with reported(ImportError):
-        found: Any = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
+    with reported(ValueError):
+        found = resolved(text)
     if not callable(found):
-        raise UsageError(f"module {module!r} has no function {name!r}.")
+        raise UsageError(f"{text} is no function, but {type(found).__name__}.")
     return found
 
 

@@ -23,7 +23,18 @@ from surgrad.cli._usage import UsageError, reported, require
 
 RETURNS = "a dict of arguments of surgrad.train.fit: network, data and optimizer, and others by choice"
 NEEDED = ("network", "data", "optimizer")
-TAKEN = ("loss", "validation", "metrics", "patience", "accumulate", "loss_scale", "batch_size", "batch_axes", "test")
+TAKEN = (
+    "loss",
+    "validation",
+    "metrics",
+    "patience",
+    "accumulate",
+    "loss_scale",
+    "batch_size",
+    "batch_axes",
+    "also",
+    "test",
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

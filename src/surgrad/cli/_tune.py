@@ -23,6 +23,8 @@ from surgrad.cli._usage import UsageError, at_least, reported, require, writing
 RETURNS = "(training, space) or (training, space, initial_candidates)"
 BATCH = 64
 SAMPLES = 256
+CHECKPOINTS = 20
+"""Checkpoints of a whole run, besides those after each comparison."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +50,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=("halving", "optuna"),
         help="halving fills the space evenly; optuna proposes candidates from earlier losses",
     )
+    add(
+        "--checkpoints",
+        metavar="FOLDER",
+        help="folder of checkpoints; started again after an interruption, the command goes on where it was",
+    )
     add("--out", metavar="FILE", help="file for the result, as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Tune, and print the comparisons and the result."""
-    require("optax", "rich", *(["optuna"] if options.method == "optuna" else []))
-    from surgrad import meta
+    further = {"optuna": options.method == "optuna", "orbax": options.checkpoints}
+    require("optax", "rich", *[name for name, needed in further.items() if needed])
+    from surgrad import meta, train
 
     if options.out:
         with writing(Path(options.out)):
@@ -68,9 +76,15 @@ def run(options: argparse.Namespace) -> int:
         with reported(ValueError):
             training, space, initial = task.training(), task.space, task.calibrated()
     method = {"halving": meta.Halving, "optuna": meta.Optuna}[options.method]
-    with reported(FloatingPointError, TypeError, ValueError):
+    with reported(FloatingPointError, OSError, TypeError, ValueError):
+        often = max(1, training.steps // CHECKPOINTS)
         done = meta.tune(
-            training, space, method=method(options.candidates), initial_candidates=initial, seed=options.seed
+            training,
+            space,
+            method=method(options.candidates),
+            initial_candidates=initial,
+            seed=options.seed,
+            checkpoints=train.Checkpoints(options.checkpoints, every_steps=often) if options.checkpoints else None,
         )
     result = _result(done) | ({} if task is None else {"test_accuracy": task.accuracy(done)})
     _print(done, space, result)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import pkgutil
-import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +11,7 @@ from surgrad import tasks
 from surgrad._answers import nearest_names
 from surgrad._catalogue import lookup
 from surgrad._files import require_file
+from surgrad._resolved import resolved
 from surgrad._surrogate import Surrogate
 from surgrad.meta import Halving
 from surgrad.study._settings import Settings, Variant, scaled
@@ -77,13 +74,13 @@ def _network(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise TypeError(f"each of networks must be a table, {{ hidden = 128 }}, got {entry!r}.")
     require_keys("a network", entry, _NETWORK)
-    return {name: resolved("build", value) if name == "build" else value for name, value in entry.items()}
+    return {name: _of_the_user("build", value) if name == "build" else value for name, value in entry.items()}
 
 
 def _variants(entry: Any, scales: Iterable[float]) -> list[Variant]:
     """The variants of a surrogate: at all scales, or at the values of the one hyperparameter that is listed."""
     name, given = _named("surrogates", entry)
-    made: Any = resolved("surrogates", name) if ":" in name else lookup(name)
+    made: Any = _of_the_user("surrogates", name) if ":" in name else lookup(name)
     label = name.rpartition(":")[2]
     numbers = {key: value for key, value in given.items() if not isinstance(value, list)}
     lists = {key: value for key, value in given.items() if isinstance(value, list)}
@@ -121,19 +118,14 @@ def _halving(entry: Any) -> Halving:
     return Halving(rungs=tuple(map(tuple, entry.get("rungs", ()))) or None)
 
 
-def resolved(what: str, name: str) -> Any:
-    """What `module:name` stands for; the working directory is searched too.
-
-    Raises:
-        ValueError: there is no such module, or no such name in it.
-    """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    importlib.invalidate_caches()
+def _of_the_user(what: str, name: Any) -> Any:
+    """What `module:name` in a file stands for."""
+    if not isinstance(name, str):
+        raise TypeError(f'{what} must be a name of yours, "module:name", got {name!r}.')
     try:
-        return pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{what}: there is no {name!r}: {error}; write module:name.") from error
+        return resolved(name)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def require_keys(what: str, table: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,9 @@ class Dataset(Pytree):
     labels: Integer[Array | np.ndarray, " samples"]
     steps: int = static()
     classes: int = static()
+
+    traced_indices: ClassVar[bool] = True
+    """`data[indices]` takes traced indices, so that `train.fit` makes many updates in one compiled program."""
 
     def __post_init__(self) -> None:
         require_whole("Dataset", steps=self.steps, classes=self.classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +47,9 @@ class SeriesDataset(Pytree):
     lengths: Integer[Array | np.ndarray, " samples"]
     labels: Integer[Array | np.ndarray, " samples"]
     classes: int = static()
+
+    traced_indices: ClassVar[bool] = True
+    """As of `Dataset`."""
 
     def __post_init__(self) -> None:
         require_whole("SeriesDataset", classes=self.classes)

@@ -16,9 +16,10 @@ from surgrad.train._epochs import AfterEpoch
 from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
 from surgrad.train._given import Batches, Objective
 from surgrad.train._not_finite import NotFiniteError
+from surgrad.train._result import FitResult
 from surgrad.train._services import MLflow, WandB
 from surgrad.train._trackers import CSV, TensorBoard, Tracker
-from surgrad.train._train import FitResult, fit
+from surgrad.train._train import fit
 
 __all__ = [
     "CSV",

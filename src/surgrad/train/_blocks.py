@@ -1,4 +1,4 @@
-"""Blocks of updates in one compiled program, for data sets that JAX can index: less Python between small updates.
+"""Blocks of updates in one compiled program, for data that take traced indices: less Python between small updates.
 
 The number of updates of a block is no structure of the program, so that the program is the same one, and so is the last
 bit of its results, wherever checkpoints divide an epoch.
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from surgrad.tasks import Dataset
+from surgrad.nn._contract import promises
 from surgrad.train._update import Carry, Method, update
 
 LENGTH = 32
@@ -21,13 +21,13 @@ LENGTH = 32
 
 
 def can_be_indexed(data: Any) -> bool:
-    """Whether samples can be chosen inside a compiled program: those of a `Dataset` itself, of JAX arrays."""
-    return type(data) is Dataset and all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(data))
+    """Whether samples can be chosen inside a compiled program: the class of the data promises it."""
+    return promises(data, "traced_indices")
 
 
 @functools.partial(jax.jit, static_argnames="method")
 def updates(
-    carry: Carry, data: Dataset, order: Array, noise: Array, start: Any, stop: Any, method: Method
+    carry: Carry, data: Any, order: Array, noise: Array, start: Any, stop: Any, method: Method
 ) -> tuple[Carry, Array]:
     """The updates `start` to before `stop` of an epoch, at most `LENGTH`, and their losses in front of an array.
 

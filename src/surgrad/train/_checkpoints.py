@@ -23,15 +23,16 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
-    """Where and how often `fit` writes checkpoints, and how many stay.
+    """Where and how often `fit`, or `meta.tune`, writes checkpoints, and how many stay.
 
     A checkpoint is written beside the earlier ones and takes its name when it is complete, so that a process that is
     killed while it writes leaves the earlier ones as they were. Orbax writes and reads them.
 
     Parameters:
         folder: the folder of one run, made if it is missing.
-        every: epochs from one checkpoint to the next, >= 1. The last epoch has one in any case.
-        every_steps: updates from one checkpoint to the next within an epoch, >= 1; None: none within an epoch.
+        every: epochs from one checkpoint to the next, >= 1; of `tune`, comparisons. The last one has one in any case.
+        every_steps: updates from one checkpoint to the next within an epoch, >= 1; None: none within an epoch. Of
+            `tune`, updates of each run before it is compared.
         keep: number of the newest checkpoints that stay, >= 1.
 
     Raises:
@@ -66,9 +67,15 @@ class Store:
     """The folder of checkpoints of a run, while it is open. Each is a tree of arrays, and a report of plain JSON.
 
     Of several processes that share a run the first one writes, and the others read.
+
+    Parameters:
+        checkpoints: the folder, and how many stay.
+        writes: whether this process writes.
+        writer: the function whose checkpoints these are.
     """
 
-    def __init__(self, checkpoints: Checkpoints, writes: bool = True) -> None:
+    def __init__(self, checkpoints: Checkpoints, writes: bool = True, writer: str = "fit") -> None:
+        self.writer = writer
         self.ocp, self.path, self.writes = _orbax(), Path(checkpoints.folder).absolute(), writes
         process = jax.process_index()  # Orbax would have all processes write together otherwise
         options = self.ocp.CheckpointManagerOptions(
@@ -84,7 +91,7 @@ class Store:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
-            raise type(error)(error.errno, f"fit: cannot use {self.path} for checkpoints: {why}") from error
+            raise type(error)(error.errno, f"{self.writer}: cannot use {self.path} for checkpoints: {why}") from error
         self.manager = self.ocp.CheckpointManager(self.path, options=options)
 
     def latest(self) -> int | None:
@@ -97,13 +104,17 @@ class Store:
         """The report of a checkpoint.
 
         Raises:
-            ValueError: it is damaged, or of a newer format.
+            ValueError: it is damaged, of a newer format, or of another function.
         """
         found = self._read(step, report=self.ocp.args.JsonRestore())["report"]
+        if (writer := found.get("writer", "fit")) != self.writer:
+            raise ValueError(
+                f"{self.writer}: the checkpoints in {self.path} were written by {writer}; give another folder."
+            )
         if found["format"] > FORMAT:
             raise ValueError(
-                f"fit: the checkpoint of step {step} in {self.path} was written by surgrad {found['surgrad']}, in a "
-                f"format that this version does not read; install a newer one."
+                f"{self.writer}: the checkpoint of step {step} in {self.path} was written by surgrad "
+                f"{found['surgrad']}, in a format that this version does not read; install a newer one."
             )
         return found
 
@@ -131,6 +142,7 @@ class Store:
         version = import_module(__name__.partition(".")[0]).__version__
         head = {
             "format": FORMAT,
+            "writer": self.writer,
             "surgrad": version,
             "tree": described.structure,
             "stored": list(stored),
@@ -147,8 +159,8 @@ class Store:
                 shutil.rmtree(unfinished, ignore_errors=True)
             kept = "there is none before it" if before is None else f"that of step {before} is as it was"
             raise OSError(
-                f"fit: cannot write the checkpoint of step {step} to {self.path}: {_reason(error)}; {kept}. Make room "
-                f"on the disk, or mend what this says, and start the same program again."
+                f"{self.writer}: cannot write the checkpoint of step {step} to {self.path}: {_reason(error)}; {kept}. "
+                f"Make room on the disk, or mend what this says, and start the same program again."
             ) from error
 
     def _read(self, step: int, **parts: Any) -> Any:
@@ -156,8 +168,9 @@ class Store:
             return self.manager.restore(step, args=self.ocp.args.Composite(**parts))
         except Exception as error:
             raise ValueError(
-                f"fit: the checkpoint of step {step} in {self.path} is damaged, or was not written by fit "
-                f"({_reason(error)}); delete {self.path / str(step)} to go on from the one before, if there is one."
+                f"{self.writer}: the checkpoint of step {step} in {self.path} is damaged, or was not written by "
+                f"{self.writer} ({_reason(error)}); delete {self.path / str(step)} to go on from the one before, if "
+                f"there is one."
             ) from error
 
     def close(self) -> None:

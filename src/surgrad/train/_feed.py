@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -41,6 +42,9 @@ class Feed:
             self.batch_size = 1
             return
         _require_samples(name, data)
+        self._in_program = spread.mesh is None and can_be_indexed(data)
+        if self._in_program:
+            self.data = jax.tree.map(jnp.asarray, data)
         count = len(data)
         self.batch_size = min(count, most) if batch_size is None else batch_size
         if not 1 <= self.batch_size <= count:
@@ -66,7 +70,7 @@ class Feed:
     @property
     def order(self) -> Callable[[Array], Array] | None:
         """A function of a key, the indices of the batches of an epoch, if a compiled program can draw them, or None."""
-        if self.spread.mesh is not None or not can_be_indexed(self.data):
+        if isinstance(self.data, Batches) or not self._in_program:
             return None
         return lambda key: batches(len(self.data), self.batch_size, key=key)
 

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from surgrad._pytree import static
 from surgrad._trees import named_leaves
 from surgrad._types import PyTree, Shape
-from surgrad.nn import BatchNorm, Cell, combine, partition
+from surgrad.nn import BatchNorm, Cell, combine
 from surgrad.nn._contract import is_cell, promises, start, step
 from surgrad.nn._observables import full_name, observed
 from surgrad.train._update import Carry, Method, Updated
@@ -133,7 +133,7 @@ def _watched_part(part: Any, place: str, note: Note) -> Any:
 
 def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated, first: bool) -> Found:
     """Where the first number of an update is that is not finite; the first update has other causes."""
-    trained, rest = partition(before.fit.network)
+    trained, rest = method.partition(before.fit.network)
     with jax.debug_nans(False), jax.debug_infs(False):
         notes: list[tuple[str, str, tuple[str, ...], Any, int]] = []
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad._differences import difference
 from surgrad._structure import Described
 from surgrad._trees import path_name
 from surgrad._types import PyTree
@@ -52,4 +53,24 @@ def other_numbers(there: dict[str, list[float]], here: dict[str, list[float]]) -
         before = there.get(path, [np.inf, np.inf])
         if not np.allclose(before, (size, along), rtol=1e-6, atol=1e-6 * abs(size), equal_nan=True):
             return path
+    return ""
+
+
+def other_run(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """What differs between the run that wrote a checkpoint and this one; empty if nothing does.
+
+    Parameters:
+        there: the report of the checkpoint.
+        here: of this run: `settings` by what messages call them, `begin`, the fingerprints of the first numbers, and
+            the outlines of trees by name, of which the first one has these numbers.
+    """
+    for name, now in here["settings"].items():
+        if (before := there["settings"].get(name)) != now:
+            return f"{name} was {before}, and is {now} here"
+    trees = [name for name in here if name not in ("settings", "begin")]
+    for name in trees:
+        if found := difference(there[name], here[name]):
+            return f"the {name.replace('_', ' ')} differs, {found.replace('in the file', 'in the checkpoint')}"
+    if path := other_numbers(there["begin"], here["begin"]):
+        return f"the {trees[0]} started from other numbers in {path}"
     return ""

@@ -9,9 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from surgrad._differences import difference
 from surgrad.train._checkpoints import Store
-from surgrad.train._outline import fingerprints, other_numbers, outline
+from surgrad.train._outline import fingerprints, other_run, outline
 from surgrad.train._update import Carry
 
 Row = dict[str, float]
@@ -98,7 +97,7 @@ class Saved:
         if step is None:
             return None
         report = self.store.report(step)
-        if found := self._difference(report):
+        if found := other_run(report, self.same):
             raise ValueError(
                 f"fit: the checkpoints in {self.store.path} are of another run; {found}. Give another folder to start "
                 f"anew, or what the run had to go on."
@@ -107,15 +106,3 @@ class Saved:
         self.written = step
         losses = [float(loss) for loss in tree["losses"]]
         return State(self.structure.unflatten(tree["carry"]), losses=losses, best=tree["best"], **report["state"])
-
-    def _difference(self, report: dict[str, Any]) -> str:
-        """What differs between the run that wrote a checkpoint and this one; empty if nothing does."""
-        for name, now in self.same["settings"].items():
-            if (before := report["settings"].get(name)) != now:
-                return f"{name} was {before}, and is {now} here"
-        for name in ("network", "optimizer", "loss_scale"):
-            if found := difference(report[name], self.same[name]):
-                return f"the {name.replace('_', ' ')} differs, {found.replace('in the file', 'in the checkpoint')}"
-        if path := other_numbers(report["begin"], self.same["begin"]):
-            return f"the network started from other numbers in {path}"
-        return ""

@@ -5,51 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from surgrad._answers import answers_keywords, missing_attribute
+from surgrad._answers import answers_keywords
 from surgrad._keys import takes_key
-from surgrad._kinds import require_callable, require_kind
-from surgrad._numbers import require_whole
 from surgrad._optimizers import require_optimizer
-from surgrad.nn import combine, partition
+from surgrad.train._arguments import require_functions, require_numbers, several
 from surgrad.train._checkpoints import Checkpoints, Store
 from surgrad.train._epochs import AfterEpoch, Run
 from surgrad.train._feed import Feed
-from surgrad.train._fit import Fit, cross_entropy
+from surgrad.train._fit import cross_entropy
 from surgrad.train._given import Objective
 from surgrad.train._progress import bar
+from surgrad.train._result import FitResult, result
 from surgrad.train._spread import Spread
-from surgrad.train._state import Row, Saved, State, likeness
+from surgrad.train._state import Saved, State, likeness
 from surgrad.train._trackers import Tracker
 from surgrad.train._update import Method, begin
 from surgrad.train._validation import Metric
-
-
-class FitResult(NamedTuple):
-    """What `fit` returns.
-
-    Parameters:
-        network: the network after the last epoch; with `patience`, that of the epoch with the least validation loss.
-        fit: the network after the last epoch, and the state of the optimiser.
-        history: the numbers of each epoch by their names, also those of epochs before a run was resumed: `epoch`,
-            from 1; `step`, the number of updates so far; `loss`, the mean over the batches; `validation_loss`; metrics.
-        best_epoch: the epoch with the least validation loss, from 1; None without validation.
-        stopped: whether `patience` or a callback ended the run before its last epoch.
-    """
-
-    network: Any
-    fit: Fit
-    history: list[Row]
-    best_epoch: int | None
-    stopped: bool
-
-    __getattr__ = missing_attribute
 
 
 @answers_keywords
@@ -75,10 +53,11 @@ def fit(
     check_numbers: bool = False,
     mesh: Any = None,
     batch_axes: Any = 0,
+    also: str | Sequence[str] = (),
 ) -> FitResult:
     """The network after training, and the numbers of each epoch.
 
-    Weights are trained, and numbers of cells and surrogates are not, see `nn.partition`. Learning-rate schedules and
+    Weights are trained, and numbers of cells and surrogates only if `also` names them. Learning-rate schedules and
     clipping are the optimiser's, as in `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))`. The same
     arguments give the same result; all chance comes from the key, by epoch and by batch.
 
@@ -96,7 +75,8 @@ def fit(
         network: a network, or any tree of layers, with its first weights.
         data: samples, which `len(data)` counts and of which `data[indices]` gives those of an array of indices, such as
             a `tasks.Dataset`; or `Batches(function)`. Samples that do not fill the last batch of an epoch are left out.
-            With a `Dataset` of JAX's arrays a compiled program makes many updates in one call.
+            A compiled program makes many updates in one call if their class is a pytree and promises
+            `traced_indices = True`, as `Dataset` does: `data[indices]` works under `jax.jit` then.
         optimizer: an optimiser of Optax.
         key: random key of the order of the samples, and of the loss if it takes one.
         epochs: passes through the data, >= 1.
@@ -126,6 +106,8 @@ def fit(
             checkpoint can be resumed with another number of devices or processes.
         batch_axes: with a mesh, the axis of the samples in the arrays of a batch, one for all or a tree of them,
             `(1, 0, 0)`; of a `Dataset` it is known.
+        also: names of numbers that are trained besides the weights, in all layers, such as `"tau"` or `"alpha"`, as of
+            `nn.partition`: they stay in their range. Weight decay leaves those with a range alone.
 
     Raises:
         TypeError: an argument is of another kind.
@@ -135,17 +117,19 @@ def fit(
         NotFiniteError: `check_numbers` is True, and a number is NaN or Inf. Checkpoints of before stay.
     """
     objective = loss if isinstance(loss, Objective) else Objective(loss)
-    spread, metrics, trackers = Spread(mesh, batch_axes), dict(metrics or {}), _several(track)
+    spread, metrics, trackers = Spread(mesh, batch_axes), dict(metrics or {}), several(track)
     optimizer = require_optimizer("fit", optimizer, function=False)
-    method = Method(optimizer, objective, accumulate, check_numbers, spread.whole)
-    _require_numbers(epochs=epochs, batch_size=batch_size, accumulate=accumulate, patience=patience)
-    _require_functions(validation, patience, metrics, callbacks)
+    names = (also,) if isinstance(also, str) else tuple(also)
+    method = Method(optimizer, objective, accumulate, check_numbers, spread.whole, names)
+    require_numbers(epochs=epochs, batch_size=batch_size, accumulate=accumulate, patience=patience)
+    require_functions(validation, patience, metrics, callbacks)
     feed = Feed("data", data, batch_size, spread)
     judges = None if validation is None else Feed("validation", validation, None, spread, most=batch_size)
     wanted = checkpoints if isinstance(checkpoints, Checkpoints) or checkpoints is None else Checkpoints(checkpoints)
     with ExitStack() as things:
         state, saved = State(begin(network, method, loss_scale)), None
         settings = {"key": _numbers_of(key), "accumulate": accumulate, "patience": patience, **feed.settings()}
+        settings["also"] = list(names) or None
         same = likeness(state.carry, settings) if wanted is not None or spread.several else {}
         if spread.several:
             often = None if wanted is None else (wanted.every, wanted.every_steps)
@@ -164,7 +148,7 @@ def fit(
         while state.epoch < epochs and not state.stopped:
             run.epoch(state, advance)
     state.carry, state.best = spread.here((state.carry, state.best))
-    return _result(network, state, objective, patience)
+    return result(network, state, method, best=patience is not None)
 
 
 def _named(same: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,40 +168,6 @@ def _opened(wanted: Checkpoints, spread: Spread, things: ExitStack) -> Store:
     if not found:
         open_it()
     return found[0]
-
-
-def _several(track: Any) -> Sequence[Tracker]:
-    """The trackers.
-
-    Raises:
-        TypeError: one lacks a method.
-    """
-    trackers = track if isinstance(track, (list, tuple)) else (track,)
-    for tracker in trackers:
-        require_kind("fit: track", tracker, Tracker, "a Tracker, with the methods start, log and close, or several")
-    return trackers
-
-
-def _require_numbers(*, patience: int | None, **numbers: int) -> None:
-    require_whole("fit", **numbers, **({} if patience is None else {"patience": patience}))
-
-
-def _require_functions(validation: Any, patience: Any, metrics: Mapping[str, Metric], callbacks: Sequence[Any]) -> None:
-    """Check what is called after each epoch.
-
-    Raises:
-        TypeError: something is no function.
-        ValueError: validation data are left out, and needed.
-    """
-    for name, metric in metrics.items():
-        require_callable(f"fit: metrics[{name!r}]", metric, "a function of a network and a batch")
-    for callback in callbacks:
-        require_callable("fit: each of callbacks", callback, "a function of an AfterEpoch")
-    for name, given in (("patience", patience is not None), ("metrics", metrics)):
-        if given and validation is None:
-            raise ValueError(f"fit: {name} needs validation data; give validation=samples.")
-    if taken := {"epoch", "step", "loss", "validation_loss"} & metrics.keys():
-        raise ValueError(f"fit: metrics must have other names than {', '.join(sorted(taken))}.")
 
 
 def _numbers_of(key: Array) -> list[int]:
@@ -240,15 +190,3 @@ def _resumed(saved: Saved, state: State, epochs: int) -> State:
             f"least {reached}, or another folder."
         )
     return newest
-
-
-def _result(given: Any, state: State, objective: Objective, patience: int | None) -> FitResult:
-    """The result, whose networks have the numbers that are not trained as they were given."""
-    last, best = state.carry.fit.network, state.carry.fit.network
-    if patience is not None and state.best:
-        best = jax.tree.unflatten(jax.tree.structure(last), state.best)
-    if not objective.returns_network:
-        rest = partition(given)[1]
-        last, best = (combine(partition(network)[0], rest) for network in (last, best))
-    done = Fit(last, state.carry.fit.optimizer)
-    return FitResult(best, done, state.history, state.best_epoch or None, state.stopped)

@@ -27,6 +27,7 @@ class Method(NamedTuple):
         accumulate: batches whose gradients are averaged for one change of the weights.
         check: whether loss, gradient and weights are tested for NaN and Inf.
         sharding: of all numbers that an update changes, None without a mesh.
+        also: names of numbers that are trained besides weights, as of `nn.partition`.
     """
 
     optimizer: Any
@@ -34,6 +35,11 @@ class Method(NamedTuple):
     accumulate: int = 1
     check: bool = False
     sharding: Any = None
+    also: tuple[str, ...] = ()
+
+    def partition(self, network: Any) -> tuple[Any, Any]:
+        """What is trained of a network, and the rest."""
+        return partition(network, also=self.also)
 
     @property
     def whole(self) -> Any:
@@ -71,7 +77,7 @@ class Updated(NamedTuple):
 
 def begin(network: Any, method: Method, scale: Any) -> Carry:
     """The numbers before the first update, as arrays."""
-    return settled(Carry(Fit(network, method.whole.init(partition(network)[0])), scale))
+    return settled(Carry(Fit(network, method.whole.init(method.partition(network)[0])), scale))
 
 
 def settled(tree: PyTree) -> PyTree:
@@ -87,11 +93,11 @@ def settled(tree: PyTree) -> PyTree:
 @functools.partial(jax.jit, static_argnames="method")
 def update(carry: Carry, batch: Any, key: Array, method: Method) -> Updated:
     """One update of the weights with one batch; the key is for the loss."""
-    trained, rest = partition(carry.fit.network)
+    trained, rest = method.partition(carry.fit.network)
 
     def loss(trained: Any) -> tuple[Any, Any]:
         value, network = method.objective.value(combine(trained, rest), batch, key)
-        return _number(value), partition(network)[1] if method.objective.returns_network else None
+        return _number(value), method.partition(network)[1] if method.objective.returns_network else None
 
     (value, new), gradient, scale, applies = _gradient(loss, trained, carry.scale)
     learned, state = updated(method.whole, gradient, carry.fit.optimizer, trained)

@@ -15,6 +15,7 @@ from surgrad._mapping import suited
 from surgrad._types import PyTree
 from surgrad.meta._search.space import Candidates
 from surgrad.meta._search.training import Hyper, Training
+from surgrad.train._update import settled
 
 
 class Population:
@@ -40,7 +41,7 @@ class Population:
         self.training = training
         self.candidates = jax.tree.map(jnp.asarray, candidates)
         self.mapping = mapping or suited()
-        self._start = jax.jit(lambda c: jax.lax.map(lambda one: training.start(resolve(one)), c))
+        self._start = jax.jit(lambda c: settled(jax.lax.map(lambda one: training.start(resolve(one)), c)))
         self.states = self._start(self.candidates)
         self._advance = jax.jit(functools.partial(_ADVANCE[self.mapping], training, resolve), donate_argnums=1)
 
@@ -62,13 +63,18 @@ class Population:
             first: number of the first update, from 0.
             count: number of updates.
         """
-        total = len(self)
+        return self._onward(indices, first, count, jnp.zeros(len(indices))) / count
+
+    def _onward(self, indices: Int[np.ndarray, " runs"], first: int, count: int, sums: Array) -> Array:
+        """Advance the runs `indices` by some updates, and return the sums of losses with those of these updates."""
+        total, runs = len(self), len(indices)
         if self.mapping == "map":  # padded, so that one program serves all
-            order, number = jnp.zeros(total, int).at[: len(indices)].set(indices), len(indices)
+            order, number = jnp.zeros(total, int).at[:runs].set(indices), runs
+            sums = jnp.zeros(total).at[:runs].set(sums)
         else:
             order, number = jnp.asarray(indices), total
-        self.states, losses = self._advance(self.candidates, self.states, order, number, first, count)
-        return losses[: len(indices)]
+        self.states, sums = self._advance(self.candidates, self.states, sums, order, number, first, count)
+        return sums[:runs]
 
     def state(self, index: int) -> PyTree:
         """The state of one run."""
@@ -79,32 +85,36 @@ def _put(stacked: PyTree, indices: Any, some: PyTree) -> PyTree:
     return jax.tree.map(lambda all_, new: all_.at[indices].set(new), stacked, some)
 
 
-def _run(training: Training, hyper: Hyper, state: PyTree, first: Any, count: Any) -> tuple[PyTree, Float[Array, ""]]:
-    """The state of one run after some updates, and their mean loss."""
+def _run(training: Training, hyper: Hyper, state: PyTree, total: Any, first: Any, count: Any) -> tuple[PyTree, Any]:
+    """The state of one run after some updates, and the sum of losses with those of these updates."""
 
     def body(i: Any, carry: tuple[PyTree, Any]) -> tuple[PyTree, Any]:
         state, value = training.update(hyper, carry[0], i)
         return state, carry[1] + value
 
-    state, total = jax.lax.fori_loop(first, first + count, body, (state, jnp.zeros(())))
-    return state, total / count
+    return jax.lax.fori_loop(first, first + count, body, (state, total))
 
 
-def _one_by_one(training: Any, resolve: Any, candidates: Any, states: Any, order: Any, number: Any, *steps: Any) -> Any:
+def _one_by_one(
+    training: Any, resolve: Any, candidates: Any, states: Any, sums: Any, order: Any, number: Any, *steps: Any
+) -> Any:
     def body(i: Any, carry: Any) -> Any:
-        states, losses = carry
+        states, sums = carry
         k = order[i]
         hyper, state = (jax.tree.map(lambda x: x[k], tree) for tree in (candidates, states))
-        state, loss = _run(training, resolve(hyper), state, *steps)
-        return _put(states, k, state), losses.at[i].set(loss)
+        state, total = _run(training, resolve(hyper), state, sums[i], *steps)
+        return _put(states, k, state), sums.at[i].set(total)
 
-    return jax.lax.fori_loop(0, number, body, (states, jnp.zeros(order.shape)))
+    return jax.lax.fori_loop(0, number, body, (states, sums))
 
 
-def _all_at_once(training: Any, resolve: Any, candidates: Any, states: Any, order: Any, _: Any, *steps: Any) -> Any:
+def _all_at_once(
+    training: Any, resolve: Any, candidates: Any, states: Any, sums: Any, order: Any, _: Any, *steps: Any
+) -> Any:
     hypers, old = (jax.tree.map(lambda x: x[order], tree) for tree in (candidates, states))
-    new, losses = jax.vmap(lambda hyper, state: _run(training, resolve(hyper), state, *steps))(hypers, old)
-    return _put(states, order, new), losses
+    run = jax.vmap(lambda hyper, state, total: _run(training, resolve(hyper), state, total, *steps))
+    new, sums = run(hypers, old, sums)
+    return _put(states, order, new), sums
 
 
 _ADVANCE = {"map": _one_by_one, "vmap": _all_at_once}

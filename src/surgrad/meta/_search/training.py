@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
@@ -65,7 +66,7 @@ class Training:
             ValueError: steps, batch or seed are out of range, or there are no samples.
         """
         _require(data, steps=steps, batch=batch, seed=seed)
-        key = jax.random.key(seed)
+        key, data = jax.random.key(seed), jax.tree.map(jnp.asarray, data)
 
         def start(hyper: Hyper) -> PyTree:
             network, optimizer = build(hyper)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +16,9 @@ from surgrad._numbers import require_whole
 from surgrad._types import PyTree
 from surgrad.meta._former import answers
 from surgrad.meta._search.halving import Halving
-from surgrad.meta._search.method import Rung, SearchMethod
+from surgrad.meta._search.method import Rung, Search, SearchMethod
 from surgrad.meta._search.population import Population
+from surgrad.meta._search.resuming import ResumedPopulation, settings_of
 from surgrad.meta._search.space import (
     Candidates,
     Space,
@@ -28,6 +31,7 @@ from surgrad.meta._search.space import (
     unstack,
 )
 from surgrad.meta._search.training import Training
+from surgrad.train._checkpoints import Checkpoints, Store
 
 _METHODS = "method=meta.Halving(candidates=8) or meta.Optuna(candidates=8)"
 
@@ -39,7 +43,7 @@ class Cost(NamedTuple):
         updates: of all runs together.
         plain: of one whole run.
         one_by_one: of all candidates, if each had been trained to the end.
-        seconds: wall time, compilation included.
+        seconds: wall time, compilation included; with checkpoints that of all calls, as far as checkpoints tell.
     """
 
     updates: int
@@ -86,6 +90,7 @@ def tune(
     initial_candidates: Sequence[Mapping[str, Any]] = (),
     seed: int = 0,
     mapping: str | None = None,
+    checkpoints: str | os.PathLike[str] | Checkpoints | None = None,
 ) -> Tuning:
     """The best of several candidates, trained to the end; all see the same batches, in one compiled program.
 
@@ -106,23 +111,37 @@ def tune(
             them, so give good guesses alone. The value of a `Choice` is the number of the option, from 0.
         seed: of the candidates, >= 0.
         mapping: `"map"`, runs one after the other, or `"vmap"`, all at once; None: the one that suits the machine.
+        checkpoints: a folder, or `train.Checkpoints`: the search can be killed at any time, and the same call goes on
+            from the newest checkpoint, to the same result, bit by bit. Functions, and the values of data, are not
+            compared: they must be the same.
 
     Raises:
-        ImportError: the method needs a package that is not installed.
-        TypeError, ValueError: an argument is not what it must be; the message says which.
+        ImportError: the method, or checkpoints, need a package that is not installed.
+        TypeError, ValueError: an argument is not what it must be; the message says which. A checkpoint is of another
+            search, or damaged.
         FloatingPointError: no run has a finite loss.
+        OSError: a checkpoint cannot be written. Earlier ones stay as they were.
     """
     _require(training, space, method, initial_candidates, mapping)
     require_whole("tune", 0, seed=seed)
-    begin = time.perf_counter()
     known = [dict(one) for one in initial_candidates]
     tried = stack([*known, *unstack(sample(space, method.candidates, seed))][: method.candidates])
-    population = Population(training, lambda candidate: resolve(space, candidate), tried, mapping)
-    found = method.search(population, space, len(known), seed)
-    best = found.rungs[-1].runs[0]
-    one_by_one = method.candidates * training.steps
-    cost = Cost(found.updates, training.steps, one_by_one, time.perf_counter() - begin)
-    tried = jax.device_get(population.candidates)
+    runs = training, lambda candidate: resolve(space, candidate), tried, mapping
+    if checkpoints is None:
+        begin, population = time.perf_counter(), Population(*runs)
+        found = method.search(population, space, len(known), seed)
+        return _result(training, space, population, found, time.perf_counter() - begin)
+    wanted = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
+    with closing(Store(wanted, writer="tune")) as store:
+        resumed = ResumedPopulation(*runs, wanted, store, settings_of(training, space, method, seed, known))
+        found = method.search(resumed, space, len(known), seed)
+        resumed.save()
+    return _result(training, space, resumed, found, resumed.seconds)
+
+
+def _result(training: Training, space: Space, population: Population, found: Search, seconds: float) -> Tuning:
+    best, tried = found.rungs[-1].runs[0], jax.device_get(population.candidates)
+    cost = Cost(found.updates, training.steps, len(population) * training.steps, seconds)
     return Tuning(resolve(space, pick(tried, best)), population.state(best), tried, found.rungs, cost)
 
 
