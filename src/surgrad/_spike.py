@@ -33,7 +33,7 @@ def spike(surrogate: PyTree, x: Any) -> Spikes:
 
 @functools.partial(jax.jit, static_argnums=2, inline=True)
 def _forward(surrogate: PyTree, x: Membrane, method: str) -> Curve | Slope | Spikes:
-    """Return value, slope or curve of the forward mode. A compiled function, so that one trace gives shape and values."""
+    """Return value, slope or curve of the forward mode; compiled, so that one trace gives its shape and its values."""
     return getattr(mode_of(surrogate), method)(x, surrogate)
 
 

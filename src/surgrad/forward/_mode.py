@@ -70,6 +70,13 @@ class Mode(Pytree):
         """
         return surrogate.surrogate_fun(x)
 
+    def at_step(self, step: Any) -> Mode:
+        """Return the mode for a numbered time step, which `surgrad.nn.FreshDraws` asks for: with a key of its own.
+
+        By default it is the mode itself. A mode that draws at random returns a copy with another key.
+        """
+        return self
+
 
 def keeps(mode: Mode, promise: str) -> bool:
     """Return whether the very class of a mode makes a promise."""

@@ -39,6 +39,9 @@ class _Drawn(Mode):
         if not is_key(self.key):
             raise TypeError(f"{type(self).__name__}: key must be one key, such as jax.random.key(0), got {self.key!r}.")
 
+    def at_step(self, step: Any) -> Mode:
+        return self.replace(key=jax.random.fold_in(self.key, step), reads_x=False)
+
     def _uniform(self, x: Membrane) -> Array:
         """Return numbers of 0 to 1, one for each entry of x."""
         x = jax.lax.stop_gradient(x)
