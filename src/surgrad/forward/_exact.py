@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from surgrad._types import Curve, Membrane, Spikes
 from surgrad.forward._mode import Mode
@@ -35,6 +35,7 @@ class Smooth(Mode):
     True
     """
 
+    references: ClassVar[tuple[str, ...]] = ("nicholson2026sharpness",)
     elementwise = differentiable = True
 
     def value(self, x: Membrane, surrogate: Any) -> Curve:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
@@ -30,6 +30,7 @@ class Ternary(Mode):
     was read, which gives the levels; the slope at both thresholds is that of their sum of two steps).
     """
 
+    references: ClassVar[tuple[str, ...]] = ("guo2023ternary",)
     elementwise = counts = True
 
     gap: Parameter = parameter(2.0, above=0)
@@ -64,6 +65,7 @@ class MultiSpike(Mode):
     around the last one for all x above it.
     """
 
+    references: ClassVar[tuple[str, ...]] = ("weidel2021wavesense",)
     elementwise = counts = True
 
     maximum: int | None = static(default=None, whole=1, optional=True)

@@ -31,6 +31,8 @@ class Mode(Pytree):
     do something else.
     """
 
+    references: ClassVar[tuple[str, ...]] = ()
+    """Keys of the publications that the mode comes from."""
     spiking: ClassVar[bool] = False
     """Promise: values are 0 or 1."""
     elementwise: ClassVar[bool] = False

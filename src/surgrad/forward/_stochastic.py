@@ -73,6 +73,7 @@ class Bernoulli(_Drawn):
     neural networks, Neural Computation 37(5), arXiv 2404.14964 (the abstract and the introduction were read).
     """
 
+    references: ClassVar[tuple[str, ...]] = ("gygax2025elucidating",)
     spiking = True
 
     def value(self, x: Membrane, surrogate: Any) -> Spikes:
@@ -132,6 +133,7 @@ class EscapeNoise(_Escape):
     derivative of the escape noise function (abstract read).
     """
 
+    references: ClassVar[tuple[str, ...]] = ("gygax2025elucidating",)
     spiking = True
     maximum: ClassVar[int] = 1
 
@@ -152,6 +154,7 @@ class Poisson(_Escape):
         maximum: largest number of spikes in a time step, >= 1; time and memory of a draw grow with it.
     """
 
+    references: ClassVar[tuple[str, ...]] = ("gygax2025elucidating",)
     counts = True
 
     maximum: int = static(default=8, kw_only=True, whole=1)
