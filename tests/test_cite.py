@@ -15,7 +15,8 @@ from surgrad._cite import bibliography
 from surgrad._pytree import Pytree, static
 
 CATALOGUE = surgrad.catalogue()
-USED = {key for kind in (*CATALOGUE.values(), HybridSpike) for key in kind.references}
+MODES = [getattr(surgrad.forward, name) for name in surgrad.forward.__all__]
+USED = {key for kind in (*CATALOGUE.values(), HybridSpike, *MODES) for key in kind.references}
 REQUIRED = {
     "article": {"title", "author", "journal", "volume", "pages", "year"},
     "inproceedings": {"title", "author", "booktitle", "year"},
@@ -116,6 +117,11 @@ def test_a_combinator_is_cited_as_the_union_of_its_parts_without_repetition():
 )
 def test_a_surrogate_is_found_wherever_it_stands(tree):
     assert surgrad.cite(tree) == surgrad.cite(surgrad.S2NN)
+
+
+def test_a_forward_mode_is_cited_with_its_surrogate():
+    spike = surgrad.Sigmoid().with_forward(surgrad.forward.Ternary())
+    assert keys_of(surgrad.cite(spike)) == [*surgrad.Sigmoid.references, "guo2023ternary"]
 
 
 def test_an_object_that_holds_itself_is_no_endless_loop():

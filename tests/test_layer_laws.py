@@ -63,6 +63,7 @@ ROWS = {
     "ALIF": (nn.ALIF(SPIKE, 5.0, adaptation_strength=0.2), inputs(1.0)),
     "AdEx": (nn.AdEx(SPIKE, dt=0.5), inputs(5000.0)),
     "Izhikevich": (nn.Izhikevich(SPIKE), inputs(100.0)),
+    "FreshDraws": (nn.FreshDraws(nn.LIF(SPIKE, 5.0)), inputs(1.0)),
     "Linear": (DENSE, inputs(1.0)),
     "Conv1d": (nn.Conv1d(2, 3, 3, key=KEY[1], padding="SAME"), inputs(1.0, 5, 2)),
     "Conv2d": (nn.Conv2d(2, 4, 2, (2, 1), 1, (1, 2), 2, key=KEY[1]), inputs(1.0, 3, 3, 2)),

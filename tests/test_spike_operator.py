@@ -217,7 +217,8 @@ def test_a_spike_is_a_comparison_and_two_operations_a_leaf_that_the_compiler_rem
     x = jnp.asarray(X, jnp.float32)
     found = [name for name in equations(lambda s, x: s(x), surrogate, x) if name != "jit"]  # newer ones name it
     leaves = len(jax.tree.leaves(surrogate))
-    assert found == ["custom_jvp_call", "ge", *["eq", "select_n"] * leaves, "convert_element_type"]
+    step = ["ge", "convert_element_type", "stop_gradient"]
+    assert sorted(found) == sorted(["custom_jvp_call", *step, *["eq", "select_n"] * leaves])
 
 
 @pytest.mark.parametrize("inside", ["eager", "jit", "scan", "vmap"])

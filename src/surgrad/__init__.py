@@ -133,6 +133,7 @@ _PACKAGES = (
     "encode",
     "events",
     "explore",
+    "forward",
     "losses",
     "meta",
     "metrics",

@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from surgrad._surrogate import Surrogate
+from surgrad.forward import Mode
 
 _NUMBERS = (int, float, complex, np.generic, np.ndarray, jax.Array)
 _CLOSED = (*_NUMBERS, str, bytes, type(None), types.FunctionType, types.MethodType, types.ModuleType)
 
 
 def cite(tree: Any) -> str:
-    """Return the BibTeX entries of all surrogates in a tree, each once, in the order of their first use.
+    """Return the BibTeX entries of all surrogates and forward modes in a tree, each once, in the order of their first use.
 
     Surrogates are found in combinators, cells, networks, lists, dictionaries and static fields, but not in the closures
     of functions. If there are none, the text is empty. To cite
@@ -60,7 +61,7 @@ def bibliography() -> Mapping[str, str]:
     return types.MappingProxyType({re.match(r"@\w+\{([^,\s]+),", entry)[1]: entry for entry in entries})  # type: ignore[index]
 
 
-def _entry(kind: type[Surrogate], reference: str) -> str:
+def _entry(kind: type[Surrogate | Mode], reference: str) -> str:
     if reference.lstrip().startswith("@"):
         return reference.strip()
     if reference not in bibliography():
@@ -71,16 +72,16 @@ def _entry(kind: type[Surrogate], reference: str) -> str:
     return bibliography()[reference]
 
 
-def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate]]:
-    """Yield the classes of the surrogates in a tree, depth first, the whole before its parts."""
+def _kinds(node: Any, seen: set[int]) -> Iterator[type[Surrogate | Mode]]:
+    """Yield the classes of the surrogates and forward modes in a tree, depth first, the whole before its parts."""
     if isinstance(node, type):
-        if issubclass(node, Surrogate):
+        if issubclass(node, (Surrogate, Mode)):
             yield node
         return
     if isinstance(node, _CLOSED) or id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, Surrogate):
+    if isinstance(node, (Surrogate, Mode)):
         yield type(node)
     for part in _parts(node):
         yield from _kinds(part, seen)

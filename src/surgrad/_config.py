@@ -64,6 +64,8 @@ def _encoded(value: Any, where: str) -> Any:
         return encode(value)
     if isinstance(value, (list, tuple)):
         return [_encoded(v, where) for v in value]
+    if isinstance(value, jax.Array) and not isinstance(value, Tracer) and _is_typed_key(value):
+        return {"key": np.asarray(jax.random.key_data(value)).tolist(), "impl": str(jax.random.key_impl(value))}
     if isinstance(value, (jax.Array, np.ndarray, np.generic)) and not isinstance(value, Tracer):
         return {"array": np.asarray(value, np.float64).tolist(), "dtype": str(value.dtype)}
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -71,7 +73,13 @@ def _encoded(value: Any, where: str) -> Any:
     raise TypeError(f"{where} is {value!r}, which a configuration cannot hold.")
 
 
+def _is_typed_key(value: jax.Array) -> bool:
+    return jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key)
+
+
 def _decoded(value: Any, classes: Mapping[str, type]) -> Any:
+    if isinstance(value, dict) and "impl" in value:
+        return jax.random.wrap_key_data(jax.numpy.asarray(value["key"], "uint32"), impl=value["impl"])
     if isinstance(value, dict) and "array" in value:
         return jax.numpy.asarray(value["array"], value["dtype"])
     if isinstance(value, dict):

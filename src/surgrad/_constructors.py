@@ -31,7 +31,7 @@ def construct(tree: Any, values: dict[str, Any]) -> None:
 def unknown_parameter(cls: type, name: str, known: Iterable[str]) -> TypeError:
     """Return the error for an unknown parameter of a class; it lists the parameters, then the options."""
     known = list(known)
-    options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices")}
+    options = {f.name for f in dataclasses.fields(cls) if f.metadata.get("choices") or f.metadata.get("option")}
     parameters = ", ".join(repr(n) for n in known if n not in options) or "none"
     listed = f" (options: {', '.join(sorted(options))})" if options else ""
     return unexpected_keyword(cls, name, known, f"it has {parameters}{listed}")

@@ -12,6 +12,7 @@ from surgrad._elementwise import membrane
 from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
+from surgrad.forward._stochastic import key_of
 
 _DRAWN = "the mask is drawn for all entries at once, and all of them decide it"
 
@@ -37,6 +38,7 @@ class HybridSpike(Surrogate):
         key: key of the masks; give each batch its own.
     """
 
+    elementwise = False
     references: ClassVar[tuple[str, ...]] = ("wang2023adaptive",)
     waivers: ClassVar[dict[str, str]] = {
         "hard_forward": "a share of the neurons answers with the curve, which is the method",
@@ -66,7 +68,4 @@ class HybridSpike(Surrogate):
         spikes = super().__call__(x)
         x = membrane(x, type(self).__name__)
         curve = self.surrogate_fun(x)
-        # A cell does not pass the index of the time step; the bits of the membrane potentials give each step its key.
-        bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
-        key = jax.random.fold_in(self.key, jnp.sum(bits, dtype=jnp.uint32))
-        return jnp.where(jax.random.bernoulli(key, self.probability, spikes.shape), curve, spikes)
+        return jnp.where(jax.random.bernoulli(key_of(self.key, x), self.probability, spikes.shape), curve, spikes)

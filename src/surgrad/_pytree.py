@@ -101,9 +101,11 @@ def _identity(leaf: Any) -> Any:
     if isinstance(leaf, Tracer):
         return id(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, jax.Array)):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return str(leaf.dtype), _identity(jax.random.key_data(leaf))
         try:
             array = np.asarray(leaf)
-        except Exception:  # typed keys, deleted or not addressable buffers
+        except Exception:  # deleted or not addressable buffers
             return id(leaf)
         return array.shape, array.dtype.str, array.tobytes()
     return leaf if isinstance(leaf, (float, int, complex)) else id(leaf)
@@ -256,7 +258,11 @@ class Pytree:
         again = all(n in state for n in parameters)
         new.__setstate__({n: v for n, v in state.items() if not (again and n in parameters)})
         if again:
+            new.__dict__.pop(_LEAVES, None)  # leaves are in the order in which a constructor sets them
             construct(new, {n: changes.get(n, self.__dict__[n]) for n in parameters})
+            made = leaf_attributes(new)
+            others = [n for n in leaf_attributes(self) if n not in (*made, *parameters) and new.__dict__[n] is state[n]]
+            new.__dict__[_LEAVES] = (*made, *others)
             kept = {n: self.__dict__[n] for n in fields if n in self.__dict__ and n not in parameters}
             changes = kept | {n: v for n, v in changes.items() if n not in parameters}
         for name, value in changes.items():

@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from surgrad._constructors import constructor_parameters, is_left_out, made_of_fields
+from surgrad._keys import is_key
 
 
 def shown(tree: Any, attributes: dict[str, Any]) -> str:
@@ -46,8 +47,8 @@ def _is_default(tree: Any, field: dataclasses.Field[Any]) -> bool:
 
 
 def _brief(value: Any) -> str:
-    """Return a number as it is, an array as dtype and shape, a function as its name."""
-    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, Tracer)):
+    """Return a number as it is, an array or a key as dtype and shape, a function as its name."""
+    if isinstance(value, (jax.Array, np.ndarray)) and (np.ndim(value) or isinstance(value, Tracer) or is_key(value)):
         return f"{value.dtype}[{','.join(map(str, value.shape))}]"
     if isinstance(value, (jax.Array, np.ndarray, np.floating)):
         return str(value)

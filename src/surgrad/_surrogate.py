@@ -23,6 +23,7 @@ from surgrad._pytree import Pytree, mark_seen, static
 from surgrad._spike import spike
 from surgrad._types import Curve, Input, Membrane, Parameter, Slope, Spikes
 from surgrad._width import SOMEWHERE, half_maximum
+from surgrad.forward import Hard, Mode, Smooth
 
 
 def _checked_keywords(cls: type[Surrogate], init: Callable[..., None]) -> Callable[..., None]:
@@ -85,11 +86,13 @@ class Surrogate(Pytree):
             agrees with finite differences of the gradient; `"surrogate"`: the spike is replaced by its curve, which
             gives a symmetric Hessian.
         smoothed: whether the forward pass returns the curve; see `smooth`.
+        forward_mode: what the forward pass returns in place of the step, a `surgrad.forward.Mode`; see `with_forward`.
     """
 
     parameter_tangent: str = static(default="slope", choices=("slope", "function", "none"), kw_only=True)
     second_order: str = static(default="exact", choices=("exact", "surrogate"), kw_only=True)
     smoothed: bool = static(default=False, choices=(False, True), kw_only=True)
+    forward_mode: Mode | None = dataclasses.field(default=None, kw_only=True, metadata={"option": True})
 
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of the publications that the surrogate comes from."""
@@ -99,6 +102,8 @@ class Surrogate(Pytree):
     """Laws of `check` that the surrogate breaks on purpose: `{law: reason}`."""
     peaks: ClassVar[tuple[float, ...] | None] = None
     """Values of x at which the slope can be largest; None if unknown."""
+    elementwise: ClassVar[bool] = True
+    """Promise: where the forward mode is elementwise, an entry of x decides alone what a call returns for it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -113,11 +118,28 @@ class Surrogate(Pytree):
 
     def __setattr__(self, name: str, value: Any) -> None:
         check_assigned(self, name, value)
+        if name == "forward_mode":
+            value = self._admitted_mode(value)
+        elif name == "smoothed" and value and self.forward_mode is not None:
+            raise ValueError(_two_modes(self, self.forward_mode))
         super().__setattr__(name, value)
+
+    def _admitted_mode(self, mode: Any) -> Mode | None:
+        """Return a forward mode as it is stored: `Hard` and `Smooth` are None, and `smoothed` tells them apart."""
+        if not isinstance(mode, Mode | None):
+            raise TypeError(
+                f"{type(self).__name__}: forward_mode must be an object of surgrad.forward, such as Ternary(), got "
+                f"{mode!r}."
+            )
+        if self.smoothed and type(mode) not in (type(None), Smooth):
+            raise ValueError(_two_modes(self, mode))
+        if type(mode) is Smooth:
+            super().__setattr__("smoothed", True)
+        return None if type(mode) in (Hard, Smooth) else mode
 
     @_of_x_alone
     def __call__(self, x: Input) -> Spikes:
-        """Return the spikes, 0 or 1, in the shape and dtype of x; integers are promoted to floats.
+        """Return the spikes, 0 or 1, or what `forward_mode` says, in the shape and dtype of x; integers become floats.
 
         Raises:
             TypeError: x is complex, a list, or has a physical unit.
@@ -160,11 +182,27 @@ class Surrogate(Pytree):
         >>> float(surgrad.Sigmoid(4.0).smooth()(0.0))
         0.5
         """
-        return self.replace(smoothed=True)
+        return self.with_forward(Smooth())
 
     def hard(self) -> Self:
         """Return a copy whose forward pass is the step, 0 or 1; the inverse of `smooth`."""
-        return self.replace(smoothed=False)
+        return self.with_forward(Hard())
+
+    def with_forward(self, mode: Mode) -> Self:
+        """Return a copy with another forward mode: what a call returns, with the slope unchanged.
+
+            >>> import jax.numpy as jnp, surgrad
+            >>> spike = surgrad.Sigmoid(4.0).with_forward(surgrad.forward.Ternary())
+            >>> spike(jnp.array([-2.5, -1.0, 0.5])).tolist()
+            [-1.0, 0.0, 1.0]
+
+        Parameters:
+            mode: an object of `surgrad.forward`, or of a class of your own that is derived from `surgrad.forward.Mode`.
+
+        Raises:
+            TypeError: the mode is not one.
+        """
+        return self.replace(smoothed=False, forward_mode=mode)
 
     def steeper(self, factor: Parameter) -> Surrogate:
         """Return a surrogate that is narrower along x by a factor, centred at the threshold, with the same options.
@@ -187,8 +225,7 @@ class Surrogate(Pytree):
         # The one import against the direction of the layers: a method of the base class makes one of its subclasses.
         from surgrad._combine import Temperature
 
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(Surrogate)}
-        return Temperature(self, 1 / factor, **options)
+        return Temperature(self, 1 / factor, **options_of(self))
 
     def to_config(self) -> dict[str, Any]:
         """Return a dictionary that JSON can represent: the class, and the arguments of its constructor.
@@ -199,18 +236,19 @@ class Surrogate(Pytree):
         return encode(self)
 
     @staticmethod
-    def from_config(config: Mapping[str, Any], classes: Iterable[type[Surrogate]] = ()) -> Any:
+    def from_config(config: Mapping[str, Any], classes: Iterable[type[Surrogate | Mode]] = ()) -> Any:
         """Return the surrogate that a dictionary of `to_config` describes.
 
         Parameters:
             config: what `to_config` returned.
-            classes: the user's own classes that occur in it.
+            classes: the user's own classes that occur in it, of surrogates and of forward modes.
 
         Raises:
             KeyError: a class is not known.
             TypeError: a class has no such parameter.
         """
-        ours = [cls for cls in _descendants(Surrogate) if cls.__module__.startswith(f"{__package__}.")]
+        kinds = (*_descendants(Surrogate), *_descendants(Mode))
+        ours = [cls for cls in kinds if cls.__module__.startswith(f"{__package__}.")]
         own = {cls.__name__: cls for cls in ours if not cls.__name__.startswith("_")}
         return decode(config, own | {cls.__name__: cls for cls in classes})
 
@@ -248,6 +286,18 @@ class Surrogate(Pytree):
         """
         found = half_maximum(self, self.peaks)
         return found.left + found.right
+
+
+def options_of(surrogate: Surrogate) -> dict[str, Any]:
+    """Return the options of a surrogate, which all classes have, by name."""
+    return {field.name: getattr(surrogate, field.name) for field in dataclasses.fields(Surrogate)}
+
+
+def _two_modes(surrogate: Surrogate, mode: Mode | None) -> str:
+    return (
+        f"{type(surrogate).__name__}: smoothed=True is the forward mode Smooth(), so there can be no other one beside "
+        f"it, got {mode!r}; with_forward(mode) returns a copy with another."
+    )
 
 
 def _without_curve(cls: type[Surrogate]) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 
 from surgrad._check.comparison import ABSOLUTE, RELATIVE, excess, largest, nearest, worst
 from surgrad._check.law import NotApplicableError, Table, brief
-from surgrad._check.surrogate_probe import CURVE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, Probe
+from surgrad._check.surrogate_probe import CURVE, FORWARD_SLOPE, GRID, ROUND, SLOPE, SPIKE, THRESHOLD, Probe
+from surgrad.forward._exact import Hard, mode_of
+from surgrad.forward._mode import keeps
 
 FORMULA_LAWS = Table()
 _TINY = float(np.finfo(np.float32).tiny)
@@ -17,23 +19,31 @@ _SUSPECTS, _PANELS, _FINE_PANELS = 8, 4, 4096
 
 @FORMULA_LAWS.law("spikes are 0 or 1, and 1 exactly where x >= 0")
 def hard_forward(probe: Probe) -> str | None:
-    _require_step(probe)
+    mode = mode_of(probe.surrogate)
+    if not keeps(mode, "spiking"):
+        raise NotApplicableError(_other_mode(probe))
     # As many points as the grid has, so that its compiled programs are used again.
     x = probe.spread(np.concatenate([_EDGES, GRID[len(_EDGES) :]]).astype(np.float32))
     spikes = probe.at(x, SPIKE, "float32")
+    if type(mode) is not Hard:
+        at = nearest((spikes != 0) & (spikes != 1), x)
+        kind = type(mode).__name__
+        return None if at is None else f"{kind} promises 0 or 1; the value is {spikes[at]:.9g} at x = {x[at]:.6g}"
     at = nearest(spikes != (x >= 0), x)
     return None if at is None else f"the spike is {spikes[at]:.9g} at x = {x[at]:.6g}, not {int(x[at] >= 0)}"
 
 
-def _require_step(probe: Probe) -> None:
+def _other_mode(probe: Probe) -> str:
     if probe.surrogate.smoothed:
-        raise NotApplicableError("smoothed: the forward pass is the curve")
+        return "smoothed: the forward pass is the curve"
+    return f"the forward mode {type(mode_of(probe.surrogate)).__name__} returns other values than 0 and 1"
 
 
 @FORMULA_LAWS.law("the spike's derivative is the slope, in both modes")
 def slope_is_gradient(probe: Probe) -> str | None:
-    _require_step(probe)
-    slope = probe.value(SLOPE, "float32")
+    if mode_of(probe.surrogate).differentiable:
+        raise NotApplicableError(_other_mode(probe))
+    slope = probe.value(SLOPE if probe.surrogate.forward_mode is None else FORWARD_SLOPE, "float32")
     weights = np.where(np.arange(slope.size) % 2, 2.0, -0.5).reshape(slope.shape)
     gradients = {
         "reverse": lambda: probe.pullback(weights) / weights,

@@ -16,8 +16,10 @@ import numpy as np
 from surgrad._check.law import NotApplicableError
 from surgrad._surrogate import Surrogate
 from surgrad._trees import named_leaves, with_leaves
+from surgrad.forward._exact import mode_of
 
 CURVE, SLOPE, SPIKE = "surrogate_fun", "surrogate_grad", "__call__"
+FORWARD_SLOPE = "slope of the forward mode"
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -174,6 +176,8 @@ def _is_real(leaf: Any) -> bool:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _value(surrogate: Surrogate, x: jax.Array, method: str) -> jax.Array:
+    if method == FORWARD_SLOPE:
+        return mode_of(surrogate).slope(x, surrogate)
     return getattr(surrogate, method)(x)
 
 

@@ -16,6 +16,7 @@ from surgrad.nn._dropout import Dropout, with_dropout
 from surgrad.nn._flatten import Flatten
 from surgrad.nn._foreign import Lambda
 from surgrad.nn._former import former as _former
+from surgrad.nn._fresh_draws import FreshDraws
 from surgrad.nn._initialise import fluctuation_driven
 from surgrad.nn._learnable_delay import LearnableDelay
 from surgrad.nn._linear import Linear
@@ -66,6 +67,7 @@ __all__ = [
     "Dropout",
     "FirstSpikeTime",
     "Flatten",
+    "FreshDraws",
     "HistogramOverTime",
     "Izhikevich",
     "Lambda",

@@ -19,7 +19,7 @@ from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, flag, spike_function
-from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, fire, jumps
+from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, events, fire, jumps, of_single_neurons
 
 
 class AdExState(NamedTuple):
@@ -72,7 +72,13 @@ class AdEx(Cell):
     neuronal activity.
     """
 
-    spiking = elementwise = True
+    spiking = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
+
     linear_response = False
 
     surrogate: Callable[[Membrane], Spikes] = spike_function()
@@ -171,7 +177,13 @@ class Izhikevich(Cell):
     Source: Izhikevich (2003), Simple model of spiking neurons, equations 1 to 3.
     """
 
-    spiking = elementwise = True
+    spiking = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
+
     linear_response = False
 
     surrogate: Callable[[Membrane], Spikes] = spike_function()
@@ -234,5 +246,5 @@ def _membranes(cell: AdEx | Izhikevich, before: Any, x: Numbers, after: Any) -> 
 def _fire_and_fall(cell: AdEx | Izhikevich, voltage: Voltage, bottom: Parameter) -> tuple[Voltage, Spikes]:
     """The voltage after the reset to `bottom`, and the spikes; the products are exact where a spike is 0 or 1."""
     spikes = fire(cell.surrogate, (voltage - like(voltage, cell.v_peak)) / like(voltage, cell.scale))
-    fallen = jumps(cell, spikes)
+    fallen = jumps(cell, events(cell.surrogate, spikes))
     return (1 - fallen) * voltage + fallen * like(voltage, bottom), spikes

@@ -35,6 +35,7 @@ from surgrad.nn._membrane import (
     at_rest,
     decay,
     decayed,
+    of_single_neurons,
     takes_beta,
 )
 
@@ -131,7 +132,12 @@ class LIF(ThresholdCell):
         ([0.0, 1.0, 1.0], [0.5, 0.0, 0.5])
     """
 
-    spiking = elementwise = linear_response = True
+    spiking = linear_response = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
 
     def init(self, shape: Shape, dtype: Any = None) -> LIFState:
         """The state at rest, v = 0 and not refractory, for inputs of a shape `(*batch, neurons)`.
@@ -180,7 +186,12 @@ class CuBaLIF(ThresholdCell):
         tau_syn: time constant τ_syn of the synaptic current in units of `dt`, > 0; one number, or one for each neuron.
     """
 
-    spiking = elementwise = linear_response = True
+    spiking = linear_response = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
 
     tau_syn: Parameter = parameter(default=5.0, above=0, finite=False, unit="of dt")
 
@@ -227,7 +238,12 @@ class ALIF(ThresholdCell):
             Bellec et al. call it β, which is the decay of the membrane potential elsewhere here.
     """
 
-    spiking = elementwise = linear_response = True
+    spiking = linear_response = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
 
     tau_adaptation: Parameter = parameter(default=100.0, above=0, finite=False, unit="of dt")
     adaptation_strength: Parameter = parameter(default=0.1)

@@ -12,6 +12,7 @@ Promises of cells:
 
 - `spiking`: outputs are spike trains, 0 or 1 if the spike function puts out 0 or 1. They count for firing rates.
 - `elementwise`: a neuron's step depends on its own state and input alone, so that cells may be fused into one kernel.
+  Of cells with a surrogate it depends on the forward mode: one that draws for all neurons at once does not keep it.
 - `linear_response`: below `threshold`, `state.v` is linear in the inputs; `fluctuation_driven` uses that.
 - `relays`: the outputs are the inputs, at the same or later time steps.
 - `keeps_inputs`: the state is one array, the inputs of the last time steps, `(steps, *batch, features)`, oldest first.

@@ -17,7 +17,10 @@ from jaxtyping import Array, Float, Int
 from surgrad._dtypes import like, wide
 from surgrad._fields import check_field, is_real, parameter
 from surgrad._pytree import Pytree, static
+from surgrad._surrogate import Surrogate
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
+from surgrad.forward._exact import mode_of
+from surgrad.forward._mode import keeps
 from surgrad.nn._checks import check_broadcast, check_membranes, check_state, entered, sizes
 from surgrad.nn._contract import Cell, flag, spike_function
 
@@ -72,7 +75,7 @@ class ThresholdCell(Cell):
             return self._fall(voltage, spikes), None, spikes
         spikes = jnp.where(ready, self._fire(voltage, threshold), 0)
         # A smoothed spike is a number between 0 and 1; it starts a refractory period from one half on.
-        left = jnp.where(spikes >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
+        left = jnp.where(jnp.abs(spikes) >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
         return self._fall(voltage, spikes), left, spikes
 
     def _may_spike(self, state: Any) -> Array | None:
@@ -94,8 +97,9 @@ class ThresholdCell(Cell):
         return fire(self.surrogate, (voltage - threshold) / like(voltage, self.threshold))
 
     def _fall(self, voltage: Voltage, spikes: Spikes) -> Voltage:
-        lost = like(voltage, self.threshold) if self.reset == "subtract" else voltage
-        return voltage - jumps(self, spikes) * lost
+        if self.reset == "subtract":
+            return voltage - jumps(self, spikes) * like(voltage, self.threshold)
+        return voltage - jumps(self, events(self.surrogate, spikes)) * voltage
 
 
 def decay(tau: Parameter, dt: Parameter) -> Array:
@@ -184,6 +188,25 @@ def tau_of(owner: str, beta: Parameter) -> Parameter:
 def fire(spike: Callable[[Membrane], Spikes], x: Membrane) -> Spikes:
     """Spikes in the dtype of x, also where a function of the user's own compares and answers with booleans."""
     return jnp.asarray(spike(x)).astype(x.dtype)
+
+
+def of_single_neurons(spike: Any) -> bool:
+    """Whether a spike function promises that a neuron's spike depends on its own x alone.
+
+    A function that is no surrogate is taken to: the contract of cells asks for it.
+    """
+    return not isinstance(spike, Surrogate) or (spike.elementwise and keeps(mode_of(spike), "elementwise"))
+
+
+def events(spike: Any, spikes: Spikes) -> Spikes:
+    """Whether there are spikes, 0 or 1, where the forward mode of a spike function counts them; else the spikes.
+
+    The derivative by x of one event is that of one spike: n spikes are n times as many, and a spike of -1 counts -1.
+    """
+    if not isinstance(spike, Surrogate) or not keeps(mode_of(spike), "counts"):
+        return spikes
+    counted = jax.lax.stop_gradient(spikes)
+    return spikes / jnp.where(counted == 0, 1, counted)
 
 
 def jumps(cell: Any, spikes: Spikes) -> Spikes:

@@ -16,7 +16,17 @@ from surgrad._pytree import static
 from surgrad._types import Membrane, Numbers, Parameter, Shape, Spikes
 from surgrad.nn._checks import returned
 from surgrad.nn._contract import Cell, spike_function
-from surgrad.nn._membrane import Current, Voltage, admitted, at_rest, decay, decayed, fire, takes_beta
+from surgrad.nn._membrane import (
+    Current,
+    Voltage,
+    admitted,
+    at_rest,
+    decay,
+    decayed,
+    fire,
+    of_single_neurons,
+    takes_beta,
+)
 
 
 class ParallelLIFState(NamedTuple):
@@ -53,7 +63,12 @@ class ParallelLIF(Cell):
         ([1.0, 1.0, 0.0], [0.5])
     """
 
-    spiking = elementwise = linear_response = True
+    spiking = linear_response = True
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its spike function is."""
+        return of_single_neurons(self.surrogate)
 
     surrogate: Callable[[Membrane], Spikes] = spike_function()
     tau: Parameter = parameter(default=10.0, above=0, finite=False, unit="of dt")
@@ -82,7 +97,8 @@ class ParallelLIF(Cell):
             return state, returned(jnp.zeros_like(xs), xs)
         first = admitted(self, state, ParallelLIFState, xs[0]) + decayed(state.v, self.tau, self.dt)
         v = leaky_sums(like(first, self.beta), jnp.concatenate([first[None], xs[1:].astype(first.dtype)]))
-        return ParallelLIFState(v[-1]), returned(self._spikes(v), xs)
+        spikes = self._spikes if self.elementwise else jax.vmap(self._spikes)  # each step must be drawn by itself
+        return ParallelLIFState(v[-1]), returned(spikes(v), xs)
 
     def observables(
         self, before: ParallelLIFState, x: Numbers, after: ParallelLIFState, output: Spikes

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from surgrad._hybrid import HybridSpike
 from surgrad._numbers import require_real, require_share, require_whole
-from surgrad._surrogate import Surrogate
+from surgrad._surrogate import Surrogate, options_of
 from surgrad._surrogates.relu import PiecewiseLeakyRelu
 from surgrad._types import Parameter, PyTree
 from surgrad.meta._inspection.recording import Membranes, surrogates, with_surrogates
@@ -152,5 +152,4 @@ def follow_membranes(model: PyTree, membranes: tuple[Membranes, ...]) -> Any:
 def _rectangle(surrogate: Surrogate, x: Membranes) -> PiecewiseLeakyRelu:
     """If all membranes are equal, the rectangle is the narrowest that has a finite slope, and a finite square of it."""
     width = jnp.maximum(jax.lax.stop_gradient(jnp.std(x)), jnp.finfo(x.dtype).eps)
-    options = {name: getattr(surrogate, name) for name in ("parameter_tangent", "second_order", "smoothed")}
-    return PiecewiseLeakyRelu(c=0.0, w=width, **options)
+    return PiecewiseLeakyRelu(c=0.0, w=width, **options_of(surrogate))

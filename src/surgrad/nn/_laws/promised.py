@@ -11,6 +11,8 @@ import numpy as np
 from surgrad._check.law import NotApplicableError
 from surgrad._check.surrogate_probe import Probe
 from surgrad._surrogate import Surrogate
+from surgrad.forward._exact import mode_of
+from surgrad.forward._mode import keeps
 from surgrad.nn._contract import over_time, promises, start
 from surgrad.nn._laws.probe import SCAN, LayerProbe, cast, split
 from surgrad.nn._laws.table import difference, kind, law
@@ -70,6 +72,12 @@ def _require_steps(layer: Any) -> None:
     """Skip the law if a surrogate of the layer returns other values than 0 and 1, as smoothed ones do."""
     for part in jax.tree.leaves(layer, is_leaf=lambda part: isinstance(part, Surrogate)):
         if isinstance(part, Surrogate):
+            mode = mode_of(part)
+            if not keeps(mode, "spiking"):
+                raise NotApplicableError(
+                    f"its spike function, {type(part).__name__}, has the forward mode {type(mode).__name__}, which "
+                    f"returns other values than 0 and 1"
+                )
             x = Probe(part).spread(np.array([-1.5, -0.1, 0.0, 0.2, 2.0], np.float32))
             if not np.isin(np.asarray(part(jnp.asarray(x))), (0, 1)).all():
                 raise NotApplicableError(
