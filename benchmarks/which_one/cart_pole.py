@@ -69,10 +69,11 @@ def episodes(network: Any, key: Array, count: int, greedy: bool = False) -> dict
 
 def advantages(alive: Array) -> Array:
     """Steps still to come, less their mean over the episodes of the same time step, over their standard deviation."""
-    coming = jnp.cumsum(alive[::-1], axis=0)[::-1].astype(float)
-    count = jnp.maximum(alive.sum(axis=1, keepdims=True), 1)
-    apart = jnp.where(alive, coming - (coming * alive).sum(axis=1, keepdims=True) / count, 0)
-    return apart / (jnp.sqrt((apart**2).sum() / jnp.maximum(alive.sum(), 1)) + 1e-6)
+    stood = alive.astype(float)
+    coming = jnp.cumsum(stood[::-1], axis=0)[::-1]
+    count = jnp.maximum(stood.sum(axis=1, keepdims=True), 1)
+    apart = jnp.where(alive, coming - (coming * stood).sum(axis=1, keepdims=True) / count, 0)
+    return apart / (jnp.sqrt((apart**2).sum() / jnp.maximum(stood.sum(), 1)) + 1e-6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +116,7 @@ class CartPole(Problem):
         entropy = -(jnp.exp(logs) * logs).sum(-1)
         alive = batch["alive"]
         gained = taken * advantages(alive) + self.entropy * entropy
-        return -(gained * alive).sum() / jnp.maximum(alive.sum(), 1)
+        return -jnp.where(alive, gained, 0).sum() / jnp.maximum(alive.sum(), 1).astype(float)
 
     def reached(self, batch: dict[str, Array]) -> Array:
         """The share of the longest episode for which the pole stands."""
