@@ -1,0 +1,81 @@
+"""The study of all shapes: its plan, its runs, and its page.
+
+python -m benchmarks.which_one plan study.db                     # what each stage has, and how long it will take
+python -m benchmarks.which_one run study.db --stages 1,2         # goes on where it was stopped
+python -m benchmarks.which_one page study.db FOLDER              # README.md, pictures, summary.json, rows.csv.gz
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.which_one import plan, runs
+from benchmarks.which_one.problems import problems
+
+
+def table_of(path: Path) -> runs.Table:
+    """The table in a file, for the present design."""
+    return runs.Table(path, {name: runs.design(problem) for name, problem in problems().items()})
+
+
+def tell(stage: str, table: runs.Table) -> list[runs.Run]:
+    """Say what of a stage is missing; return it."""
+    planned = plan.planned([stage])
+    missing = table.missing(planned)
+    expected = plan.seconds(missing, table.results())
+    shown = "unknown, no run has been timed" if expected is None else f"{expected / 3600:.2f} h"
+    print(
+        f"stage {stage}: {plan.STAGES[stage].about}: {len(missing)} of {len(planned)} runs missing; {shown}", flush=True
+    )
+    return missing
+
+
+def run(table: runs.Table, stages: list[str]) -> None:
+    """Run what is missing, stage by stage."""
+    from benchmarks.which_one.training import finished
+
+    for stage in stages:
+        missing, begin = tell(stage, table), time.perf_counter()
+        for (task, net, seed), group in itertools.groupby(missing, lambda one: (one.task, one.net, one.seed)):
+            data, several = samples(task), list(group)
+            for one in several:
+                table.add(finished(one, data))
+            minutes = (time.perf_counter() - begin) / 60
+            print(f"stage {stage}, {task}, {net}, seed {seed}: {len(several)} runs; {minutes:.1f} min", flush=True)
+
+
+def samples(task: str) -> object:
+    """The samples of a task, loaded once."""
+    if task not in _SAMPLES:
+        _SAMPLES[task] = problems()[task].data()
+    return _SAMPLES[task]
+
+
+_SAMPLES: dict[str, object] = {}
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.which_one")
+    parser.add_argument("command", choices=("plan", "run", "page"))
+    parser.add_argument("database", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("benchmarks/which_one/results"))
+    parser.add_argument("--stages", default=",".join(name for name in plan.STAGES if name != "tiny"))
+    given = parser.parse_args(arguments)
+    table, stages = table_of(given.database), given.stages.split(",")
+    if given.command == "page":
+        from benchmarks.which_one.page import write
+
+        write(table.results(), given.folder, stages)
+    elif given.command == "run":
+        run(table, stages)
+    else:
+        for stage in stages:
+            tell(stage, table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,203 @@
+"""The page of the study, its pictures and its summary, from whatever rows there are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import surgrad
+from benchmarks.which_one import pictures, plan, shapes, statistics
+from benchmarks.which_one.problems import NETS, problems
+from benchmarks.which_one.rules import RULES
+from benchmarks.which_one.runs import Result
+from benchmarks.which_one.summary import summarised
+
+CONTENTS = """## What was run
+
+{problems} All networks have {hidden} leaky integrate-and-fire neurons in each hidden layer, and learn with Adam; few
+updates of small networks, so that each run takes about a second. Width is the full width at half maximum of the slope,
+in thresholds; a slope is scaled to a height of 1, or to an area of 1. Shapes that are one function at another scale run
+once: {same}. {unscaled}{left_out}
+
+{counts}
+
+Written by `python -m benchmarks.which_one page`; surgrad {version}.
+"""
+
+
+def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> None:
+    """`README.md`, pictures and `summary.json` in a folder.
+
+    Parameters:
+        results: the rows.
+        folder: is made if it is not there.
+        stages: names of the stages that make up the whole study.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    done = {result.run.same() for result in results}
+    planned = {run.same() for run in plan.planned(stages)}
+    summary = summarised(results, len(done & planned), len(planned))
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    parts = [
+        "# Which surrogate?\n", _recommendation(summary), _unfinished(summary), _fails(summary),
+        _width(results, summary, folder), _shape(results, folder), _rules(results, folder),
+        _contents(results, stages),
+    ]  # fmt: skip
+    (folder / "README.md").write_text("\n".join(part for part in parts if part))
+
+
+def _recommendation(summary: dict[str, Any]) -> str:
+    """The first lines: what to take, by the rows."""
+    if not summary["shapes"] or summary["calibrate"] is None:
+        return (
+            "**There are too few rows for a recommendation**: no case has two seeds at several widths and calibrated.\n"
+        )
+    shape, mean = next(iter(summary["shapes"].items()))
+    worst_shape, most = list(summary["shapes"].items())[-1]
+    ours = summary["calibrate"]
+    width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
+    wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
+    if ours["mean"] <= single["mean"]:
+        how = f"and let `meta.calibrate` set its width; it loses {_points(ours)} against the best width of each case"
+        beside = f"one width for all, the best is {width}, loses {_points(single)}"
+    else:
+        how = f"with a width of {width} thresholds; it loses {_points(single)} against the best width of each case"
+        beside = f"`meta.calibrate` loses {_points(ours)}"
+    heads = ", ".join(f"`{name}`" for name, of in list(summary["shapes"].items())[1:4])
+    return (
+        f"**Take `{shape}` {how}; {beside}.** A wrong width costs more than a wrong shape: a width of {wrong} loses "
+        f"{costly['mean']:.1f} points on average, and the worst shape, `{worst_shape}`, at its best width "
+        f"{most['mean']:.1f} points against the best of each case, where `{shape}` loses {mean['mean']:.1f}; next are "
+        f"{heads}. {_separated(summary, shape)}\n"
+    )
+
+
+def _points(found: dict[str, Any]) -> str:
+    reach = f"95 % interval {found['low']:.2f} to {found['high']:.2f}; worst case {found['worst']:.1f}"
+    return f"{found['mean']:.2f} points ({reach})"
+
+
+def _separated(summary: dict[str, Any], shape: str) -> str:
+    count = Counter(one["shape"] for one in summary["worse"])
+    if not count:
+        return f"None of {summary['tests']} comparisons of other shapes with `{shape}` is significant (Holm, 95 %)."
+    listed = ", ".join(f"`{name}` {number} times" for name, number in count.most_common())
+    return (
+        f"Of {summary['tests']} comparisons with `{shape}`, other shapes are worse by more than chance in "
+        f"{len(summary['worse'])} (Holm, 95 %): {listed}."
+    )
+
+
+def _unfinished(summary: dict[str, Any]) -> str:
+    done, planned = summary["done"], summary["planned"]
+    if done == planned:
+        return f"All {planned} planned runs are done, with {summary['seeds']} seeds.\n"
+    return (
+        f"**Unfinished: {done:,} of {planned:,} planned runs ({100 * done / planned:.1f} %), with {summary['seeds']} "
+        f"of 5 seeds, on {len(summary['tasks'])} of {len(problems())} tasks.** What is said here can change.\n"
+    )
+
+
+def _fails(summary: dict[str, Any]) -> str:
+    """Where the recommendation does not hold."""
+    text = (
+        f"## Where it does not hold\n\nThe goal of calibration is a mean loss of at most {statistics.GOAL_MEAN} "
+        f"points on tasks that its rule was not chosen by, and in no case more than its standard error plus "
+        f"{statistics.GOAL_WORST}. A case is a task, an architecture, a shape and a size.\n\n"
+    )
+    for name, about in (("unseen", "tasks that the rule was not chosen by"), ("calibrate", "all tasks")):
+        if found := summary[name]:
+            goal = "meets" if found["mean"] <= statistics.GOAL_MEAN else "misses"
+            text += (
+                f"- On {about}, {found['cases']} cases, it {goal} the first with {_points(found)}; "
+                f"{len(found['fails'])} cases lose more than the second allows.\n"
+            )
+    failing = summary["calibrate"]["fails"] if summary["calibrate"] else []
+    if not failing:
+        return text
+    lines = [f"| {one['case']} | {one['points']:.1f} | {one['error']:.1f} |" for one in failing]
+    return f"{text}\n| case | lost, points | standard error |\n|-|-|-|\n" + "\n".join(lines) + "\n"
+
+
+def _width(results: Sequence[Result], summary: dict[str, Any], folder: Path) -> str:
+    text = "## Width\n\n"
+    for size in shapes.SIZES:
+        if any(result.run.size == size for result in results):
+            pictures.widths(results, size).savefig(folder / f"widths-{size}.png", dpi=80)
+            text += f"![Accuracy over width at unit {size}](widths-{size}.png)\n\n"
+    text += "| width | mean loss, points | 95 % interval | worst case | cases |\n|-|-|-|-|-|\n"
+    ours = {"calibrated": summary["calibrate"]} if summary["calibrate"] else {}
+    for name, found in (ours | summary["fixed"]).items():
+        low_high = f"{found['low']:.2f} to {found['high']:.2f}"
+        text += f"| {name} | {found['mean']:.2f} | {low_high} | {found['worst']:.1f} | {found['cases']} |\n"
+    return text + _shares(results)
+
+
+def _shares(results: Sequence[Result]) -> str:
+    found = statistics.shares(results)
+    if found is None:
+        return ""
+    return (
+        f"\nThe standard deviation of accuracy between widths of one shape is {found.width**0.5:.1f} points, between "
+        f"shapes at their best widths {found.shape**0.5:.1f}, and between seeds of one run {found.seed**0.5:.1f} (root "
+        f"mean squares over {found.cases} tasks, architectures and sizes; a mean of n seeds has 1/√n of the last).\n"
+    )
+
+
+def _shape(results: Sequence[Result], folder: Path) -> str:
+    text = (
+        "## Shape\n\nPoints below the best shape of the row; a star marks those that differ from the shape of the "
+        "first column by more than chance (Holm, 95 %).\n\n"
+    )
+    for what, accuracies in (("best", statistics.at_best(results)), ("calibrated", statistics.at_calibrated(results))):
+        for size in shapes.SIZES:
+            found = {case: v for case, v in statistics.relative(accuracies).items() if case.size == size}
+            if len({case.shape for case in found}) < 2:
+                continue
+            mean = {n: np.mean([v for c, v in found.items() if c.shape == n]) for n in {c.shape for c in found}}
+            tests = statistics.compared(accuracies, size, min(mean, key=lambda name: mean[name]))
+            stars = {statistics.Case(t.task, t.network, t.surrogate, size) for t in tests if t.significant}
+            title = f"At {what} widths, unit {size}"
+            pictures.heat(found, stars, size, title).savefig(folder / f"shapes-{what}-{size}.png", dpi=90)
+            text += f"![{title}](shapes-{what}-{size}.png)\n\n"
+    return text
+
+
+def _rules(results: Sequence[Result], folder: Path) -> str:
+    there = [name for name in RULES if name != "fixed" and any(result.run.rule == name for result in results)]
+    found = {name: statistics.losses(results, name) for name in there}
+    found |= {f"width {width:g}": of for width, of in statistics.fixed_losses(results).items()}
+    found = {name: of for name, of in found.items() if of}
+    if not found:
+        return ""
+    pictures.choices(found).savefig(folder / "choices.png", dpi=90)
+    about = "".join(f"- {name}: {type(RULES[name]).__doc__}\n" for name in there)
+    return f"## Ways to set the width\n\n![What they lose](choices.png)\n\n{about}"
+
+
+def _contents(results: Sequence[Result], stages: Sequence[str]) -> str:
+    same = "; ".join(" = ".join(f"`{name}`" for name in one.names) for one in shapes.shapes() if len(one.names) > 1)
+    without = [one.name for one in shapes.shapes() if not one.has_width]
+    unscaled = f"{', '.join(f'`{n}`' for n in without)} never falls to half, and runs unscaled. " if without else ""
+    out = {name: why for name, kind in surgrad.catalogue().items() if (why := shapes.left_out(kind))}
+    left = "Left out: " + "; ".join(f"`{name}` ({why})" for name, why in out.items()) + "." if out else ""
+    lines = "| task | architecture | runs | seeds | shapes |\n|-|-|-|-|-|\n"
+    for task in statistics.tasks_of(results):
+        for net in NETS:
+            rows = [r.run.same() for r in results if (r.run.task, r.run.net) == (task, net)]
+            if rows:
+                seeds, kinds = len({run.seed for run in rows}), len({run.shape for run in rows})
+                lines += f"| {task} | {net} | {len(rows)} | {seeds} | {kinds} |\n"
+    named = ", ".join(problems())
+    sizes = sorted({problem.hidden for problem in problems().values()})
+    return CONTENTS.format(
+        problems=f"Tasks: {named}.", hidden=" or ".join(map(str, sizes)), same=same, unscaled=unscaled, left_out=left,
+        counts=lines, version=surgrad.__version__,
+    )  # fmt: skip

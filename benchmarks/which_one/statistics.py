@@ -1,0 +1,219 @@
+"""What the rows say: accuracy by shape and width, what a choice loses, and what differs by more than chance."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.which_one import shapes
+from benchmarks.which_one.problems import problems
+from benchmarks.which_one.runs import Result
+from surgrad import study
+from surgrad.study import Comparison, Row
+
+CONFIDENCE = 0.95
+GOAL_MEAN, GOAL_WORST = 0.3, 1.5
+"""Points that calibration may lose: on average over cases, and in one case beyond its standard error."""
+
+
+class Case(NamedTuple):
+    """A task, an architecture, a shape and a size: what a width is chosen for.
+
+    Parameters:
+        task, net, shape, size: as of a run.
+    """
+
+    task: str
+    net: str
+    shape: str
+    size: str
+
+
+class Loss(NamedTuple):
+    """Points of accuracy that a choice loses in a case.
+
+    Parameters:
+        case: the case.
+        seeds: seeds that all compared runs have.
+        best: width that is best on average over the seeds.
+        accuracy: mean accuracy of the choice, in %.
+        beside: against the width that is best for the other seeds, seed by seed: no bias for either.
+        over: against the best of the means, which is too good by chance.
+        error: standard error of `beside`.
+    """
+
+    case: Case
+    seeds: int
+    best: float
+    accuracy: float
+    beside: float
+    over: float
+    error: float
+
+    @property
+    def fails(self) -> bool:
+        """Whether it loses more than its standard error plus `GOAL_WORST`."""
+        return self.beside > self.error + GOAL_WORST
+
+
+def case_of(result: Result) -> Case:
+    """The case of a result, under the name that its shape has today."""
+    run = result.run.same()
+    return Case(run.task, run.net, run.shape, run.size)
+
+
+def curves(results: Iterable[Result]) -> dict[Case, dict[float, dict[int, float]]]:
+    """Accuracies in % with fixed widths, by case, width and seed."""
+    found: dict[Case, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for result in results:
+        if result.run.rule == "fixed":
+            found[case_of(result)][result.run.width][result.run.seed] = 100 * result.test_accuracy
+    return {case: dict(sorted(widths.items())) for case, widths in found.items()}
+
+
+def by_rule(results: Iterable[Result], rule: str) -> dict[Case, dict[int, Result]]:
+    """The results of a rule, by case and seed."""
+    found: dict[Case, dict[int, Result]] = defaultdict(dict)
+    for result in results:
+        if result.run.rule == rule:
+            found[case_of(result)][result.run.seed] = result
+    return dict(found)
+
+
+def lost(case: Case, curve: dict[float, dict[int, float]], chosen: dict[int, float]) -> Loss | None:
+    """What a choice loses against the best width of a curve; None if fewer than two seeds have run everywhere."""
+    seeds = sorted(set(chosen).intersection(*curve.values())) if len(curve) > 1 else []
+    if len(seeds) < 2:
+        return None
+    grid, ours = np.array([[curve[w][s] for s in seeds] for w in curve]), np.array([chosen[s] for s in seeds])
+    others = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
+    apart = np.array([grid[best, i] for i, best in enumerate(others)]) - ours
+    mean = grid.mean(axis=1)
+    error = float(apart.std(ddof=1) / math.sqrt(len(seeds)))
+    best = list(curve)[int(mean.argmax())]
+    return Loss(case, len(seeds), best, ours.mean(), float(apart.mean()), float(mean.max() - ours.mean()), error)
+
+
+def losses(results: Sequence[Result], rule: str) -> list[Loss]:
+    """What a rule loses in all cases that have enough runs."""
+    curve = curves(results)
+    chosen = {
+        case: {s: 100 * r.test_accuracy for s, r in found.items()} for case, found in by_rule(results, rule).items()
+    }
+    found = (lost(case, curve[case], chosen[case]) for case in chosen if case in curve)
+    return [one for one in found if one is not None]
+
+
+def fixed_losses(results: Sequence[Result]) -> dict[float, list[Loss]]:
+    """What it costs to keep each width in all cases."""
+    found: dict[float, list[Loss]] = defaultdict(list)
+    for case, curve in curves(results).items():
+        for width, chosen in curve.items():
+            if (one := lost(case, curve, chosen)) is not None:
+                found[width].append(one)
+    return dict(sorted(found.items()))
+
+
+def at_best(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
+    """The accuracy of each seed at the width that is best for the other seeds, by case."""
+    found = {}
+    for case, curve in curves(results).items():
+        seeds = sorted(set.intersection(*(set(by_seed) for by_seed in curve.values())))
+        if len(seeds) < 2:
+            continue
+        grid = np.array([[curve[w][s] for s in seeds] for w in curve])
+        best = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
+        found[case] = {seed: float(grid[best[i], i]) for i, seed in enumerate(seeds)}
+    return found
+
+
+def at_calibrated(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
+    """The accuracy of each seed at the calibrated widths, by case."""
+    found = by_rule(results, "calibrate")
+    return {case: {s: 100 * r.test_accuracy for s, r in of.items()} for case, of in found.items()}
+
+
+def compared(accuracies: dict[Case, dict[int, float]], size: str, against: str) -> list[Comparison]:
+    """All shapes beside one, on each task and architecture: paired by seed, corrected by Holm's method.
+
+    Parameters:
+        accuracies: in %, by case and seed.
+        size: the cases of which size.
+        against: the shape.
+    """
+    cases = {case: of for case, of in accuracies.items() if case.size == size}
+    reference = {(c.task, c.net): of for c, of in cases.items() if c.shape == against}
+    rows = [
+        Row(c.shape, "size", float(shapes.SIZES.index(size)), seed, value, 0, 0, 0, 0, c.shape, c.task, c.net, 1)
+        for c, of in cases.items()
+        if len(set(reference.get((c.task, c.net), {})) & set(of)) > 1
+        for seed, value in of.items()
+    ]
+    return study.compare(rows, against=against, confidence=CONFIDENCE) if rows else []
+
+
+def relative(accuracies: dict[Case, dict[int, float]]) -> dict[Case, float]:
+    """Points below the best shape of the same task, architecture and size."""
+    means = {case: float(np.mean(list(of.values()))) for case, of in accuracies.items()}
+    best: dict[Any, float] = defaultdict(lambda: -math.inf)
+    for case, mean in means.items():
+        key = case._replace(shape="")
+        best[key] = max(best[key], mean)
+    return {case: best[case._replace(shape="")] - mean for case, mean in means.items()}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and confidence interval of some values (Student's t)."""
+    from scipy import stats
+
+    numbers = np.asarray(values, float)
+    if len(numbers) < 2:
+        return float(numbers.mean()), math.nan, math.nan
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(numbers) - 1) * numbers.std(ddof=1) / math.sqrt(len(numbers))
+    return float(numbers.mean()), float(numbers.mean() - half), float(numbers.mean() + half)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """Parts of the variance of accuracy, averaged over tasks, architectures and sizes, in points².
+
+    Parameters:
+        width: between the widths of a shape.
+        shape: between the shapes at their best widths.
+        seed: between seeds of the same run.
+        cases: number of tasks, architectures and sizes.
+    """
+
+    width: float
+    shape: float
+    seed: float
+    cases: int
+
+
+def shares(results: Sequence[Result]) -> Shares | None:
+    """What separates runs: width, shape, or chance."""
+    curve, best = curves(results), at_best(results)
+    groups: dict[Any, list[Case]] = defaultdict(list)
+    for case in best:
+        groups[case._replace(shape="")].append(case)
+    widths, forms, seeds = [], [], []
+    for cases in (group for group in groups.values() if len(group) > 1):
+        forms.append(np.var([np.mean(list(best[case].values())) for case in cases], ddof=1))
+        for case in cases:
+            grid = [list(of.values()) for of in curve[case].values()]
+            widths.append(np.var([np.mean(of) for of in grid], ddof=1) if len(grid) > 1 else 0.0)
+            seeds += [np.var(of, ddof=1) for of in grid if len(of) > 1]
+    if not forms:
+        return None
+    return Shares(float(np.mean(widths)), float(np.mean(forms)), float(np.mean(seeds)), len(forms))
+
+
+def tasks_of(results: Iterable[Result]) -> list[str]:
+    """The tasks that have rows, in the order of the problems."""
+    there = {result.run.task for result in results}
+    return [name for name in problems() if name in there]

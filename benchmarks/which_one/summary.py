@@ -1,0 +1,64 @@
+"""The numbers of the page, as plain JSON that other pages read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.calibration.cases import TASKS as CHOSEN_BY
+from benchmarks.which_one import statistics
+from benchmarks.which_one.runs import Result
+from benchmarks.which_one.statistics import Loss
+
+
+def unseen(task: str) -> bool:
+    """Whether the rule of `meta.calibrate` was chosen without any variant of a task."""
+    return task.replace(" ", "_") not in {name.partition(",")[0] for name in CHOSEN_BY}
+
+
+def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, Any]:
+    """The numbers that the recommendation is made of, as plain JSON."""
+    best, calibrated = statistics.at_best(results), statistics.losses(results, "calibrate")
+    fixed = {width: found for width, found in statistics.fixed_losses(results).items() if found}
+    common = max((len(found) for found in fixed.values()), default=0)
+    fixed = {width: found for width, found in fixed.items() if len(found) > common / 2}
+    relative = {case: v for case, v in statistics.relative(best).items() if case.size == "height"}
+    names = sorted({case.shape for case in relative})
+    full = max((sum(case.shape == name for case in relative) for name in names), default=0)
+    by_shape = {name: [v for case, v in relative.items() if case.shape == name] for name in names}
+    ranked = sorted((n for n in names if len(by_shape[n]) > full / 2), key=lambda n: float(np.mean(by_shape[n])))
+    tests = statistics.compared(best, "height", ranked[0]) if ranked else []
+    worse = [test for test in tests if test.significant and test.difference < 0]
+    return {
+        "done": done, "planned": planned, "seeds": len({r.run.seed for r in results}),
+        "cases": len(best), "tasks": statistics.tasks_of(results),
+        "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
+        "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
+        "tests": len(tests),
+        "calibrate": _summary(calibrated),
+        "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
+        "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
+    }  # fmt: skip
+
+
+def _interval(values: Sequence[float]) -> dict[str, float]:
+    return dict(zip(("mean", "low", "high"), (round(v, 3) for v in statistics.interval(values)), strict=True))
+
+
+def _summary(found: Sequence[Loss]) -> dict[str, Any] | None:
+    """Mean and worst loss over cases, and those that lose more than the goal; None if there are no cases."""
+    if not found:
+        return None
+    values = [loss.beside for loss in found]
+    worst = max(found, key=lambda loss: loss.beside)
+    failing = sorted((loss for loss in found if loss.fails), key=lambda loss: -loss.beside)
+    return _interval(values) | {
+        "cases": len(found), "worst": round(worst.beside, 2), "worst_case": ", ".join(worst.case),
+        "fails": [_failing(loss) for loss in failing],
+    }  # fmt: skip
+
+
+def _failing(loss: Loss) -> dict[str, Any]:
+    return {"case": ", ".join(loss.case), "points": round(loss.beside, 2), "error": round(loss.error, 2)}
