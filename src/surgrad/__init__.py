@@ -13,8 +13,10 @@ from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Tem
 from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._hybrid import HybridSpike
+from surgrad._measures import area, height, width
 from surgrad._pytree import StaleSurrogateWarning, static
-from surgrad._surrogate import Surrogate, parameter, width
+from surgrad._scaled import Scaled
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.bump import (
     FastSigmoid,
     GaussianGrad,
@@ -84,6 +86,7 @@ __all__ = [
     "QPseudoSpike",
     "ReluGrad",
     "Report",
+    "Scaled",
     "Shift",
     "Sigmoid",
     "SlayerGrad",
@@ -95,6 +98,7 @@ __all__ = [
     "Surrogate",
     "Temperature",
     "arctan",
+    "area",
     "catalogue",
     "check",
     "cite",
@@ -105,6 +109,7 @@ __all__ = [
     "from_grad",
     "functional",
     "gaussian_grad",
+    "height",
     "inv_square_grad",
     "leaky_relu",
     "load",
