@@ -10,6 +10,7 @@ from surgrad._check.runner import check
 from surgrad._chosen import Chosen
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
+from surgrad._convert import Counterpart, Lookup, convert, lookup
 from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._hybrid import HybridSpike
@@ -69,6 +70,7 @@ __all__ = [
     "Arctan",
     "Asymmetric",
     "Chosen",
+    "Counterpart",
     "Dspike",
     "FastSigmoid",
     "GaussianGrad",
@@ -76,6 +78,7 @@ __all__ = [
     "InvSquareGrad",
     "LeakyRelu",
     "LogTailedRelu",
+    "Lookup",
     "Mixture",
     "MultiGaussianGrad",
     "NonzeroSignLog",
@@ -102,6 +105,7 @@ __all__ = [
     "catalogue",
     "check",
     "cite",
+    "convert",
     "dspike",
     "erf",
     "fast_sigmoid",
@@ -114,6 +118,7 @@ __all__ = [
     "leaky_relu",
     "load",
     "log_tailed_relu",
+    "lookup",
     "multi_gaussian_grad",
     "nonzero_sign_log",
     "parameter",

@@ -85,7 +85,7 @@ def factor_to(surrogate: Surrogate, what: str, wanted: Parameter, measure: Calla
         if isinstance(size, Tracer):  # a number that a function of the user has from outside it
             return _ratio(wanted, size)
         if not np.all(np.isfinite(size) & (np.asarray(size) > 0)):
-            other = "with_width stretches" if what != "width" else "with_height scales"
+            other = "with_width stretches" if what == "height" else "with_height scales"
             raise ValueError(
                 f"{where}: the {what} of {surrogate!r} is {np.asarray(size)}, so there is no factor to {wanted}; "
                 f"{other} a surrogate without a finite {what}."
