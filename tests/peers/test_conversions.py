@@ -33,7 +33,6 @@ MODULES = {
 DEFECTS = {
     "snntorch.LSO": "snnTorch 1.0 applies another class, which wants a variance",
     "snntorch.SFS": "snnTorch 1.0 keeps the slope on the other side, where x > B",
-    "braintools.SquarewaveFourierSeries": "braintools 0.3 sums other terms",
     "braintools.PiecewiseLinear": "it is in the documentation alone",
 }
 """Surrogates that do something else in the library than it documents; the notes of the table say so."""
