@@ -61,6 +61,9 @@ def convert(name: str, /, **parameters: Any) -> Surrogate:
 class Counterpart(NamedTuple):
     """A surrogate of another library with its defaults, in the table of `lookup`.
 
+        >>> surgrad.lookup("spyx.arctan")[0].here
+        'Scaled(Arctan(2 * k), 1 / (jnp.pi * k))'
+
     Parameters:
         library: the name of the library's package.
         call: the call there.
@@ -83,7 +86,11 @@ class Counterpart(NamedTuple):
 
 
 class Lookup:
-    """A table of surrogates of other libraries, whose entries are `Counterpart`; printed, it is aligned in columns."""
+    """A table of surrogates of other libraries, whose entries are `Counterpart`; printed, it is aligned in columns.
+
+    >>> [one.library for one in surgrad.lookup("fast_sigmoid")]
+    ['snntorch', 'jaxpike', 'sparx']
+    """
 
     def __init__(self, found: list[Row]) -> None:
         self._entries = [_measured(row) for row in found]

@@ -321,7 +321,7 @@ class Surrogate(Pytree):
 def _forget_measures(cls: type[Surrogate]) -> None:
     """Replace what a class inherits about another slope than its own, such as a closed form of the width."""
     for name in ("peaks", "peak", "fwhm", "area"):
-        if name not in vars(cls):
+        if name not in vars(cls) and getattr(cls, name) is not vars(Surrogate)[name]:
             setattr(cls, name, vars(Surrogate)[name])
 
 
