@@ -15,81 +15,10 @@ import numpy as np
 import pytest
 
 import surgrad
-from surgrad import _answers, _neighbours
+from surgrad import _answers, _neighbours, _peers
 from surgrad._pytree import Pytree
 
 KEY = jax.random.key(0)
-X = np.linspace(-3, 3, 61)
-U = np.abs(X)
-FORMULAS = {
-    ("arctan", "Spyx"): lambda k: 1 / (np.pi * (1 + (k * np.pi * X) ** 2)),
-    ("atan", "snnTorch"): lambda alpha: alpha / 2 / (1 + (np.pi / 2 * alpha * X) ** 2),
-    ("boxcar", "Spyx"): lambda width, height: height * (width / 2 >= U),
-    ("boxcar", "jaxpike"): lambda width: (width / 2 >= U) / width,
-    ("circ", "Norse"): lambda alpha: (
-        2 * alpha * (1 / (2 * np.sqrt(alpha**2 + X**2)) - X**2 / (2 * (alpha**2 + X**2) ** 1.5))
-    ),
-    ("deterministicpass", "SpikingJelly"): lambda: np.ones_like(X),
-    ("erf", "SpikingJelly"): lambda alpha: alpha / np.sqrt(np.pi) * np.exp(-(alpha**2) * X**2),
-    ("fakenumericalgradient", "SpikingJelly"): lambda alpha: np.minimum(1 / np.maximum(U, 1e-9), alpha),
-    ("gaussian", "sparx"): lambda sigma: np.exp(-0.5 * (X / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)),
-    ("heaviside", "snnTorch"): lambda: 1.0 * (X >= 0),
-    ("heavierfc", "Norse"): lambda k: 2 * np.exp(-(k**2) * X**2) / np.sqrt(np.pi),
-    ("leakykrelu", "SpikingJelly"): lambda leak, k: np.where(X >= 0, k, leak),
-    ("lso", "snnTorch"): lambda slope: np.where(X >= 0, 1, slope),
-    ("nonzerosignlogabs", "SpikingJelly"): lambda alpha: 1 / (1 / alpha + U),
-    ("piecewiselinear", "braintools"): lambda: np.maximum(0, 1 - U),
-    ("qpseudospike", "SpikingJelly"): lambda alpha: (1 + 2 / (alpha - 1) * U) ** -alpha,
-    ("rect", "SpikingJelly"): lambda alpha: alpha * (0.5 / alpha >= U),
-    ("rectangle", "sparx"): lambda width: (width / 2 >= U) / width,
-    ("sfs", "snnTorch"): lambda slope, B: (U <= B) / (slope * U + 1) ** 2,
-    ("sigmoid", "snnTorch"): lambda slope: slope * np.exp(-slope * U) / (np.exp(-slope * U) + 1) ** 2,
-    ("softsign", "SpikingJelly"): lambda alpha: 1 / (2 * alpha * (1 / alpha + U) ** 2),
-    ("spikerateescape", "snnTorch"): lambda beta, slope: slope * np.exp(-beta * np.abs(X - 1)),
-    ("squarewavefourierseries", "SpikingJelly"): lambda n, T_period: (
-        sum(np.cos(2 * np.pi * (2 * i - 1) * X / T_period) for i in range(1, int(n))) * 4 / T_period
-    ),
-    ("straightthrough", "sparx"): lambda: np.ones_like(X),
-    ("straightthroughestimator", "snnTorch"): lambda: np.ones_like(X),
-    ("superspike", "Norse"): lambda alpha: 1 / (U + 1) ** 2,
-    ("superspike", "Spyx"): lambda k: 1 / (1 + k * U) ** 2,
-    ("superspike", "SpikingJelly"): lambda alpha: alpha / (1 + U) ** 2,
-    ("tanh", "Norse"): lambda k: 1 - np.tanh(k * X) ** 2,
-    ("triangle", "Norse"): lambda alpha: alpha * np.maximum(0, 1 - U),
-    ("triangle", "sparx"): lambda width, scale: scale * np.maximum(0, 1 - U / width),
-    ("triangular", "Spyx"): lambda k: np.maximum(0, 1 - k * U),
-    ("triangular", "jaxpike"): lambda width: np.maximum(0, 1 - U / width) / width,
-    ("triangular", "snnTorch"): lambda threshold: np.where(X >= 0, -threshold, threshold),
-}
-"""The slopes as the source of each library has them; at the ends of boxes as here."""
-
-ROWS = [(name, row) for name, rows in _neighbours.SURROGATES.items() for row in rows]
-
-
-def label(value):
-    return value if isinstance(value, str) else re.match(r"\w+", value.whose)[0]
-
-
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=label)
-@pytest.mark.parametrize("factor", [1, 1.5], ids=["defaults", "others"])
-def test_the_surrogate_that_is_named_has_the_neighbours_slope(name, row, factor, x64):
-    hyper = {p: v + 1 if p == "n" else v * factor for p, v in row.parameters.items()}
-    if factor == 1:
-        hyper = dict(row.parameters)
-    ours = eval(row.here, {**vars(surgrad), "jnp": jnp, **hyper})
-    expected = FORMULAS[name, label(row)](**hyper)
-    scale = np.max(np.abs(expected))
-    # Most parameters are Python floats; formulas in `from_grad` may be mixed with those.
-    np.testing.assert_allclose(ours.surrogate_grad(jnp.asarray(X)), expected, rtol=1e-6, atol=1e-7 * scale)
-
-
-def test_every_formula_belongs_to_a_row():
-    assert set(FORMULAS) == {(name, label(row)) for name, row in ROWS}
-
-
-def test_other_names_of_surrogates_lead_to_rows():
-    assert set(_neighbours.SAME_SURROGATE.values()) <= set(_neighbours.SURROGATES)
-    assert not set(_neighbours.SAME_SURROGATE) & set(_neighbours.SURROGATES)
 
 
 def texts():
@@ -152,7 +81,11 @@ def test_every_parameter_and_attribute_that_an_answer_names_exists_somewhere():
         ("surgrad", "LIF", "it is surgrad.nn.LIF"),
         ("surgrad", "sfs", r"sfs\(slope=25, B=1\) of snnTorch .* is Sparse\(FastSigmoid\(slope\), window=B\)"),
         ("surgrad", "fastsigmoid", "it is surgrad.FastSigmoid or surgrad.fast_sigmoid"),
-        ("surgrad", "superspike", r"superspike\(k=25\) of Spyx is SuperSpike\(k\) here; .* of SpikingJelly is Mixture"),
+        (
+            "surgrad",
+            "superspike",
+            r"of SpikingJelly \(which is alpha/.*\) is Scaled\(.*superspike\(k=25\) of Spyx is SuperSpike\(k\) here",
+        ),
         ("surgrad", "superspike", "; it is surgrad.SuperSpike or surgrad.super_spike; superspike.* of Norse"),
         (
             "surgrad",
@@ -257,8 +190,9 @@ def test_names_of_the_module_functional_of_others_are_answered():
 
 
 def test_what_is_said_to_be_absent_is_absent():
-    assert not set(_neighbours.ABSENT) & {_answers._key(place.rpartition(".")[2]) for place in _answers._places()}
-    assert not set(_neighbours.ABSENT) & {*_neighbours.NAMES, *_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE}
+    assert not set(_neighbours.ABSENT) & {_peers.squashed(place.rpartition(".")[2]) for place in _answers._places()}
+    surrogates = {_peers.squashed(row.name) for row in _peers.rows()} | set(_peers.other_names())
+    assert not set(_neighbours.ABSENT) & (set(_neighbours.NAMES) | surrogates)
 
 
 @pytest.mark.parametrize("name", ["SparseConv", "LinearBlock", "LIFPopulation", "sequence_state"])
@@ -286,7 +220,9 @@ def test_what_is_to_be_done_instead_works():
 
 
 def test_no_neighbour_s_surrogate_is_answered_by_the_nearest_name():
-    for name in [*_neighbours.SURROGATES, *_neighbours.SAME_SURROGATE, "straight_through", "SigmoidGrad"]:
+    ours = {_peers.squashed(name) for name in surgrad.catalogue()}
+    theirs = {_peers.squashed(row.name) for row in _peers.rows()} - ours
+    for name in [*theirs, *_peers.other_names(), "straight_through", "SigmoidGrad"]:
         assert "nearest" not in str(_answers.attribute_error("surgrad", name, surgrad.__all__))
         assert "nearest" not in _answers.surrogate_answer(name)
 
@@ -410,7 +346,7 @@ class TestKeywords:
             (lambda: run(1, 2, keeep="last"), "the nearest is keep"),
             (
                 lambda: surgrad.Sigmoid(slope=25.0),
-                r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch is Sigmoid\(slope\)",
+                r"has 'alpha'.*; Sigmoid\(slope=25\) of snnTorch \(which .*\) is Sigmoid\(slope\)",
             ),
             (
                 lambda: surgrad.nn.LIF(v_reset=0.0),
@@ -454,12 +390,15 @@ class TestKeywords:
             (lambda: surgrad.encode.delta([[1.0]], off_spike=True), "OFF always is a channel of its own"),
             (lambda: surgrad.fast_sigmoid(slope=25), r"needs x, .* write surgrad\.FastSigmoid\(alpha=25\.0\)\.$"),
             (lambda: surgrad.fast_sigmoid(alpha=9), r"needs x, .* write surgrad\.FastSigmoid\(alpha=9\.0\)\.$"),
-            (lambda: surgrad.arctan(k=2.0), r"write surgrad\.Arctan\(\.\.\.\); .*Arctan\(k=2\) of Spyx is Mixture"),
+            (
+                lambda: surgrad.arctan(k=2.0),
+                r"write surgrad\.Arctan\(\.\.\.\); .*Arctan\(k=2\) of Spyx \(which has peak .*\) is Scaled",
+            ),
             (lambda: surgrad.sigmoid(alpha=-1.0), r"write surgrad\.Sigmoid\(\.\.\.\); Sigmoid: alpha must be > 0"),
             (lambda: surgrad.InvSquareGrad(slope=25.0), "'slope' is 'alpha' here"),
-            (lambda: surgrad.FastSigmoid(slope=25.0), "'slope' is 'alpha' here"),
+            (lambda: surgrad.FastSigmoid(slope=25.0), r"of snnTorch, jaxpike and sparx is FastSigmoid\(slope\) here"),
             (lambda: surgrad.SuperSpike(k=25.0), r"SuperSpike\(k=25\) of Spyx is SuperSpike\(k\)"),
-            (lambda: surgrad.Arctan(k=2.0), r"Arctan\(k=2\) of Spyx is Mixture"),
+            (lambda: surgrad.Arctan(k=2.0), r"Arctan\(k=2\) of Spyx \(which has peak .*\) is Scaled"),
             (lambda: surgrad.sigmoid(0.0, slope=25.0), "snnTorch"),
             (lambda: surgrad.Sigmoid(spiking=False), "'spiking' is 'smoothed' here: smoothed=True"),
             (lambda: surgrad.Temperature(surgrad.Sigmoid(), temprature=2.0), "the nearest is temperature"),
@@ -521,7 +460,7 @@ class TestSynonyms:
         rows = [
             re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE)
         ]
-        assert {_answers._key(name): here for here, *names in rows for name in names} == _neighbours.SYNONYMS
+        assert {_peers.squashed(name): here for here, *names in rows for name in names} == _neighbours.SYNONYMS
 
     @pytest.mark.parametrize(("name", "meant"), _neighbours.SYNONYMS.items())
     def test_a_synonym_is_the_keyword_that_it_stands_for(self, name, meant):

@@ -1,4 +1,4 @@
-"""Tables of other libraries' names beside ours: from `proposals/names.md`, and from `surgrad._neighbours`.
+"""Tables of other libraries' names beside ours: from `proposals/names.md`, and from `surgrad/peers.toml`.
 
     ```{names} snnTorch
     ```
@@ -6,11 +6,14 @@
 is the table of names, with the column of that library and ours. Rows that the library has nothing for are left out.
 
     ```{surrogates} snnTorch
-    fast_sigmoid sigmoid
     ```
 
-is the table of the library's surrogates, whose names are given as the library spells them. A name without a
-counterpart, and a counterpart that is not named, is a warning.
+is the table of the library's surrogates.
+
+    ```{conventions} Sinabs
+    ```
+
+is what else differs in it: the spike at the threshold, the reset, the decay.
 """
 
 from __future__ import annotations
@@ -24,8 +27,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-import surgrad
-from surgrad._neighbours import SAME_SURROGATE, SURROGATES
+from surgrad._peers import Library, libraries, rows
 
 NAMES = Path(__file__).parent.parent.parent / "proposals" / "names.md"
 TABLE, NOTHING = "<!-- table -->", "–"
@@ -48,41 +50,25 @@ def table_of_names(library: str) -> list[Row]:
     return [(row[there], row[here], row[what]) for row in rows if row[there] != NOTHING]
 
 
-def key(name: str) -> str:
-    """The key of a name in `SURROGATES`, of any case, with underscores or without."""
-    squashed = name.replace("_", "").lower()
-    return SAME_SURROGATE.get(squashed, squashed)
-
-
-def counterpart(library: str, name: str) -> Row:
-    """The call in the library with its defaults, and the expression here in terms of its hyperparameters.
-
-    A surrogate that is no row of the data has the same name, hyperparameters and defaults here.
+def library(name: str) -> Library:
+    """The library of a name, as it is written.
 
     Raises:
-        LookupError: no surrogate is its counterpart.
+        LookupError: there is none.
     """
-    for row in SURROGATES.get(key(name), ()):
-        if library in row.whose:
-            given = ", ".join(f"{parameter}={value:g}" for parameter, value in row.parameters.items())
-            return f"{name}({given})", row.here
-    for ours in surgrad.catalogue():
-        if key(ours) == key(name):
-            return f"{name}()", f"{ours}()"
-    raise LookupError(f"{name} of {library} has no counterpart in surgrad._neighbours")
+    found = [one for one in libraries().values() if one.name == name]
+    if not found:
+        raise LookupError(f"no library {name} in peers.toml")
+    return found[0]
 
 
-def table_of_surrogates(library: str, names: list[str]) -> list[Row]:
-    """Rows of the surrogates of a library.
+def table_of_surrogates(name: str) -> list[Row]:
+    """The call in a library with its defaults, the expression here in terms of its hyperparameters, and what to know.
 
     Raises:
-        LookupError: the names are not those that have a counterpart.
+        LookupError: there is no such library.
     """
-    left = {row for row, entries in SURROGATES.items() if any(library in entry.whose for entry in entries)}
-    left -= {key(name) for name in names}
-    if left:
-        raise LookupError(f"surrogates of {library} in surgrad._neighbours that the page does not name: {sorted(left)}")
-    return [counterpart(library, name) for name in names]
+    return [(f"`{row.call}`", f"`{row.here}`", row.note) for row in rows() if row.library == library(name)]
 
 
 class Table(SphinxDirective):
@@ -90,7 +76,7 @@ class Table(SphinxDirective):
 
     required_arguments = 1
     optional_arguments = 0
-    has_content = True
+    has_content = False
     last_columns: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
@@ -127,13 +113,29 @@ class Names(Table):
 class Surrogates(Table):
     """Surrogates of the library."""
 
+    last_columns = ("in the library it",)
+
     def rows(self) -> list[Row]:
-        """The rows of the surrogates that the page names."""
-        found = table_of_surrogates(self.arguments[0], " ".join(self.content).split())
-        return [(f"`{there}`", f"`{here}`") for there, here in found]
+        """One row for each."""
+        return table_of_surrogates(self.arguments[0])
+
+
+class Conventions(Table):
+    """What differs in the library beside its surrogates."""
+
+    def rows(self) -> list[Row]:
+        """The spike at the threshold, the reset, the decay, and what was read."""
+        one = library(self.arguments[0])
+        return [
+            (f"H(0) = {one.at_threshold:g}", "H(0) = 1"),
+            (f"reset {one.reset}", "reset in the time step of the spike, by subtraction, with a derivative"),
+            (f"`{one.decay}`", f"`{one.here}`"),
+            (f"read: {one.read}", ""),
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("names", Names)
     app.add_directive("surrogates", Surrogates)
+    app.add_directive("conventions", Conventions)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,7 @@ from written import Folder
 import surgrad
 from surgrad import plot
 from surgrad._catalogue import built_in, snake_case
-from surgrad._neighbours import SAME_SURROGATE, SURROGATES
+from surgrad._peers import rows
 from surgrad.plot import _samples as samples
 from surgrad.plot._style import GREY, strip
 
@@ -141,14 +141,10 @@ def waived(kind: type[surgrad.Surrogate]) -> list[str]:
 def elsewhere(name: str) -> list[str]:
     """The surrogates of other libraries that are this one."""
     lines = []
-    for key, rows in SURROGATES.items():
-        for whose, parameters, here in rows:
-            if re.search(rf"\b{name}\(", here):
-                given = ", ".join(f"{p}={v:g}" for p, v in parameters.items())
-                also = [f"``{other}``" for other, same in SAME_SURROGATE.items() if same == key]
-                others = f" (also {', '.join(also)})" if also else ""
-                lines.append(f"- ``{key}({given})``{others} of {whose} is ``{here}``.")
-    head = "Names are written without underscores and capital letters."
+    for row in rows():
+        if re.search(rf"\b{name}\(", row.here):
+            note = f"; there it {row.note}" if row.note else ""
+            lines.append(f"- ``{row.call}`` of {row.library.name} is ``{row.here}``{note}.")
     return [".. rubric:: In other libraries", "", head, "", *lines, ""] if lines else []
 
 

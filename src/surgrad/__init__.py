@@ -10,11 +10,14 @@ from surgrad._check.runner import check
 from surgrad._chosen import Chosen
 from surgrad._cite import cite
 from surgrad._combine import Asymmetric, Mixture, Normalized, Shift, Sparse, Temperature
+from surgrad._convert import Counterpart, Lookup, convert, lookup
 from surgrad._files import load, save
 from surgrad._from_function import from_fun, from_grad
 from surgrad._hybrid import HybridSpike
+from surgrad._measures import area, height, width
 from surgrad._pytree import StaleSurrogateWarning, static
-from surgrad._surrogate import Surrogate, parameter, width
+from surgrad._scaled import Scaled
+from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.bump import (
     FastSigmoid,
     GaussianGrad,
@@ -67,6 +70,7 @@ __all__ = [
     "Arctan",
     "Asymmetric",
     "Chosen",
+    "Counterpart",
     "Dspike",
     "FastSigmoid",
     "GaussianGrad",
@@ -74,6 +78,7 @@ __all__ = [
     "InvSquareGrad",
     "LeakyRelu",
     "LogTailedRelu",
+    "Lookup",
     "Mixture",
     "MultiGaussianGrad",
     "NonzeroSignLog",
@@ -84,6 +89,7 @@ __all__ = [
     "QPseudoSpike",
     "ReluGrad",
     "Report",
+    "Scaled",
     "Shift",
     "Sigmoid",
     "SlayerGrad",
@@ -95,9 +101,11 @@ __all__ = [
     "Surrogate",
     "Temperature",
     "arctan",
+    "area",
     "catalogue",
     "check",
     "cite",
+    "convert",
     "dspike",
     "erf",
     "fast_sigmoid",
@@ -105,10 +113,12 @@ __all__ = [
     "from_grad",
     "functional",
     "gaussian_grad",
+    "height",
     "inv_square_grad",
     "leaky_relu",
     "load",
     "log_tailed_relu",
+    "lookup",
     "multi_gaussian_grad",
     "nonzero_sign_log",
     "parameter",

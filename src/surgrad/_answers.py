@@ -36,10 +36,9 @@ from surgrad._neighbours import (
     COMPLETE,
     KEYWORDS,
     NAMES,
-    SAME_SURROGATE,
-    SURROGATES,
     SYNONYMS,
 )
+from surgrad._peers import rows_named, squashed
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOT = __package__
@@ -81,25 +80,28 @@ def attribute_error(module: str, name: str, known: Iterable[str]) -> AttributeEr
 
 def neighbour_answer(name: str) -> str:
     """Return what stands here for a name of another library, with its package; empty if the table has none."""
-    return _with_places(NAMES.get(_key(name), ""))
+    return _with_places(NAMES.get(squashed(name), ""))
 
 
 def surrogate_answer(name: str, parameter: str | None = None) -> str:
     """Return what a surrogate of another library is called here; empty if none has this name, or this parameter."""
-    rows = SURROGATES.get(SAME_SURROGATE.get(_key(name), _key(name)), ())
-    if parameter is not None:
-        rows = tuple(row for row in rows if parameter in row.parameters)
-    found = []
-    for whose, parameters, here in rows:
-        signature = ", ".join(f"{parameter}={value:g}" for parameter, value in parameters.items())
-        found.append(f"{name}({signature}) of {whose} is {here} here")
-    return "; ".join(found)
+    owners: dict[tuple[str, str], list[str]] = {}
+    for row in rows_named(name):
+        if parameter is None or parameter in row.parameters:
+            whose = f"{row.library.name} (which {row.note})" if row.note else row.library.name
+            owners.setdefault((name + row.call.removeprefix(row.name), row.here), []).append(whose)
+    return "; ".join(f"{call} of {_listed(whose)} is {here} here" for (call, here), whose in owners.items())
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def choice_answer(option: str, value: Any) -> str:
     """Return which choice of an option is meant by the value that other libraries have for it; empty if unknown."""
     rows = CHOICES.get(option)
-    return _with_places(rows.get(_key(str(value)), "")) if rows else ""
+    return _with_places(rows.get(squashed(str(value)), "")) if rows else ""
 
 
 def unexpected_keyword(owner: str | type, name: str, known: Iterable[str], listed: str | None = None) -> TypeError:
@@ -140,14 +142,15 @@ def in_our_names(owner: str, given: Mapping[str, Any], known: Collection[str]) -
     """
     named = {}
     for name, value in given.items():
-        meant = KEYWORDS.get(_key(name), ((), ""))[0] if name not in known and not surrogate_answer(owner, name) else ()
+        rescaled = any(name in row.parameters and row.here != f"{owner}({name})" for row in rows_named(owner))
+        meant = KEYWORDS.get(squashed(name), ((), ""))[0] if name not in known and not rescaled else ()
         named[next((one for one in meant if one in known), name)] = value
     return named
 
 
 def meant_by(name: str, known: Collection[str]) -> str:
     """Return the known parameter that a name is a synonym of; the name itself if it is of none."""
-    meant = SYNONYMS.get(_key(name), name)
+    meant = SYNONYMS.get(squashed(name), name)
     return meant if meant in known and name not in known else name
 
 
@@ -232,17 +235,13 @@ def _with_our_names(owner: str | type, given: Mapping[str, Any], known: Collecti
     return named
 
 
-def _key(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
-
-
 def _sentence(answer: str) -> str:
     return f"; {answer}." if answer else ""
 
 
 def _module_answer(name: str, known: Iterable[str]) -> str:
     """Return what is meant by a name: that of another library, one in another package here, or the nearest."""
-    key = _key(name)
+    key = squashed(name)
     if key in ABSENT:
         return f"surgrad has none: {_with_places(ABSENT[key])}"
     meant = f"here it is {_with_places(NAMES[key])}" if key in NAMES else ""
@@ -251,14 +250,14 @@ def _module_answer(name: str, known: Iterable[str]) -> str:
     places = [place for place in _places() if exact and place.rpartition(".")[2] == name]
     # Surrogates of the same name elsewhere have rows in the table only where they differ from the one here.
     others = "" if places else surrogate_answer(name)
-    places = places or [place for place in _places() if not meant and _key(place.rpartition(".")[2]) == key]
+    places = places or [place for place in _places() if not meant and squashed(place.rpartition(".")[2]) == key]
     ours = f"it is {' or '.join(places)}" if places else ""
     public = (one for one in known if not one.startswith("_"))
     return "; ".join(part for part in (ours, meant, others) if part) or _spelled(name, public)
 
 
 def _renamed(rows: Mapping[str, tuple[tuple[str, ...], str]], name: str, known: Iterable[str]) -> str:
-    candidates, text = rows.get(_key(name), ((), ""))
+    candidates, text = rows.get(squashed(name), ((), ""))
     found = next((f"{name!r} is {one!r} here" for one in candidates if one in known), "")
     if candidates and not found and text not in COMPLETE:
         return ""

@@ -166,8 +166,11 @@ class Temperature(Surrogate):
     def fwhm(self) -> jax.Array:
         return self.surrogate.fwhm() * unboxed(self.temperature)
 
-    def _narrowed(self, factor: Parameter) -> Self:
-        return self.replace(temperature=self.temperature / factor)
+    def area(self) -> jax.Array:
+        return self.surrogate.area()
+
+    def _stretched_by(self, factor: Parameter) -> Self:
+        return self.replace(temperature=self.temperature * factor)
 
 
 class Normalized(Surrogate):

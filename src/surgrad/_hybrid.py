@@ -63,6 +63,12 @@ class HybridSpike(Surrogate):
     def _narrowed(self, factor: Parameter) -> Self:
         return self.replace(surrogate=self.surrogate.steeper(factor))
 
+    def _stretched_by(self, factor: Parameter) -> Self:
+        return self.replace(surrogate=self.surrogate._stretched_by(factor))
+
+    def _scaled_by(self, factor: Parameter) -> Self:
+        return self.replace(surrogate=self.surrogate._scaled_by(factor))
+
     def __call__(self, x: Input) -> Spikes:
         """Return spikes, or the curve, in the shape and dtype of x; raises as `Surrogate` does."""
         spikes = super().__call__(x)

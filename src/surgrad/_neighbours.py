@@ -3,110 +3,15 @@
 Keys are names without underscores and in lower case, so that `fast_sigmoid`, `FastSigmoid` and `fastsigmoid` are one
 key. In texts, `{Linear}` stands for the public name `Linear` of this library with the package that it is in.
 
+Surrogates are in `peers.toml`.
+
 Sources, as read in November 2026: snnTorch 1.0, SpikingJelly 2.0, Norse 1.1, Spyx 1.0, jaxpike 0.1.4, sparx 0.1.1,
 Equinox 0.13, Flax 0.12 and Keras 3.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-
-class Counterpart(NamedTuple):
-    """A surrogate of other libraries, as an expression of this one that has exactly the same slope.
-
-    Parameters:
-        whose: the libraries.
-        parameters: their names of the hyperparameters, with their defaults.
-        here: the expression, in terms of their parameters and of public names of this library.
-    """
-
-    whose: str
-    parameters: dict[str, float]
-    here: str
-
-
-_BOX = "PiecewiseLeakyRelu(c=0.0, w=width / 2)"
-_CIRC = "from_grad(lambda x, alpha=alpha: (1 + (x / alpha) ** 2) ** -1.5)"
-_CLIPPED = "from_grad(lambda x, alpha=alpha: 1 / jnp.maximum(abs(x), 1 / alpha))"
-_SIGNED = "from_grad(lambda x, threshold=threshold: jnp.where(x < 0, threshold, -threshold))"
-_ESCAPE = "Mixture([Shift(SlayerGrad(beta), 1.0)], weights=[slope])"
-_SQUAREWAVE = "SquarewaveFourierSeries(n - 1, T_period)"
-_OTHER_SIDE = "snnTorch (as its paper has it; its code keeps the other side, x > B)"
-_NO_TRIANGLE = "snnTorch (which is +threshold below and -threshold above)"
-_STRAIGHT_THROUGH = "LeakyRelu(alpha=1.0, beta=1.0)"
-
-SURROGATES: dict[str, tuple[Counterpart, ...]] = {
-    "arctan": (Counterpart("Spyx", {"k": 2.0}, "Mixture([Arctan(2 * k)], weights=[1 / (3.141592653589793 * k)])"),),
-    "atan": (Counterpart("snnTorch, SpikingJelly, jaxpike and sparx", {"alpha": 2.0}, "Arctan(alpha)"),),
-    "boxcar": (
-        Counterpart("Spyx", {"width": 2.0, "height": 0.5}, f"Mixture([{_BOX}], weights=[height * width])"),
-        Counterpart("jaxpike", {"width": 1.0}, _BOX),
-    ),
-    "circ": (Counterpart("Norse", {"alpha": 100.0}, _CIRC),),
-    "deterministicpass": (Counterpart("SpikingJelly", {}, _STRAIGHT_THROUGH),),
-    "erf": (Counterpart("SpikingJelly", {"alpha": 2.0}, "ERF(alpha)"),),
-    "fakenumericalgradient": (
-        Counterpart("SpikingJelly", {"alpha": 0.3}, _CLIPPED),
-    ),
-    "gaussian": (Counterpart("sparx", {"sigma": 0.5}, "GaussianGrad(sigma, alpha=1.0)"),),
-    "heaviside": (Counterpart("snnTorch", {}, "LeakyRelu(alpha=0.0, beta=1.0)"),),
-    "heavierfc": (Counterpart("Norse", {"k": 100.0}, "Mixture([ERF(k)], weights=[2 / k])"),),
-    "leakykrelu": (Counterpart("SpikingJelly", {"leak": 0.0, "k": 1.0}, "LeakyRelu(alpha=leak, beta=k)"),),
-    "lso": (Counterpart("snnTorch", {"slope": 0.1}, "LeakyRelu(alpha=slope, beta=1.0)"),),
-    "nonzerosignlogabs": (Counterpart("SpikingJelly", {"alpha": 1.0}, "NonzeroSignLog(alpha)"),),
-    "piecewiselinear": (Counterpart("braintools' documentation", {}, "ReluGrad(alpha=1.0, width=1.0)"),),
-    "qpseudospike": (Counterpart("SpikingJelly", {"alpha": 2.0}, "QPseudoSpike(alpha, normalized=True)"),),
-    "rect": (Counterpart("SpikingJelly", {"alpha": 1.0}, "PiecewiseLeakyRelu(c=0.0, w=1 / (2 * alpha))"),),
-    "rectangle": (Counterpart("sparx", {"width": 1.0}, _BOX),),
-    "sfs": (
-        Counterpart(_OTHER_SIDE, {"slope": 25.0, "B": 1.0}, "Sparse(FastSigmoid(slope), window=B)"),
-    ),
-    "sigmoid": (Counterpart("snnTorch", {"slope": 25.0}, "Sigmoid(slope)"),),
-    "softsign": (Counterpart("SpikingJelly", {"alpha": 2.0}, "SoftSign(alpha)"),),
-    "spikerateescape": (
-        Counterpart("snnTorch", {"beta": 1.0, "slope": 25.0}, _ESCAPE),
-    ),
-    "squarewavefourierseries": (
-        Counterpart("SpikingJelly (which sums one term less than n)", {"n": 2, "T_period": 8.0}, _SQUAREWAVE),
-    ),
-    "straightthrough": (Counterpart("sparx", {}, _STRAIGHT_THROUGH),),
-    "straightthroughestimator": (Counterpart("snnTorch", {}, _STRAIGHT_THROUGH),),
-    "superspike": (
-        Counterpart("Norse (1.1, where alpha changes nothing)", {"alpha": 100.0}, "SuperSpike(1.0)"),
-        Counterpart("Spyx", {"k": 25.0}, "SuperSpike(k)"),
-        Counterpart("SpikingJelly", {"alpha": 1.0}, "Mixture([SuperSpike(1.0)], weights=[alpha])"),
-    ),
-    "tanh": (Counterpart("Norse and Spyx", {"k": 1.0}, "Normalized(Sigmoid(2 * k), to='peak')"),),
-    "triangle": (
-        Counterpart("Norse", {"alpha": 100.0}, "ReluGrad(alpha, width=1.0)"),
-        Counterpart("sparx", {"width": 1.0, "scale": 1.0}, "ReluGrad(scale / width, width=width)"),
-    ),
-    "triangular": (
-        Counterpart("Spyx", {"k": 2.0}, "ReluGrad(k, width=1 / k)"),
-        Counterpart("jaxpike", {"width": 1.0}, "PiecewiseQuadratic(1 / width)"),
-        Counterpart(_NO_TRIANGLE, {"threshold": 1.0}, _SIGNED),
-    ),
-}  # fmt: skip
-"""By the name of the surrogate there. Where a name exists here too, its hyperparameters or its scale differ."""
-
-SAME_SURROGATE = {
-    "super": "superspike",
-    "superspikefn": "superspike",
-    "ste": "straightthroughestimator",
-    "heavicirc": "circ",
-    "heavitanh": "tanh",
-    "heavitent": "triangle",
-    "tent": "triangle",
-    "hardtanh": "rectangle",
-    "gaussianspike": "gaussian",
-    "leakyspikeoperator": "lso",
-    "rectangular": "rectangle",
-    "sparsefastsigmoid": "sfs",
-    "surrogateatan": "atan",
-    "sigmoidgrad": "sigmoid",
-}
-"""Other names of the same surrogates."""
+from typing import Any
 
 _UNSCALED = (
     "the input is added as it is, v <- beta v + I; Norse and SpikingJelly multiply it by dt/tau: scale the weights"

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from surgrad._area import integral
 from surgrad._config import decode, encode
 from surgrad._constructors import unknown_parameter
 from surgrad._convention import in_force
@@ -110,6 +111,7 @@ class Surrogate(Pytree):
         for name in ("surrogate_fun", "surrogate_grad"):
             if name in vars(cls):
                 setattr(cls, name, elementwise(vars(cls)[name]))
+                _forget_measures(cls)
 
     @classmethod
     def _answering(cls, init: Callable[..., None]) -> Callable[..., None]:
@@ -222,10 +224,7 @@ class Surrogate(Pytree):
 
     def _narrowed(self, factor: Parameter) -> Surrogate:
         """Return what `steeper` returns. Combinators that pass the factor on to their part override this method."""
-        # The one import against the direction of the layers: a method of the base class makes one of its subclasses.
-        from surgrad._combine import Temperature
-
-        return Temperature(self, 1 / factor, **options_of(self))
+        return self._stretched_by(1 / factor)
 
     def to_config(self) -> dict[str, Any]:
         """Return a dictionary that JSON can represent: the class, and the arguments of its constructor.
@@ -255,17 +254,28 @@ class Surrogate(Pytree):
     def area(self) -> jax.Array:
         """Return the integral of the slope over all x, from the limits of the curve; infinite if the curve has none.
 
-        Shape: that of the hyperparameters.
+        Without a curve the slope is integrated numerically, to about 10⁻⁶ of the area: it is NaN if it was not found,
+        and its derivative is NaN if the slope jumps.
 
-        Raises:
-            NotImplementedError: the class defines no curve.
+            >>> import surgrad
+            >>> bump = surgrad.from_grad(lambda x, k=2.0: 1 / (1 + k * abs(x)) ** 2)
+            >>> round(float(bump.area()), 4)
+            1.0
+
+        Shape: that of the hyperparameters.
         """
         with jax.debug_nans(False), jax.debug_infs(False):  # infinities are passed on purpose
-            low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
+            try:
+                low, high = (self.surrogate_fun(jnp.asarray(end)) for end in (-jnp.inf, jnp.inf))
+            except NotImplementedError:  # the surrogate, or a part of it, has no curve
+                return integral(self, self.peaks)
             return high - low
 
     def peak(self) -> jax.Array:
         """Return the largest slope: at `peaks` of the class, else on a grid of 10⁻⁶ to 10⁶ on both sides of 0.
+
+        A class may override this method, `fwhm` and `area` with closed forms. They hold for that class and for
+        subclasses with the same curve and slope.
 
         Shape: that of the hyperparameters.
         """
@@ -286,6 +296,72 @@ class Surrogate(Pytree):
         """
         found = half_maximum(self, self.peaks)
         return found.left + found.right
+
+    def with_width(self, width: Parameter) -> Surrogate:
+        """Return the surrogate stretched along x to another full width at half maximum; its area stays.
+
+        As with `with_height` and `with_area`, the result has what was asked for last: a width first, and then a height
+        or an area, gives both. All three can be differentiated, by their argument and by the hyperparameters, and take
+        one value per neuron. The factor is a hyperparameter of the result: training others changes its width again,
+        while `Normalized` keeps it.
+
+            >>> one = surgrad.Sigmoid(7.0).with_width(0.5).with_height(1.0)
+            >>> round(float(surgrad.width(one)), 4), round(float(surgrad.height(one)), 4)
+            (0.5, 1.0)
+
+        Parameters:
+            width: in units of x, > 0.
+
+        Raises:
+            TypeError, ValueError: the argument is not a number > 0.
+            ValueError: the width now is not a finite number > 0; while it is traced, the result has NaN instead.
+        """
+        from surgrad._scaled import factor_to
+
+        return self._stretched_by(factor_to(self, "width", width, self.fwhm))
+
+    def with_height(self, height: Parameter) -> Surrogate:
+        """Return the surrogate with its slope scaled to another largest slope; see `with_width`.
+
+        The width stays, and the curve stays at its value at the threshold.
+
+        Parameters:
+            height: > 0.
+        """
+        from surgrad._scaled import factor_to
+
+        return self._scaled_by(factor_to(self, "height", height, self.peak))
+
+    def with_area(self, area: Parameter) -> Surrogate:
+        """Return the surrogate with its slope scaled to another area, the rise of its curve; see `with_width`.
+
+        The width stays, and the curve stays at its value at the threshold.
+
+        Parameters:
+            area: > 0.
+        """
+        from surgrad._scaled import factor_to
+
+        return self._scaled_by(factor_to(self, "area", area, self.area))
+
+    def _stretched_by(self, factor: Parameter) -> Surrogate:
+        """Return σ(x/factor); combinators that pass the factor on to their part override this and the next method."""
+        # These imports are against the direction of the layers: methods of the base class make its subclasses.
+        from surgrad._combine import Temperature
+
+        return Temperature(self, factor, **options_of(self))
+
+    def _scaled_by(self, factor: Parameter) -> Surrogate:
+        from surgrad._scaled import Scaled
+
+        return Scaled(self, factor, **options_of(self))
+
+
+def _forget_measures(cls: type[Surrogate]) -> None:
+    """Replace what a class inherits about another slope than its own, such as a closed form of the width."""
+    for name in ("peaks", "peak", "fwhm", "area"):
+        if name not in vars(cls) and getattr(cls, name) is not vars(Surrogate)[name]:
+            setattr(cls, name, vars(Surrogate)[name])
 
 
 def options_of(surrogate: Surrogate) -> dict[str, Any]:
@@ -308,7 +384,7 @@ def _without_curve(cls: type[Surrogate]) -> str:
             f"curve; define one of the two."
         )
     return (
-        f"{cls.__name__} defines no curve, surrogate_fun(self, x), which area(), smooth(), Normalized(to='area'), "
+        f"{cls.__name__} defines no curve, surrogate_fun(self, x), which smooth(), "
         f"parameter_tangent='function' and second_order='surrogate' need; define it, or do without those."
     )
 
@@ -319,20 +395,3 @@ def _descendants(cls: type) -> list[type]:
 
 for _name in ("surrogate_fun", "surrogate_grad"):  # as for the methods of all subclasses
     setattr(Surrogate, _name, elementwise(vars(Surrogate)[_name]))
-
-
-def width(surrogate: Surrogate) -> jax.Array:
-    """Return the full width at half maximum of a surrogate's slope, in units of x; see `Surrogate.fwhm`.
-
-        >>> import surgrad
-        >>> round(float(surgrad.width(surgrad.Sigmoid(4.0))), 4)
-        0.8814
-
-    Shape: that of the hyperparameters.
-
-    Raises:
-        TypeError: the argument is not a surrogate object.
-    """
-    if not isinstance(surrogate, Surrogate):
-        raise TypeError(f"width: expected a Surrogate object, got {surrogate!r}.")
-    return surrogate.fwhm()

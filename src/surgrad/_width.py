@@ -47,12 +47,12 @@ def half_maximum(surrogate: Any, peaks: tuple[float, ...] | None) -> HalfMaximum
 
 @functools.partial(jax.jit, static_argnums=1)
 def _half_maximum(surrogate: Any, peaks: tuple[float, ...] | None) -> HalfMaximum:
-    at = jax.lax.stop_gradient(_peak(surrogate, peaks))
+    at = jax.lax.stop_gradient(peak_place(surrogate, peaks))
     left, right = (_distance(surrogate, at, side) for side in (-1.0, 1.0))
     return HalfMaximum(at, surrogate.surrogate_grad(at), left, right)
 
 
-def _peak(surrogate: Any, peaks: tuple[float, ...] | None) -> Numbers:
+def peak_place(surrogate: Any, peaks: tuple[float, ...] | None) -> Numbers:
     """Return where the slope is largest: one of `peaks`, else the best of a grid, refined by ternary search."""
     shape = jax.eval_shape(surrogate.surrogate_grad, jnp.zeros(())).shape
     places = jnp.asarray(SOMEWHERE if peaks is None else sorted(peaks, key=abs), jnp.result_type(float))

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf
 
 from surgrad._catalogue import Functional, functional
+from surgrad._frameworks import unboxed
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
@@ -53,6 +55,9 @@ class GaussianGrad(Surrogate):
     def surrogate_grad(self, x: Membrane) -> Slope:
         z = saturated(finite(x) / self.sigma)
         return self.alpha / (self.sigma * math.sqrt(2 * math.pi)) * jnp.exp(-(z**2) / 2)
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * math.sqrt(2 * math.log(2)) * unboxed(self.sigma))
 
 
 class MultiGaussianGrad(Surrogate):
@@ -117,6 +122,9 @@ class InvSquareGrad(Surrogate):
     def surrogate_grad(self, x: Membrane) -> Slope:
         return fraction(self.alpha, jnp.abs(x)) ** 2
 
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * (math.sqrt(2) - 1) / unboxed(self.alpha))
+
 
 class SuperSpike(InvSquareGrad):
     """SuperSpike's slope at its published steepness, 1/(1+α|x|)², the same as `InvSquareGrad`.
@@ -170,6 +178,9 @@ class SlayerGrad(Surrogate):
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return jnp.exp(-self.alpha * jnp.abs(finite(x)))
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * math.log(2) / unboxed(self.alpha))
 
 
 gaussian_grad: Functional = functional(GaussianGrad)

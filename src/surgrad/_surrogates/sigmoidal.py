@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from surgrad._catalogue import Functional, functional
+from surgrad._frameworks import unboxed
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     arctan_tail,
@@ -48,6 +49,9 @@ class Sigmoid(Surrogate):
     def surrogate_grad(self, x: Membrane) -> Slope:
         return self.alpha * logistic_slope(self.alpha * finite(x))
 
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(4 * math.asinh(1) / unboxed(self.alpha))
+
 
 class SoftSign(Surrogate):
     """Soft sign, (1 + αx/(1+α|x|))/2; slope α/(2(1+α|x|)²), largest α/2, with tails like x⁻².
@@ -71,6 +75,9 @@ class SoftSign(Surrogate):
     def surrogate_grad(self, x: Membrane) -> Slope:
         part = fraction(self.alpha, jnp.abs(x))
         return self.alpha / 2 * part * part
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * (math.sqrt(2) - 1) / unboxed(self.alpha))
 
 
 class Arctan(Surrogate):
@@ -96,6 +103,9 @@ class Arctan(Surrogate):
         far, z = near_or_far(math.pi / 2 * self.alpha, jnp.abs(x))
         return self.alpha / 2 * jnp.where(far, z, 1) * jnp.where(far, z, 1) / (1 + z**2)
 
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(4 / math.pi / unboxed(self.alpha))
+
 
 class ERF(Surrogate):
     """Gaussian step, erfc(-αx)/2; slope α e^(-α²x²)/√π, largest α/√π.
@@ -117,6 +127,9 @@ class ERF(Surrogate):
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return self.alpha / math.sqrt(math.pi) * jnp.exp(-(saturated(self.alpha * finite(x)) ** 2))
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * math.sqrt(math.log(2)) / unboxed(self.alpha))
 
 
 class PiecewiseExp(Surrogate):
@@ -140,6 +153,9 @@ class PiecewiseExp(Surrogate):
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return self.alpha / 2 * jnp.exp(-self.alpha * jnp.abs(finite(x)))
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 * math.log(2) / unboxed(self.alpha))
 
 
 class PiecewiseQuadratic(Surrogate):
@@ -170,6 +186,9 @@ class PiecewiseQuadratic(Surrogate):
     def surrogate_grad(self, x: Membrane) -> Slope:
         return self.alpha * self._height(jnp.abs(finite(x)))
 
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(1 / unboxed(self.alpha))
+
 
 class NonzeroSignLog(Surrogate):
     """Logarithmic sign, sgn(x) ln(1+α|x|), without limits; slope α/(1+α|x|), largest α.
@@ -198,6 +217,9 @@ class NonzeroSignLog(Surrogate):
         # In the tails (1/|x|)/(1+1/(α|x|)), whose derivative by α does not cancel.
         far, z = near_or_far(self.alpha, jnp.abs(x))
         return jnp.where(far, 1 / jnp.where(far, jnp.abs(x), 1), self.alpha) / (1 + z)
+
+    def fwhm(self) -> jax.Array:
+        return jnp.asarray(2 / unboxed(self.alpha))
 
 
 sigmoid: Functional = functional(Sigmoid)

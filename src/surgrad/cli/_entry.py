@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from surgrad.cli import _calibrate, _check, _compare, _explore, _show, _study, _train, _tune
+from surgrad.cli import _calibrate, _check, _compare, _convert, _explore, _show, _study, _train, _tune
 from surgrad.cli._usage import UsageError
 
-COMMANDS = (_train, _compare, _study, _calibrate, _tune, _check, _show, _explore)
+COMMANDS = (_train, _compare, _study, _calibrate, _tune, _check, _show, _explore, _convert)
 """Modules that have a docstring, `arguments(parser)`, and `run(options)`, which returns the exit code."""
 
 
@@ -39,7 +39,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    text = "Train spiking networks; compare, calibrate, tune, check, show and explore surrogate gradients."
+    text = "Train spiking networks; compare, calibrate, tune, check, show, explore and convert surrogate gradients."
     parser = _Parser(prog="surgrad", description=text, formatter_class=_Help)
     parser.add_argument(
         "--version",

@@ -87,10 +87,15 @@ def _spec(text: str) -> Spec:
         return Spec(kind, None, ())
     if parameter.strip() in {field.name for field in dataclasses.fields(Surrogate)}:
         raise UsageError(f"{parameter.strip()!r} is an option, not a number; give a hyperparameter of {name}.")
-    return Spec(kind, parameter.strip(), tuple(dict.fromkeys(_number(v, parameter) for v in values.split(","))))
+    return Spec(kind, parameter.strip(), tuple(dict.fromkeys(number(v, parameter) for v in values.split(","))))
 
 
-def _number(text: str, what: str) -> int | float:
+def number(text: str, what: str) -> int | float:
+    """The number that a text stands for.
+
+    Raises:
+        UsageError: it is none.
+    """
     value = _value(text)
     if isinstance(value, str):
         raise UsageError(f"{what} must be a number, got {text!r}.")
@@ -131,7 +136,7 @@ def scales(text: str) -> Sequence[float]:
     Raises:
         UsageError: one is not a number, or outside 1e-6 to 1e6, beyond which float32 loses the slope.
     """
-    values = [float(_number(piece, "a scale")) for piece in text.split(",")]
+    values = [float(number(piece, "a scale")) for piece in text.split(",")]
     for value in values:
         if not 1e-6 <= value <= 1e6:
             raise UsageError(f"a scale must be 1e-06 to 1e+06, got {value:g}.")
