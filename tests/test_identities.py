@@ -20,6 +20,7 @@ ROUNDING = 1e-13  # 500 units: exponents of up to 100 and their roundings
 inf, nan = math.inf, math.nan
 AREAS = {
     "Arctan": lambda alpha: 1,
+    "Boxcar": lambda width: 1,
     "Dspike": lambda b: 1,
     "ERF": lambda alpha: 1,
     "GaussianGrad": lambda sigma, alpha: alpha,
@@ -38,9 +39,12 @@ AREAS = {
     "SlayerGrad": lambda alpha: 2 / alpha,
     "SoftSign": lambda alpha: 1,
     "SquarewaveFourierSeries": lambda t_period, n: nan,
+    "Tanh": lambda alpha: 1,
+    "Triangle": lambda gamma, width: gamma * width,
 }
 PEAKS = {
     "Arctan": lambda alpha: alpha / 2,
+    "Boxcar": lambda width: 1 / width,
     "Dspike": lambda b: b / (2 * math.tanh(b / 2)),
     "ERF": lambda alpha: alpha / math.sqrt(math.pi),
     "GaussianGrad": lambda sigma, alpha: alpha * normal(0, sigma),
@@ -61,6 +65,8 @@ PEAKS = {
     "SlayerGrad": lambda alpha: 1,
     "SoftSign": lambda alpha: alpha / 2,
     "SquarewaveFourierSeries": lambda t_period, n: 4 * n / t_period,
+    "Tanh": lambda alpha: alpha / 2,
+    "Triangle": lambda gamma, width: gamma,
 }
 
 

@@ -29,6 +29,7 @@ from surgrad._surrogates.bump import (
     slayer_grad,
     super_spike,
 )
+from surgrad._surrogates.densities import Tanh, tanh
 from surgrad._surrogates.dspike import Dspike, dspike
 from surgrad._surrogates.fourier import SquarewaveFourierSeries, squarewave_fourier_series
 from surgrad._surrogates.literature import S2NN, QPseudoSpike, q_pseudo_spike, s2nn
@@ -58,6 +59,7 @@ from surgrad._surrogates.sigmoidal import (
     sigmoid,
     soft_sign,
 )
+from surgrad._surrogates.window import Boxcar, Triangle, boxcar, triangle
 
 __version__ = "0.1.0"
 
@@ -66,6 +68,7 @@ __all__ = [
     "S2NN",
     "Arctan",
     "Asymmetric",
+    "Boxcar",
     "Chosen",
     "Dspike",
     "FastSigmoid",
@@ -93,8 +96,11 @@ __all__ = [
     "StaleSurrogateWarning",
     "SuperSpike",
     "Surrogate",
+    "Tanh",
     "Temperature",
+    "Triangle",
     "arctan",
+    "boxcar",
     "catalogue",
     "check",
     "cite",
@@ -125,6 +131,8 @@ __all__ = [
     "squarewave_fourier_series",
     "static",
     "super_spike",
+    "tanh",
+    "triangle",
     "width",
 ]
 

@@ -97,6 +97,8 @@ class Surrogate(Pytree):
     """Other names of constructor keywords: `{alias: (name, value of the alias -> value of the name)}`."""
     waivers: ClassVar[dict[str, str]] = {}
     """Laws of `check` that the surrogate breaks on purpose: `{law: reason}`."""
+    tags: ClassVar[frozenset[str]] = frozenset()
+    """What a slope of this class is like; see `catalogue`."""
     peaks: ClassVar[tuple[float, ...] | None] = None
     """Values of x at which the slope can be largest; None if unknown."""
 
