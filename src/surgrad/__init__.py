@@ -29,9 +29,27 @@ from surgrad._surrogates.bump import (
     slayer_grad,
     super_spike,
 )
-from surgrad._surrogates.densities import Tanh, tanh
+from surgrad._surrogates.densities import Cauchy, Circ, Tanh, cauchy, circ, tanh
 from surgrad._surrogates.dspike import Dspike, dspike
+from surgrad._surrogates.exponential import (
+    PeriodicExponential,
+    Slayer,
+    SpikeRateEscape,
+    periodic_exponential,
+    slayer,
+    spike_rate_escape,
+)
 from surgrad._surrogates.fourier import SquarewaveFourierSeries, squarewave_fourier_series
+from surgrad._surrogates.lines import (
+    LeakySpikeOperator,
+    NumericalGradient,
+    StepPiecewiseLinear,
+    StraightThrough,
+    leaky_spike_operator,
+    numerical_gradient,
+    step_piecewise_linear,
+    straight_through,
+)
 from surgrad._surrogates.literature import S2NN, QPseudoSpike, q_pseudo_spike, s2nn
 from surgrad._surrogates.relu import (
     LeakyRelu,
@@ -59,28 +77,47 @@ from surgrad._surrogates.sigmoidal import (
     sigmoid,
     soft_sign,
 )
-from surgrad._surrogates.window import Boxcar, Triangle, boxcar, triangle
+from surgrad._surrogates.stochastic import StochasticSpikeOperator, stochastic_spike_operator
+from surgrad._surrogates.window import (
+    ZIF,
+    Boxcar,
+    ClippedStraightThrough,
+    SparseFastSigmoid,
+    Triangle,
+    boxcar,
+    clipped_straight_through,
+    sparse_fast_sigmoid,
+    triangle,
+    zif,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ERF",
     "S2NN",
+    "ZIF",
     "Arctan",
     "Asymmetric",
     "Boxcar",
+    "Cauchy",
     "Chosen",
+    "Circ",
+    "ClippedStraightThrough",
     "Dspike",
     "FastSigmoid",
     "GaussianGrad",
     "HybridSpike",
     "InvSquareGrad",
     "LeakyRelu",
+    "LeakySpikeOperator",
     "LogTailedRelu",
     "Mixture",
     "MultiGaussianGrad",
     "NonzeroSignLog",
     "Normalized",
+    "NumericalGradient",
+    "PeriodicExponential",
     "PiecewiseExp",
     "PiecewiseLeakyRelu",
     "PiecewiseQuadratic",
@@ -89,11 +126,17 @@ __all__ = [
     "Report",
     "Shift",
     "Sigmoid",
+    "Slayer",
     "SlayerGrad",
     "SoftSign",
     "Sparse",
+    "SparseFastSigmoid",
+    "SpikeRateEscape",
     "SquarewaveFourierSeries",
     "StaleSurrogateWarning",
+    "StepPiecewiseLinear",
+    "StochasticSpikeOperator",
+    "StraightThrough",
     "SuperSpike",
     "Surrogate",
     "Tanh",
@@ -102,8 +145,11 @@ __all__ = [
     "arctan",
     "boxcar",
     "catalogue",
+    "cauchy",
     "check",
+    "circ",
     "cite",
+    "clipped_straight_through",
     "dspike",
     "erf",
     "fast_sigmoid",
@@ -113,11 +159,14 @@ __all__ = [
     "gaussian_grad",
     "inv_square_grad",
     "leaky_relu",
+    "leaky_spike_operator",
     "load",
     "log_tailed_relu",
     "multi_gaussian_grad",
     "nonzero_sign_log",
+    "numerical_gradient",
     "parameter",
+    "periodic_exponential",
     "piecewise_exp",
     "piecewise_leaky_relu",
     "piecewise_quadratic",
@@ -126,14 +175,21 @@ __all__ = [
     "s2nn",
     "save",
     "sigmoid",
+    "slayer",
     "slayer_grad",
     "soft_sign",
+    "sparse_fast_sigmoid",
+    "spike_rate_escape",
     "squarewave_fourier_series",
     "static",
+    "step_piecewise_linear",
+    "stochastic_spike_operator",
+    "straight_through",
     "super_spike",
     "tanh",
     "triangle",
     "width",
+    "zif",
 ]
 
 _PACKAGES = (

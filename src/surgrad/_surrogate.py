@@ -98,7 +98,9 @@ class Surrogate(Pytree):
     waivers: ClassVar[dict[str, str]] = {}
     """Laws of `check` that the surrogate breaks on purpose: `{law: reason}`."""
     tags: ClassVar[frozenset[str]] = frozenset()
-    """What a slope of this class is like; see `catalogue`."""
+    """What the slope at the defaults is like, in words of `TAGS`; `catalogue` filters by them."""
+    verified: ClassVar[str] = ""
+    """What the formula was compared with besides the publications: code of authors or of another library."""
     peaks: ClassVar[tuple[float, ...] | None] = None
     """Values of x at which the slope can be largest; None if unknown."""
 

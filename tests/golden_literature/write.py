@@ -16,8 +16,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from formulas import SURROGATES  # noqa: E402
-from mpmath import inf, mp, mpf  # noqa: E402
+from formulas import SURROGATES
+from mpmath import inf, mp, mpf
 
 mp.dps = 1500
 STEP = mpf(10) ** -400  # of the central differences, relative
@@ -43,7 +43,8 @@ def row(surrogate, x, parameters):
     point = mpf(x)
     if math.isinf(x):
         sigma, grad = surrogate.limits(point > 0, **exact, **options)
-        names = [f"d{key}_d_{n}" for n in exact for key in ("grad", "sigma")]
+        names = ["dsigma_d_x"] if surrogate.rough else []
+        names += [f"d{key}_d_{n}" for n in exact for key in ("grad", "sigma")]
         return {"sigma": shown(sigma), "sigma_half": shown(sigma), "grad": shown(grad), "grad2": "0.0"} | dict.fromkeys(
             names, ""
         )
@@ -51,6 +52,8 @@ def row(surrogate, x, parameters):
     sigma = curve(point, **exact)
     found = {"sigma": sigma, "sigma_half": sigma, "grad": slope(point, **exact)}
     found["grad2"] = derivative(lambda t: mpf(slope(t, **exact)), point)
+    if surrogate.rough:
+        found["dsigma_d_x"] = derivative(lambda t: mpf(curve(t, **exact)), point)
     for n, value in exact.items():
         for key, f in (("grad", slope), ("sigma", curve)):
             found[f"d{key}_d_{n}"] = derivative(lambda t, f=f, n=n: mpf(f(point, **exact | {n: t})), value)
@@ -93,7 +96,8 @@ def main(names):
     for name in names or SURROGATES:
         surrogate = SURROGATES[name]
         write("golden", name, surrogate, lambda p, s=surrogate: usual(s, p))
-        write("golden_huge", name, surrogate, lambda p: [(s * x, 0) for s in (-1, 1) for x in HUGE])
+        if surrogate.huge:
+            write("golden_huge", name, surrogate, lambda p: [(s * x, 0) for s in (-1, 1) for x in HUGE])
 
 
 if __name__ == "__main__":
