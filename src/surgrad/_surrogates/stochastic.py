@@ -72,8 +72,9 @@ def _is_typed(key: Array) -> bool:
 
 def _uniform(key: Array | None, x: Membrane) -> Membrane:
     """Noise from -1/2 to 1/2, a hash of each x in single precision with its key."""
-    key = jax.random.key(0) if key is None else key
-    words = jax.random.key_data(key) if _is_typed(key) else key
+    words: Array | np.ndarray = np.zeros(2, np.uint32) if key is None else key  # the bits of jax.random.key(0)
+    if key is not None and _is_typed(key):
+        words = jax.random.key_data(key)
     single = jax.lax.stop_gradient(x).astype(jnp.float32)
     # What is below the smallest normal number is 0 on some machines and not on others.
     single = jnp.where(jnp.abs(single) < jnp.finfo(jnp.float32).tiny, -0.0, single)
