@@ -20,6 +20,7 @@ USED = {key for kind in (*CATALOGUE.values(), HybridSpike, *MODES) for key in ki
 REQUIRED = {
     "article": {"title", "author", "journal", "volume", "pages", "year"},
     "inproceedings": {"title", "author", "booktitle", "year"},
+    "software": {"title", "author", "year", "doi"},
     "misc": {"title", "author", "year", "eprint", "archiveprefix"},
 }
 
