@@ -20,9 +20,9 @@ _CLOSED = (*_NUMBERS, str, bytes, type(None), types.FunctionType, types.MethodTy
 
 
 def cite(tree: Any) -> str:
-    """Return the BibTeX entries of all surrogates and forward modes in a tree, each once, in the order of their first use.
+    """Return the BibTeX entries of all surrogates and forward modes in a tree, each once, in the order of first use.
 
-    Surrogates are found in combinators, cells, networks, lists, dictionaries and static fields, but not in the closures
+    They are found in combinators, cells, networks, lists, dictionaries and static fields, but not in the closures
     of functions. If there are none, the text is empty. To cite
     surgrad itself, take CITATION.cff at the root of its repository.
 
