@@ -122,6 +122,7 @@ MISTAKES = {
     'seds = [1]\nsurrogates = ["sigmoid"]': "the study has no key 'seds'; the nearest is 'seeds'",
     'xyz = 1\nsurrogates = ["sigmoid"]': "the study has no key 'xyz'; it has name, surrogates",
     'surrogates = ["sigmoid"]\nnetworks = [{ hiden = 3 }]': "a network has no key 'hiden'; the nearest is 'hidden'",
+    'surrogates = ["sigmoid"]\nhidden = 16': "hidden is a key of each network; write networks = [{ hidden = ... }]",
     'surrogates = ["sigmoyd"]': "no surrogate 'sigmoyd'",
     'surrogates = [{ name = "sigmoid", alfa = [1] }]': "Sigmoid has no parameter 'alfa'",
     'surrogates = "sigmoid"': "surrogates must be a list",

@@ -169,7 +169,7 @@ def _norms(layer: Any, place: str) -> list[tuple[int, ...]]:
 def _first(notes: list[_Noted], loss: bool, norms: list[tuple[int, ...]]) -> Found | None:
     """The first value in the order of evaluation: forwards in time, layer by layer, the loss, and then backwards.
 
-    What is in front of a `BatchNorm` comes before what is behind it, whatever the time step.
+    What is in front of a `BatchNorm` comes before what is behind it, at any time step.
     """
 
     def order(one: tuple[str, str, str, int]) -> tuple[int, int, tuple[int, ...]]:
