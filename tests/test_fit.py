@@ -2,7 +2,9 @@
 
 import dataclasses
 import doctest
+import gc
 import importlib
+import weakref
 from typing import ClassVar
 
 import jax
@@ -17,6 +19,7 @@ train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
 from surgrad import nn, tasks  # noqa: E402
+from surgrad.train import _compiled  # noqa: E402
 from surgrad.train._update import Method, begin, update  # noqa: E402
 
 KEY = runs.KEY
@@ -178,6 +181,29 @@ def test_many_updates_are_one_program_where_the_class_of_the_data_promises_it():
     for kind in Noted, Promising:
         for one, other in zip(runs.numbers(found[kind]), runs.numbers(found[tasks.Dataset]), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_programs_of_losses_that_are_gone_are_forgotten():
+    traced, made = [], []
+
+    @_compiled.compiled(last=1)
+    def scaled(x, by):
+        traced.append(by)
+        return by.number * x
+
+    class Number:
+        def __init__(self, number):
+            self.number = number
+            made.append(weakref.ref(self))
+
+    first = Number(0.0)
+    for number in range(1, _compiled.KEPT + 5):
+        assert scaled(2.0, Number(float(number))) == 2 * number
+    assert scaled(2.0, first) == scaled(3.0, first) == 0
+    assert traced.count(first) == 1  # and not once more for another number
+    traced.clear()
+    gc.collect()
+    assert sum(one() is not None for one in made) <= _compiled.KEPT + 1
 
 
 def test_arrays_are_samples():
