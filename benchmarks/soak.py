@@ -5,7 +5,8 @@
 One process repeats a round: `train.fit` with checkpoints and a table of CSV, which a callback breaks off in the middle;
 the same call again, which resumes it; and a small study in a new database, twice, of which the second time finds all
 rows. Between rounds it waits, so that it takes half a core. Written are the samples as JSON, and beside it a page and a
-picture; `--orbax 30` adds what Orbax alone does. With `--anew` each round builds its optimiser, loss and metric anew, as a loop does in which they are written.
+picture; `--orbax 30` adds what Orbax alone does.
+With `--anew` each round builds its optimiser, loss and metric anew, as a loop does in which they are written.
 """
 
 from __future__ import annotations
@@ -249,8 +250,10 @@ def page(found: dict[str, Any], picture: str) -> str:
         growth = found["verdict"]["memory"]["growth"] / len(half)
         lines += [
             "",
-            f"Memory grew by {growth:.3f} MB a round. Orbax alone, without surgrad, grows by {alone['MB a round']:.3f} MB",
-            f"in {alone['checkpoints']} checkpoints, as many as a round has (`--orbax {alone['rounds']}`, second half).",
+            f"Memory grew by {growth:.3f} MB a round. Orbax alone, without surgrad, grows by "
+            f"{alone['MB a round']:.3f} MB",
+            f"in {alone['checkpoints']} checkpoints, as many as a round has "
+            f"(`--orbax {alone['rounds']}`, second half).",
         ]
     return "\n".join([*lines, "", f"![Memory, open files and threads over time]({picture})", ""])
 
