@@ -5,7 +5,8 @@
 One process repeats a round: `train.fit` with checkpoints and a table of CSV, which a callback breaks off in the middle;
 the same call again, which resumes it; and a small study in a new database, twice, of which the second time finds all
 rows. Between rounds it waits, so that it takes half a core. Written are the samples as JSON, and beside it a page and a
-picture. With `--anew` each round builds its optimiser, loss and metric anew, as a loop does in which they are written.
+picture; `--orbax 30` adds what Orbax alone does.
+With `--anew` each round builds its optimiser, loss and metric anew, as a loop does in which they are written.
 """
 
 from __future__ import annotations
@@ -129,6 +130,27 @@ def one_round(folder: Path, data: tasks.Split, given: Parts) -> None:
         raise SystemExit("the study that was run again has other rows")
 
 
+def orbax_alone(rounds: int) -> dict[str, float]:
+    """The growth of memory by checkpoints that Orbax writes without surgrad, as many in a round as a run does."""
+    import orbax.checkpoint as ocp
+
+    of_epoch = len(tasks.temporal_xor(samples=96, steps=16).train) // 16
+    count = sum(step % 3 == 0 or step % of_epoch == 0 for step in range(1, 4 * of_epoch + 1))
+    arrays = {str(i): np.zeros((20, 16), np.float32) for i in range(15)}
+    memory: list[float] = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
+            manager = ocp.CheckpointManager(Path(folder), options=options)
+            for step in range(count):
+                manager.save(step, args=ocp.args.StandardSave(arrays), force=True)
+            manager.close()
+        gc.collect()
+        memory.append(sample(0.0).memory)
+    slope = float(np.polyfit(np.arange(rounds // 2, rounds), memory[rounds // 2 :], 1)[0])
+    return {"rounds": rounds, "checkpoints": count, "MB a round": slope}
+
+
 def sample(begun: float) -> Sample:
     """The state of this process, from Linux' files."""
     status = Path("/proc/self/status").read_text().splitlines()
@@ -223,6 +245,16 @@ def page(found: dict[str, Any], picture: str) -> str:
     ]
     for one in (rounds[0], quarter, rounds[-1]):
         lines.append(f"| {one.minutes:.1f} min | {one.rounds} | {one.compiled} | {one.arrays} | {one.objects:,} |")
+    if alone := found.get("orbax"):
+        half = [one for one in rounds if one.minutes >= rounds[-1].minutes / 2]
+        growth = found["verdict"]["memory"]["growth"] / len(half)
+        lines += [
+            "",
+            f"Memory grew by {growth:.3f} MB a round. Orbax alone, without surgrad, grows by "
+            f"{alone['MB a round']:.3f} MB",
+            f"in {alone['checkpoints']} checkpoints, as many as a round has "
+            f"(`--orbax {alone['rounds']}`, second half).",
+        ]
     return "\n".join([*lines, "", f"![Memory, open files and threads over time]({picture})", ""])
 
 
@@ -246,7 +278,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/soak.json"))
     parser.add_argument("--anew", action="store_true", help="build optimiser, loss and metric anew in each round")
+    parser.add_argument("--orbax", type=int, metavar="ROUNDS", help="add to a result what Orbax does alone")
     options = parser.parse_args()
+    if options.orbax:
+        found = json.loads(options.out.read_text()) | {"orbax": orbax_alone(options.orbax)}
+        options.out.write_text(json.dumps(found) + "\n")
+        options.out.with_suffix(".md").write_text(page(found, options.out.with_suffix(".png").name))
+        print(options.out.with_suffix(".md").read_text())
+        return
     samples, rounds = soak(options.minutes, options.anew)
     command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"
     found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}

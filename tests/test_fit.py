@@ -2,7 +2,9 @@
 
 import dataclasses
 import doctest
+import gc
 import importlib
+import weakref
 from typing import ClassVar
 
 import jax
@@ -17,6 +19,7 @@ train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
 from surgrad import nn, tasks  # noqa: E402
+from surgrad.train import _compiled  # noqa: E402
 from surgrad.train._update import Method, begin, update  # noqa: E402
 
 KEY = runs.KEY
@@ -178,6 +181,62 @@ def test_many_updates_are_one_program_where_the_class_of_the_data_promises_it():
     for kind in Noted, Promising:
         for one, other in zip(runs.numbers(found[kind]), runs.numbers(found[tasks.Dataset]), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_programs_of_losses_that_are_gone_are_forgotten():
+    traced, made = [], []
+
+    @_compiled.compiled(last=1)
+    def scaled(x, by):
+        traced.append(by)
+        return by.number * x
+
+    class Number:
+        def __init__(self, number):
+            self.number = number
+            made.append(weakref.ref(self))
+
+    first = Number(0.0)
+    for number in range(1, _compiled.KEPT + 5):
+        assert scaled(2.0, Number(float(number))) == 2 * number
+    assert scaled(2.0, first) == scaled(3.0, first) == 0
+    assert traced.count(first) == 1  # and not once more for another number
+    traced.clear()
+    gc.collect()
+    assert sum(one() is not None for one in made) <= _compiled.KEPT + 1
+
+
+def test_arrays_are_samples():
+    x = np.arange(24.0, dtype=np.float32).reshape(3, 8)
+    samples = train.Samples({"x": x, "y": 2 * x[0] + 1}, axes=(1, 0))
+    some = samples[np.array([5, 2])]
+    np.testing.assert_array_equal(some["x"], x[:, [5, 2]])
+    np.testing.assert_array_equal(some["y"], [11, 5])
+    assert len(samples) == 8
+
+    def loss(line, batch):
+        assert batch["x"].shape == (3, 4)
+        return squares(line, (batch["x"][0] / 8, batch["y"]))
+
+    done = fitted(samples, loss=loss)
+    one_by_one = fitted(train.Samples((x[0] / 8, 2 * x[0] + 1)), mesh=jax.make_mesh((1,), ("data",)))
+    np.testing.assert_allclose(done.network.slope, one_by_one.network.slope, rtol=1e-6)
+
+
+@pytest.mark.unchecked("wrong types on purpose")
+@pytest.mark.parametrize(
+    ("match", "arrays", "axes"),
+    [
+        (r"the same number of samples, \[0\] has 3, \[1\] has 4; axes= says where", (np.ones(3), np.ones(4)), 0),
+        (r"\[1\] has no axis 1, got shape \(3,\)", (np.ones((3, 3)), np.ones(3)), 1),
+        ("there are 1 arrays, and 2 axes; give one for each", (np.ones(3),), (0, 0)),
+        ("must be an array, got float", (np.ones(3), 2.0), 0),
+        ("there is none", (), 0),
+    ],
+)
+def test_samples_are_checked(match, arrays, axes):
+    with pytest.raises((TypeError, ValueError), match=f"Samples: .*{match}"):
+        train.Samples(arrays, axes=axes)
 
 
 def test_accumulated_gradients_are_those_of_one_batch():
@@ -355,6 +414,11 @@ def bad(**options):
         bad(metrics={"loss": squares}, validation=Points(4), match="metrics must have other names than loss"),
         bad(metrics={"one": 1}, validation=Points(4), match=r"metrics\['one'\] must be a function"),
         bad(track=print, match="track must be a Tracker, with the methods start, log and close"),
+        bad(callbacks=print, match="callbacks must be a list of functions of an AfterEpoch, got builtin"),
+        bad(metrics=["accuracy"], validation=Points(4), match="metrics must be functions by name"),
+        bad(data=(np.ones(3), np.ones(3)), match=r"data is a tuple; write train.Samples\(\(inputs, labels\)\)"),
+        bad(lr=0.1, match="fit has no keyword 'lr'; it is the optimizer's: write optimizer=optax.adam"),
+        bad(resume=True, match="by itself: write checkpoints=folder"),
         bad(callbacks=[3], match="each of callbacks must be a function"),
         bad(data=iter([]), match=r"data must have len\(data\) and data\[indices\], as a Dataset has, or be Batches"),
         bad(data=Points(0), match="there are no samples in data"),
@@ -383,7 +447,7 @@ def test_objectives_and_batches_are_checked():
 
 
 @pytest.mark.promotes("examples, as their readers run them")
-@pytest.mark.parametrize("module", ["_given", "_train"])
+@pytest.mark.parametrize("module", ["_given", "_samples", "_train"])
 def test_examples_print_what_they_say(module):
     found = doctest.testmod(importlib.import_module(f"surgrad.train.{module}"))
     assert found.attempted

@@ -168,6 +168,7 @@ def test_a_command_that_is_killed_goes_on(here):
 MISTAKES = {
     "a key": ("epoch = 3", "unknown key epoch; the nearest is epochs"),
     "a key of the network": ("[network]\nhiden = 3", "unknown key network.hiden; the nearest is network.hidden"),
+    "a key of a table": ("hidden = 3", r"hidden is a key of the table \[network\]; write it below this line"),
     "a far key": ("colour = 3", "unknown key colour; there are epochs, seeds"),
     "an optimiser": ('[optimizer]\nname = "adm"', "no optimizer.name = 'adm'; the nearest: adam"),
     "an option": (

@@ -141,6 +141,43 @@ def test_a_network_of_a_user_is_one_layer():
     assert (error.quantity, error.time) == ("outputs", 3)
 
 
+def with_norm(*middle):
+    first, last = nn.Linear(INPUTS, 4, key=KEYS[0], gain=3.0), nn.Linear(4, 2, key=KEYS[1])
+    return nn.Sequential(first, nn.BatchNorm(4), nn.LIF(), *middle, last, nn.LeakyIntegrator(4.0))
+
+
+def in_training(network, batch):
+    done = nn.unroll_in_training(network, batch)
+    return (done.outputs**2).mean(), done.network
+
+
+NORMED = train.Objective(in_training, returns_network=True, evaluate=squares)
+
+
+def test_a_network_with_batch_norm_is_watched_too():
+    assert where(caught(with_norm(), batches(bad=(1, 3, jnp.nan)), loss=NORMED)) == (1, 2, "0", "inputs", 3)
+    late = caught(with_norm(BadAt(4, lambda x: x / 0.0 + 1.0)), batches(), loss=NORMED)
+    assert where(late) == (1, 1, "3", "outputs", 4)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(late.network))
+    # Statistics over time and batch overflow: the first layer that gets numbers of them is named.
+    huge = nn.Sequential(
+        nn.Lambda(lambda x: 1e30 * x), nn.BatchNorm(INPUTS), *with_norm()[2:3], nn.LeakyIntegrator(4.0)
+    )
+    lost = caught(huge, batches(), loss=NORMED)
+    assert lost.step == 1
+    assert lost.layer in (None, "1", "2")
+
+
+def test_a_network_with_batch_norm_is_validated_with_its_running_statistics():
+    given = {"optimizer": optax.sgd(0.01), "key": KEYS[0], "epochs": 2, "loss": NORMED, "validation": batches(2)}
+    plain, checked = (train.fit(with_norm(), batches(), **given, check_numbers=check) for check in (False, True))
+    losses = [squares(plain.network, batch) for batch in batches(2).draw(KEYS[0])]
+    np.testing.assert_allclose(plain.history[-1]["validation_loss"], np.mean(losses), rtol=1e-5)
+    assert jnp.abs(plain.network[1].mean).sum() > 0
+    for one, other in zip(jax.tree.leaves(plain.network), jax.tree.leaves(checked.network), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_the_last_good_checkpoint_is_kept_and_serves(tmp_path):
     pytest.importorskip("orbax.checkpoint")
     options = {"checkpoints": train.Checkpoints(tmp_path, every_steps=1)}

@@ -14,6 +14,7 @@ from surgrad.cli._usage import UsageError, reported
 
 NETWORK = {"surrogate": "arctan:alpha=2", "hidden": 128, "depth": 1, "recurrent": 0.0, "tau": 20.0, "gain": 3.0}
 OPTIMIZER = {"name": "adam", "learning_rate": 5e-3}
+SECTIONS = {"network": NETWORK, "optimizer": OPTIMIZER}
 OF_TASK = {"batch_size": 64, "validation_share": 0.1}
 SHARED = {"epochs": 10, "seeds": [0], "accumulate": 1, "check_numbers": False}
 WITHOUT_DEFAULT = {"task": str, "function": str, "patience": int, "batch_size": int, "network": dict, "optimizer": dict}
@@ -43,18 +44,20 @@ def read(path: Path) -> dict[str, Any]:
         if extra := given.keys() & {"network", "optimizer", "validation_share"}:
             raise UsageError(f"{path}: {', '.join(sorted(extra))} are for tasks; the function returns its own.")
         return SHARED | given
-    sections = {"network": NETWORK, "optimizer": OPTIMIZER}
-    for name, defaults in sections.items():
+    for name, defaults in SECTIONS.items():
         types = {key: type(value) for key, value in defaults.items()}
         if name == "network":
             _require_known(path, given.get(name, {}), types, f"{name}.")
-    return SHARED | OF_TASK | given | {name: values | given.get(name, {}) for name, values in sections.items()}
+    return SHARED | OF_TASK | given | {name: values | given.get(name, {}) for name, values in SECTIONS.items()}
 
 
 def _require_known(path: Path, given: Mapping[str, Any], known: Mapping[str, type], place: str = "") -> None:
     for key, value in given.items():
         if key not in known:
             near = nearest_names(key, known)
+            table = next((name for name, keys in SECTIONS.items() if key in keys and not place), None)
+            if table:
+                raise UsageError(f"{path}: {key} is a key of the table [{table}]; write it below this line.")
             there = f"the nearest is {place}{near[0]}" if near else f"there are {', '.join(known)}"
             raise UsageError(f"{path}: unknown key {place}{key}; {there}.")
         kinds = (int, float) if known[key] is float else (known[key],)

@@ -37,6 +37,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _arguments(table: Mapping[str, Any], stem: str) -> dict[str, Any]:
+    for key in table:
+        if key in _NETWORK:
+            raise ValueError(f"{key} is a key of each network; write networks = [{{ {key} = ... }}].")
     require_keys("the study", table, _KEYS)
     shared = {name: _hashable(table[name]) for name in _SHARED if name in table}
     if isinstance(shared.get("seeds"), int):

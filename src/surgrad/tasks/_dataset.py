@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,9 +44,6 @@ class Dataset(Pytree):
     steps: int = static()
     classes: int = static()
 
-    traced_indices: ClassVar[bool] = True
-    """`data[indices]` takes traced indices, so that `train.fit` makes many updates in one compiled program."""
-
     def __post_init__(self) -> None:
         require_whole("Dataset", steps=self.steps, classes=self.classes)
         steps, last = self.steps, self.classes - 1
@@ -69,6 +66,11 @@ class Dataset(Pytree):
     def sample_axis(self) -> int:
         """The axis of the samples in `events`: 1 of a raster, else 0."""
         return int(self._is_raster)
+
+    @property
+    def traced_indices(self) -> bool:
+        """Whether `data[indices]` takes traced indices, so that `train.fit` makes many updates in one program: True."""
+        return True
 
     def __len__(self) -> int:
         return len(self.labels)

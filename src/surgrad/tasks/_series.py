@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,9 +48,6 @@ class SeriesDataset(Pytree):
     labels: Integer[Array | np.ndarray, " samples"]
     classes: int = static()
 
-    traced_indices: ClassVar[bool] = True
-    """As of `Dataset`."""
-
     def __post_init__(self) -> None:
         require_whole("SeriesDataset", classes=self.classes)
         _require_fit(self.values, self.lengths, self.labels)
@@ -90,6 +87,11 @@ class SeriesDataset(Pytree):
             values[: len(one), sample] = one
         numbers = jnp.asarray(lengths, jnp.int32), jnp.asarray(np.asarray(labels), jnp.int32)
         return cls(jnp.asarray(values), *numbers, classes)
+
+    @property
+    def traced_indices(self) -> bool:
+        """Whether `data[indices]` takes traced indices, so that `train.fit` makes many updates in one program: True."""
+        return True
 
     def __len__(self) -> int:
         return len(self.labels)

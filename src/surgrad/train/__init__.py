@@ -17,6 +17,7 @@ from surgrad.train._fit import Fit, Score, batches, epoch, score, start, step
 from surgrad.train._given import Batches, Objective
 from surgrad.train._not_finite import NotFiniteError
 from surgrad.train._result import FitResult
+from surgrad.train._samples import Samples
 from surgrad.train._services import MLflow, WandB
 from surgrad.train._trackers import CSV, TensorBoard, Tracker
 from surgrad.train._train import fit
@@ -31,6 +32,7 @@ __all__ = [
     "MLflow",
     "NotFiniteError",
     "Objective",
+    "Samples",
     "Score",
     "TensorBoard",
     "Tracker",

@@ -23,6 +23,16 @@ def several(track: Any) -> Sequence[Tracker]:
     return trackers
 
 
+def named_metrics(metrics: Any) -> dict[str, Metric]:
+    """The metrics by name.
+
+    Raises:
+        TypeError: they have no names.
+    """
+    require_kind("fit: metrics", metrics, (Mapping, type(None)), 'functions by name, {"accuracy": accuracy}')
+    return dict(metrics or {})
+
+
 def require_numbers(*, patience: int | None, **numbers: int) -> None:
     require_whole("fit", **numbers, **({} if patience is None else {"patience": patience}))
 
@@ -34,6 +44,7 @@ def require_functions(validation: Any, patience: Any, metrics: Mapping[str, Metr
         TypeError: something is no function.
         ValueError: validation data are left out, and needed.
     """
+    require_kind("fit: callbacks", callbacks, (list, tuple), "a list of functions of an AfterEpoch")
     for name, metric in metrics.items():
         require_callable(f"fit: metrics[{name!r}]", metric, "a function of a network and a batch")
     for callback in callbacks:

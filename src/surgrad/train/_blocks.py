@@ -6,7 +6,6 @@ bit of its results, wherever checkpoints divide an epoch.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from surgrad.nn._contract import promises
+from surgrad.train._compiled import compiled
 from surgrad.train._update import Carry, Method, update
 
 LENGTH = 32
@@ -25,7 +25,7 @@ def can_be_indexed(data: Any) -> bool:
     return promises(data, "traced_indices")
 
 
-@functools.partial(jax.jit, static_argnames="method")
+@compiled(last=1)
 def updates(
     carry: Carry, data: Any, order: Array, noise: Array, start: Any, stop: Any, method: Method
 ) -> tuple[Carry, Array]:

@@ -102,6 +102,11 @@ def _require_samples(name: str, data: Any) -> None:
     Raises:
         TypeError: they cannot.
     """
+    if type(data) in (tuple, list, dict):
+        raise TypeError(
+            f"fit: {name} is a {type(data).__name__}; write train.Samples((inputs, labels)), with axes=(1, 0) if time "
+            f"leads in the inputs."
+        )
     if not hasattr(type(data), "__len__") or not hasattr(type(data), "__getitem__"):
         raise TypeError(
             f"fit: {name} must have len(data) and data[indices], as a Dataset has, or be Batches(function of a key), "

@@ -67,6 +67,8 @@ class Found(NamedTuple):
         return f"{self.quantity}{where} is NaN or Inf{'' if self.time is None else f' at time step {self.time}'}"
 
 
+_Noted = tuple[str, str, tuple[str, ...], list[bool], int]
+"""Way, place, names of values, whether each is finite, and the time step."""
 Note = Callable[[str, str, tuple[str, ...], Any, Any], None]
 
 
@@ -135,7 +137,7 @@ def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated
     """Where the first number of an update is that is not finite; the first update has other causes."""
     trained, rest = method.partition(before.fit.network)
     with jax.debug_nans(False), jax.debug_infs(False):
-        notes: list[tuple[str, str, tuple[str, ...], Any, int]] = []
+        notes: list[_Noted] = []
 
         def note(way: str, place: str, names: tuple[str, ...], flags: Any, time: Any) -> None:
             notes.append((way, place, names, [bool(flag) for flag in flags], int(time)))
@@ -151,21 +153,39 @@ def locate(before: Carry, batch: Any, key: Array, method: Method, after: Updated
             notes.clear()
         jax.effects_barrier()
         finite = bool(jnp.isfinite(after.loss))
-        found = _first(notes, finite) or _of_update(finite, compiled(trained, False), after)
+        found = _first(notes, finite, _norms(before.fit.network, "")) or _of_update(
+            finite, compiled(trained, False), after
+        )
     return found._replace(cause="first weights") if first and found.cause == FORWARDS else found
 
 
-def _first(notes: list[tuple[str, str, tuple[str, ...], Any, int]], loss: bool) -> Found | None:
-    """The first value in the order of evaluation: forwards in time, layer by layer, the loss, and then backwards."""
+def _norms(layer: Any, place: str) -> list[tuple[int, ...]]:
+    """The places of `BatchNorm` layers, whose statistics bring what is wrong at any time step to all of them."""
+    if not promises(layer, "in_order"):
+        return [_place_order(place)] if isinstance(layer, BatchNorm) else []
+    return [one for i, part in enumerate(layer.parts) for one in _norms(part, full_name(place, str(i)))]
+
+
+def _first(notes: list[_Noted], loss: bool, norms: list[tuple[int, ...]]) -> Found | None:
+    """The first value in the order of evaluation: forwards in time, layer by layer, the loss, and then backwards.
+
+    What is in front of a `BatchNorm` comes before what is behind it, at any time step.
+    """
+
+    def order(one: tuple[str, str, str, int]) -> tuple[int, int, tuple[int, ...]]:
+        _, place, _, time = one
+        at = _place_order(place)
+        return sum(norm < at for norm in norms), time, at
+
     bad = [(way, place, name, time) for way, place, names, flags, time in notes for name in _bad(names, flags)]
-    order = list(dict.fromkeys(place for _, place, *_ in notes))
+    first_place = min((_place_order(place) for _, place, *_ in notes), default=())
     forwards = [one for one in bad if one[0] == FORWARDS]
     if forwards:
-        _, place, name, time = min(forwards, key=lambda one: (one[3], _place_order(one[1])))
-        first_layer = _place_order(place) == min(map(_place_order, order))
+        _, place, name, time = min(forwards, key=order)
+        first_layer = _place_order(place) == first_place
         return Found("inputs" if name == "inputs" and first_layer else FORWARDS, name, place, time)
     if bad and loss:
-        _, place, name, time = max(bad, key=lambda one: (one[3], _place_order(one[1])))
+        _, place, name, time = max(bad, key=order)
         return Found(BACKWARDS, name, place, time)
     return None
 

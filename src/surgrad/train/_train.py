@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Array
 
 from surgrad._answers import answers_keywords
+from surgrad._former import answers
 from surgrad._keys import takes_key
 from surgrad._optimizers import require_optimizer
-from surgrad.train._arguments import require_functions, require_numbers, several
+from surgrad.train._arguments import named_metrics, require_functions, require_numbers, several
 from surgrad.train._checkpoints import Checkpoints, Store
 from surgrad.train._epochs import AfterEpoch, Run
 from surgrad.train._feed import Feed
@@ -30,6 +31,14 @@ from surgrad.train._update import Method, begin
 from surgrad.train._validation import Metric
 
 
+@answers(
+    seed="write key=jax.random.key(0)",
+    resume="a run goes on from the newest of its checkpoints by itself: write checkpoints=folder",
+    early_stopping="write patience=3, with validation=samples",
+    shuffle="samples are in another order in each epoch; train.Batches(function) gives an order of your own",
+    verbose="write progress=True",
+    **dict.fromkeys(("lr", "learning_rate"), "it is the optimizer's: write optimizer=optax.adam(1e-3)"),
+)
 @answers_keywords
 @takes_key
 def fit(
@@ -74,9 +83,9 @@ def fit(
     Parameters:
         network: a network, or any tree of layers, with its first weights.
         data: samples, which `len(data)` counts and of which `data[indices]` gives those of an array of indices, such as
-            a `tasks.Dataset`; or `Batches(function)`. Samples that do not fill the last batch of an epoch are left out.
-            A compiled program makes many updates in one call if their class is a pytree and promises
-            `traced_indices = True`, as `Dataset` does: `data[indices]` works under `jax.jit` then.
+            a `tasks.Dataset` or `Samples((x, y))` of arrays; or `Batches(function)`. Samples that do not fill the last
+            batch of an epoch are left out. A compiled program makes many updates in one call if their class is a
+            pytree and promises `traced_indices = True`: `data[indices]` works under `jax.jit` then.
         optimizer: an optimiser of Optax.
         key: random key of the order of the samples, and of the loss if it takes one.
         epochs: passes through the data, >= 1.
@@ -117,7 +126,7 @@ def fit(
         NotFiniteError: `check_numbers` is True, and a number is NaN or Inf. Checkpoints of before stay.
     """
     objective = loss if isinstance(loss, Objective) else Objective(loss)
-    spread, metrics, trackers = Spread(mesh, batch_axes), dict(metrics or {}), several(track)
+    spread, metrics, trackers = Spread(mesh, batch_axes), named_metrics(metrics), several(track)
     optimizer = require_optimizer("fit", optimizer, function=False)
     names = (also,) if isinstance(also, str) else tuple(also)
     method = Method(optimizer, objective, accumulate, check_numbers, spread.whole, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from jaxtyping import Array
 from surgrad._optimizers import updated
 from surgrad._types import PyTree
 from surgrad.nn import combine, partition
+from surgrad.train._compiled import compiled
 from surgrad.train._fit import Fit
 from surgrad.train._given import Objective
 
@@ -90,7 +90,7 @@ def settled(tree: PyTree) -> PyTree:
     return jax.tree.map(array, tree)
 
 
-@functools.partial(jax.jit, static_argnames="method")
+@compiled(last=1)
 def update(carry: Carry, batch: Any, key: Array, method: Method) -> Updated:
     """One update of the weights with one batch; the key is for the loss."""
     trained, rest = method.partition(carry.fit.network)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from surgrad.train._compiled import compiled
 from surgrad.train._feed import Feed
 from surgrad.train._given import Objective
 
@@ -39,7 +39,7 @@ def evaluated(
     return dict(zip(["validation_loss", *metrics], map(float, means), strict=True))
 
 
-@functools.partial(jax.jit, static_argnames=("objective", "metrics"))
+@compiled(last=2)
 def _judge(
     network: Any, batch: Any, key: Array, objective: Objective, metrics: tuple[Metric, ...]
 ) -> tuple[Array, ...]:

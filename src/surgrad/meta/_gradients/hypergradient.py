@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from surgrad._convention import exact
+from surgrad._former import answers
 from surgrad._numbers import require_real
 from surgrad._optimizers import GradientTransformation
 from surgrad._types import PyTree
-from surgrad.meta._former import answers
 from surgrad.meta._gradients.explosion import LIMIT, finite, judged, report
 from surgrad.meta._gradients.method import HypergradientMethod
 from surgrad.meta._gradients.problem import Loss, Optimizer, Outer, Problem, as_array

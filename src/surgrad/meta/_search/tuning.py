@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import jax
 
+from surgrad._former import answers
 from surgrad._kinds import require_choice
 from surgrad._mapping import MAPPINGS
 from surgrad._numbers import require_whole
 from surgrad._types import PyTree
-from surgrad.meta._former import answers
 from surgrad.meta._search.halving import Halving
 from surgrad.meta._search.method import Rung, Search, SearchMethod
 from surgrad.meta._search.population import Population
