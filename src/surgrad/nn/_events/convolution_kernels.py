@@ -13,12 +13,10 @@ from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 
 from surgrad.nn._events import call_frame as xla
 from surgrad.nn._events.call_frame import compiled
+from surgrad.nn._events.sums import add_pieces
 
 IMAGES_PER_THREAD, ROWS_PER_THREAD = 8, 2
 """Blocks for each thread. Those of the gradient by the kernel each read all images, so that there are few."""
-
-FEW = 8
-"""Number of channels up to which it pays to list events for more than a pixel."""
 
 
 @compiled
@@ -29,25 +27,6 @@ def _list_events(x, first, last, where):
         where[count] = c
         count += x[c] != 0
     return count
-
-
-@compiled
-def _add_pieces(out, x, kernel, where, count, start, stride):
-    """Add the sum of x[c] times the piece of the kernel of input c over the listed c to `out`."""
-    size = out.size
-    full = count - count % 4
-    for t in range(0, full, 4):
-        c0, c1, c2, c3 = where[t], where[t + 1], where[t + 2], where[t + 3]
-        x0, x1, x2, x3 = x[c0], x[c1], x[c2], x[c3]
-        k0, k1, k2, k3 = start + c0 * stride, start + c1 * stride, start + c2 * stride, start + c3 * stride
-        p0, p1, p2, p3 = kernel[k0 : k0 + size], kernel[k1 : k1 + size], kernel[k2 : k2 + size], kernel[k3 : k3 + size]
-        for q in range(size):
-            out[q] = out[q] + x0 * p0[q] + x1 * p1[q] + x2 * p2[q] + x3 * p3[q]
-    for t in range(full, count):
-        x0, k0 = x[where[t]], start + where[t] * stride
-        p0 = kernel[k0 : k0 + size]
-        for q in range(size):
-            out[q] += x0 * p0[q]
 
 
 @compiled
@@ -72,35 +51,47 @@ def _spread(x, kernel, out, sizes, first, last):
                     begin = ((h + i - top) * wide + w + j0 - left) * features
                     piece = image[begin : begin + max(0, j1 - j0) * features]
                     start = (i * columns + j0) * features
-                    _add_pieces(piece, pixel, kernel, where, count, start, rows * columns * features)
+                    add_pieces(piece, piece.size, pixel, where, count, kernel, start, rows * columns * features)
+
+
+@compiled
+def _list_columns(x, counts, lists, where):
+    """List, for each column and channel of an image `(height, width * channels)`, the lines that are not zero there."""
+    for q in range(counts.size):
+        counts[q] = 0
+    for h in range(x.shape[0]):
+        for t in range(_list_events(x[h], 0, counts.size, where)):
+            q = where[t]
+            lists[q, counts[q]] = h
+            counts[q] += 1
 
 
 @compiled
 def _correlate(x, y, out, sizes, images, first, last):
     """Write rows `first` to `last`: out[c, i, j, o] is the sum of x[n, h, w, c] y[n, h + i - top, w + j - left, o]."""
     height, width, channels, rows, columns, features, high, wide, top, left = sizes
-    length = columns * features
+    length, across = columns * features, width * channels
     for q in range(first * length, last * length):
         out[q] = 0
-    # Events are listed for a pixel, or for a line of pixels of few channels.
-    span = width if channels < FEW else 1
-    begin, end = (0, span * channels) if channels < FEW else (first // rows, (last - 1) // rows + 1)
-    where = np.empty(span * channels, np.int64)
-    for place in range(0, images * height * width, span):
-        h, across = (place // width) % height, place % width
-        image = place // (width * height) * high
-        i_first, i_last = max(0, top - h), min(rows, high + top - h)
-        line = x[place * channels : (place + span) * channels]
-        for t in range(_list_events(line, begin, end, where)):
-            w, c = across + where[t] // channels, where[t] % channels
-            j0, j1 = max(0, left - w), min(columns, wide + left - w)
-            size, value = max(0, j1 - j0) * features, line[where[t]]
-            for i in range(max(i_first, first - c * rows), min(i_last, last - c * rows)):
-                source = ((image + h + i - top) * wide + w + j0 - left) * features
-                goal = ((c * rows + i) * columns + j0) * features
-                piece, given = out[goal : goal + size], y[source : source + size]
-                for q in range(size):
-                    piece[q] += value * given[q]
+    where, counts = np.empty(across, np.int64), np.empty(across, np.int64)
+    lists = np.empty((across, height), np.int64)
+    for n in range(images):
+        image = x[n * height * across : (n + 1) * height * across].reshape(height, across)
+        _list_columns(image, counts, lists, where)
+        for c in range(first // rows, (last - 1) // rows + 1):
+            for w in range(width):
+                q, j0, j1 = w * channels + c, max(0, left - w), min(columns, wide + left - w)
+                listed, count, size = lists[q], counts[q], max(0, j1 - j0) * features
+                for i in range(max(0, first - c * rows), min(rows, last - c * rows)) if count else range(0):
+                    begin, end = 0, count
+                    while begin < end and listed[begin] < top - i:
+                        begin += 1
+                    while begin < end and listed[end - 1] >= high + top - i:
+                        end -= 1
+                    goal = ((c * rows + i) * columns + j0) * features
+                    source = ((n * high + i - top) * wide + w + j0 - left) * features
+                    piece = out[goal : goal + size]
+                    add_pieces(piece, size, image[:, q], listed[begin:], end - begin, y, source, wide * features)
 
 
 @compiled

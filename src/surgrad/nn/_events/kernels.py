@@ -1,8 +1,7 @@
 """Kernels of the event-driven products in Numba, and the handlers through which XLA calls them.
 
 Importing this module imports Numba.
-The kernels take four non-zeros at a time, so that a row of the result is read and written a quarter as often. Terms are
-added in the order of the inputs, or of the rows, and nothing is reassociated.
+Terms are added in the order of the inputs, or of the rows, and nothing is reassociated.
 
 A product is divided into blocks of rows of the result (`call_frame`).
 """
@@ -16,6 +15,7 @@ from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 
 from surgrad.nn._events import call_frame as xla
 from surgrad.nn._events.call_frame import compiled
+from surgrad.nn._events.sums import add_pieces
 
 BLOCK = 128
 """Number of rows of a transposed product whose non-zeros are listed at once; they stay in the processor's cache."""
@@ -34,31 +34,15 @@ def _list_events(row, first, last, where):
 
 
 @compiled
-def _add_rows(out, x, rows, where, count):
-    """Add the sum of x[j] · rows[j] over the listed j to `out`."""
-    full = count - count % 4
-    for t in range(0, full, 4):
-        j0, j1, j2, j3 = where[t], where[t + 1], where[t + 2], where[t + 3]
-        x0, x1, x2, x3 = x[j0], x[j1], x[j2], x[j3]
-        row0, row1, row2, row3 = rows[j0], rows[j1], rows[j2], rows[j3]
-        for c in range(out.size):
-            out[c] = out[c] + x0 * row0[c] + x1 * row1[c] + x2 * row2[c] + x3 * row3[c]
-    for t in range(full, count):
-        x0, row0 = x[where[t]], rows[where[t]]
-        for c in range(out.size):
-            out[c] += x0 * row0[c]
-
-
-@compiled
 def _product(left, right, out, first, last):
     """Write rows `first` to `last` of left · right to `out`, visiting the non-zeros of `left`."""
-    columns = left.shape[1]
+    columns, size, flat = left.shape[1], out.shape[1], right.reshape(-1)
     where = np.empty(columns, np.int64)
     for r in range(first, last):
         count = _list_events(left[r], 0, columns, where)
-        for c in range(out.shape[1]):
+        for c in range(size):
             out[r, c] = 0
-        _add_rows(out[r], left[r], right, where, count)
+        add_pieces(out[r], size, left[r], where, count, flat, 0, size)
 
 
 @compiled
@@ -67,7 +51,7 @@ def _transposed_product(left, right, out, first, last):
 
     They are listed by column for a block of rows.
     """
-    rows = left.shape[0]
+    rows, size, flat = left.shape[0], out.shape[1], right.reshape(-1)
     block = min(BLOCK, rows)
     where = np.empty(last - first, np.int64)
     lists = np.empty((last - first, block), np.int64)
@@ -80,9 +64,9 @@ def _transposed_product(left, right, out, first, last):
                 counts[i] += 1
         for i in range(first, last):
             if start == 0:
-                for c in range(out.shape[1]):
+                for c in range(size):
                     out[i, c] = 0
-            _add_rows(out[i], left[:, i], right, lists[i - first], counts[i - first])
+            add_pieces(out[i], size, left[:, i], lists[i - first], counts[i - first], flat, 0, size)
 
 
 @compiled

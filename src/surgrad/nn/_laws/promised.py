@@ -14,6 +14,7 @@ from surgrad._surrogate import Surrogate
 from surgrad.forward._exact import mode_of
 from surgrad.forward._mode import keeps
 from surgrad.nn._contract import over_time, promises, start
+from surgrad.nn._fused.elementwise import MixedNeuronsError
 from surgrad.nn._laws.probe import SCAN, LayerProbe, cast, split
 from surgrad.nn._laws.table import difference, kind, law
 
@@ -107,6 +108,21 @@ def elementwise(probe: LayerProbe) -> str | None:
         rest = [jax.tree.map(lambda a: a[..., 1:] if _neurons(a, neurons) else a, tree) for tree in (found, wanted)]
         if (at := difference(rest[0], rest[1], "the run without")) is not None:
             return f"with {what}, the neurons from 1 on change: {at}; {advice}"
+    return _mixing_operation(probe)
+
+
+def _mixing_operation(probe: LayerProbe) -> str | None:
+    """The error with which a kernel refuses the step: runs show only neurons that mix on these inputs."""
+    from surgrad.nn._fused.build import fused  # Pallas takes a while to import
+
+    with probe.precision():
+        layer, (state, x) = probe.widened(), probe.at_rest()
+        try:
+            jax.eval_shape(lambda state, x: fused(layer, state, x, interpret=True), state, x)
+        except MixedNeuronsError as error:
+            return str(error)
+        except NotImplementedError:  # a kernel cannot compute it, and the loop is a scan
+            return None
     return None
 
 
