@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxtyping import Array
+
 from surgrad._dtypes import like
 from surgrad._kinds import called
 from surgrad._types import Numbers, PyTree, Shape
@@ -54,11 +56,11 @@ class ThresholdRobust(Cell):
         """The state of the cell before the first step."""
         return start(self.cell, shape, dtype)
 
-    def __call__(self, state: PyTree, x: Numbers) -> tuple[PyTree, Numbers]:
+    def __call__(self, state: PyTree, x: Numbers) -> tuple[PyTree, Array]:
         """One time step: the state of the cell, and its spikes times its threshold."""
         state, spikes = self.cell(state, x)
         return state, like(spikes, self.cell.threshold) * spikes
 
-    def observables(self, before: PyTree, x: Numbers, after: PyTree, output: Numbers) -> dict[str, Any]:
+    def observables(self, before: PyTree, x: Numbers, after: PyTree, output: Array) -> dict[str, Any]:
         """What can be recorded of the cell."""
         return observed(self.cell, before, x, after, output)
