@@ -94,7 +94,7 @@ def test_what_a_public_class_documents_is_not_repeated_below_it():
         member.name for member in public.members(surgrad.Surrogate, classes)
     }
     own = {member.name: member.kind for member in public.members(nn.LIF, classes)}
-    assert own["elementwise"] == "promise"
+    assert own["spiking"] == "promise"
     assert own["beta"] == "property"
 
 

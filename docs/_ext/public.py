@@ -171,11 +171,10 @@ def members(cls: type, public: frozenset[type]) -> list[Member]:
         if any(owner in base.__mro__ for base in above) or (documented_above and not _doc(owner, name)):
             continue
         kind = _kind(vars(owner)[name])
+        docs = [_doc(base, name) if name in vars(base) else strings(base).get(name) for base in ours(cls)]
         if kind == "attribute" and isinstance(vars(owner)[name], bool):
-            found.append(Member(name, "promise", promised(above).get(name, "")))
-        else:
-            docs = (_doc(base, name) if name in vars(base) else strings(base).get(name) for base in ours(cls))
-            found.append(Member(name, kind, next(filter(None, docs), "")))
+            kind, docs = "promise", [promised(above).get(name), *docs]
+        found.append(Member(name, kind, next(filter(None, docs), "")))
     return found
 
 

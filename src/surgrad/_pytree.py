@@ -100,9 +100,9 @@ def _identity(leaf: Any) -> Any:
     """Return the key by which leaves are compared: the number, or shape, dtype and bytes, or else the identity."""
     if isinstance(leaf, Tracer):
         return id(leaf)
+    if isinstance(leaf, jax.Array) and jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return str(leaf.dtype), _identity(jax.random.key_data(leaf))
     if isinstance(leaf, (np.ndarray, np.generic, jax.Array)):
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return str(leaf.dtype), _identity(jax.random.key_data(leaf))
         try:
             array = np.asarray(leaf)
         except Exception:  # deleted or not addressable buffers

@@ -93,7 +93,8 @@ class Surrogate(Pytree):
     parameter_tangent: str = static(default="slope", choices=("slope", "function", "none"), kw_only=True)
     second_order: str = static(default="exact", choices=("exact", "surrogate"), kw_only=True)
     smoothed: bool = static(default=False, choices=(False, True), kw_only=True)
-    forward_mode: Mode | None = dataclasses.field(default=None, kw_only=True, metadata={"option": True})
+    # An option, but no structure: the numbers and the key of a mode are leaves.
+    forward_mode: Mode | None = static(default=None, kw_only=True, static=False, option=True)
 
     references: ClassVar[tuple[str, ...]] = ()
     """Keys of the publications that the surrogate comes from."""

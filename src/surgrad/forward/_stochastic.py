@@ -49,7 +49,7 @@ class _Drawn(Mode):
 
 
 class Bernoulli(_Drawn):
-    """Spikes, 0 or 1, with the curve as their probability; a curve outside of 0 to 1 is a certain answer.
+    """Spikes, 0 or 1, with the curve as their probability; a curve outside 0 to 1 is a certain answer.
 
     The slope is that of the surrogate: the derivative of the probability, which is what gives surrogate gradients
     their theory in stochastic networks.
@@ -83,11 +83,14 @@ class Bernoulli(_Drawn):
 class _Escape(_Drawn):
     """A mode whose number of spikes in a time step is Poisson, of the mean λ = rate · e^(steepness · x), and limited.
 
-    Subclasses have the limit, `maximum`.
+    Subclasses give the limit.
     """
 
     rate: Parameter = parameter(1.0, above=0)
     steepness: Parameter = parameter(5.0, above=0)
+
+    def _most(self) -> int:
+        raise NotImplementedError
 
     def _log_mean(self, x: Membrane) -> Membrane:
         return jnp.clip(jnp.log(self.rate) + self.steepness * x, _SMALLEST, _LARGEST)
@@ -95,7 +98,7 @@ class _Escape(_Drawn):
     def _chances(self, x: Membrane) -> tuple[Membrane, Array]:
         """Return the mean λ, and the chances of 0, 1, … spikes below the limit along a new first axis."""
         log_mean = self._log_mean(x)
-        counts = jnp.arange(self.maximum, dtype=x.dtype).reshape(-1, *(1 for _ in x.shape))
+        counts = jnp.arange(self._most(), dtype=x.dtype).reshape(-1, *(1 for _ in x.shape))
         return jnp.exp(log_mean), jnp.exp(counts * log_mean - jnp.exp(log_mean) - gammaln(counts + 1))
 
     def value(self, x: Membrane, surrogate: Any) -> Spikes:
@@ -108,9 +111,9 @@ class _Escape(_Drawn):
         return self.steepness * mean * jnp.sum(chances, axis=0)
 
     def curve(self, x: Membrane, surrogate: Any) -> Curve:
-        # The chance of more than k spikes is the regularised incomplete gamma function of k + 1.
+        # The chance of more than k spikes is an incomplete gamma function of k + 1.
         mean = jnp.exp(self._log_mean(x))
-        return sum(gammainc(jnp.full_like(x, k + 1), mean) for k in range(self.maximum))
+        return jnp.sum(jnp.stack([gammainc(jnp.full_like(x, k + 1), mean) for k in range(self._most())]), axis=0)
 
 
 class EscapeNoise(_Escape):
@@ -135,7 +138,9 @@ class EscapeNoise(_Escape):
 
     references: ClassVar[tuple[str, ...]] = ("gygax2025elucidating",)
     spiking = True
-    maximum: ClassVar[int] = 1
+
+    def _most(self) -> int:
+        return 1
 
 
 class Poisson(_Escape):
@@ -158,3 +163,6 @@ class Poisson(_Escape):
     counts = True
 
     maximum: int = static(default=8, kw_only=True, whole=1)
+
+    def _most(self) -> int:
+        return self.maximum

@@ -38,11 +38,13 @@ from surgrad.meta._inspection.adaptive import (
     hybrid,
     predicted_width,
 )
+from surgrad.meta._inspection.beginnings import ikun, initial_membrane
 from surgrad.meta._inspection.calibration import Calibration, calibrate, default_target
 from surgrad.meta._inspection.diagnosis import Diagnosis, diagnose
 from surgrad.meta._inspection.findings import Finding
 from surgrad.meta._inspection.layer import Layer
 from surgrad.meta._inspection.recording import Recording, record, surrogates, with_surrogates
+from surgrad.meta._inspection.threshold_robust import ThresholdRobust
 from surgrad.meta._search.halving import Halving
 from surgrad.meta._search.method import Rung, Search, SearchMethod
 from surgrad.meta._search.optuna import Optuna
@@ -80,6 +82,7 @@ __all__ = [
     "Rung",
     "Search",
     "SearchMethod",
+    "ThresholdRobust",
     "Training",
     "Truncated",
     "Tuning",
@@ -94,6 +97,8 @@ __all__ = [
     "horizon",
     "hybrid",
     "hypergradient",
+    "ikun",
+    "initial_membrane",
     "inner_loop",
     "interval",
     "pick",
