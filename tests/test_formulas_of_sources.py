@@ -15,7 +15,7 @@ V = np.linspace(-3.013, 6.021, 301)
 
 
 def rockpool_periodic_exponential(v, threshold, window):
-    """rockpool/nn/modules/torch/lif_torch.py: below the threshold the distance to it, above it modulo the threshold."""
+    """rockpool/nn/modules/torch/lif_torch.py: below the threshold the distance to it, above it the remainder."""
     shifted = v - threshold / 2
     inside = np.where(v < threshold, shifted, np.mod(shifted, threshold))
     return np.exp(-np.abs(inside - threshold / 2) / window) / threshold

@@ -103,7 +103,7 @@ def _without_x(cls: type[Surrogate], given: dict[str, Any]) -> str:
 
 
 TAGS = {
-    "finite support": "the slope is 0 outside of a window",
+    "finite support": "the slope is 0 outside a window",
     "heavy tail": "the slope falls more slowly than any exponential, or never",
     "asymmetric": "the slope differs from one side of the threshold to the other",
     "not a density": "the area of the slope is not 1, or the slope is negative somewhere",

@@ -306,7 +306,7 @@ SURROGATES["NumericalGradient"] = Formula(
 
 
 def noise(x):
-    """The hash of x with key 0, two words of 0: MurmurHash3's finalizer, twice, in whole numbers."""
+    """The hash of x with key 0, two words of 0: the last step of MurmurHash3, twice, in whole numbers."""
     single = 0.0 if abs(x) < TINY else float(x)
     bits = NEGATIVE_INFINITY if x < -LARGEST else int.from_bytes(struct.pack("<f", single), "little")
     bits = 2**31 if single == 0 else bits

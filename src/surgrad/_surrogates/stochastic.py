@@ -88,7 +88,7 @@ def _uniform(key: Array | None, x: Membrane) -> Membrane:
 
 
 def _mixed(bits: Array) -> Array:
-    """The finalizer of MurmurHash3 by Austin Appleby, in which each bit of the result depends on all bits."""
+    """The last step of MurmurHash3, in which each bit of the result depends on all bits."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         bits = (bits ^ (bits >> shift)) * np.uint32(factor)
     return bits ^ (bits >> 16)
