@@ -103,7 +103,7 @@ def _without_x(cls: type[Surrogate], given: dict[str, Any]) -> str:
 
 
 TAGS = {
-    "finite support": "the slope is 0 outside of a window",
+    "finite support": "the slope is 0 outside a window",
     "heavy tail": "the slope falls more slowly than any exponential, or never",
     "asymmetric": "the slope differs from one side of the threshold to the other",
     "not a density": "the area of the slope is not 1, or the slope is negative somewhere",
@@ -118,8 +118,9 @@ def catalogue(*tags: str, without: str | Iterable[str] = ()) -> MappingProxyType
 
     >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
     Sigmoid(alpha=2.0)
-    >>> list(surgrad.catalogue("finite support", without="not a density"))
-    ['Boxcar', 'Dspike', 'PiecewiseQuadratic', 'ZIF']
+    >>> windows = surgrad.catalogue("finite support", without="not a density")
+    >>> "Boxcar" in windows, "Sigmoid" in windows
+    (True, False)
 
     Parameters:
         tags: the tags that a surrogate must have, all of them: `"finite support"`, `"heavy tail"`, `"asymmetric"`,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -52,9 +52,10 @@ class StochasticSpikeOperator(Surrogate):
     key: Array | None = None
 
     def __post_init__(self) -> None:
-        if self.key is not None and not (_is_typed(self.key) or self.key.dtype == jnp.uint32):
-            kind = f"an array of {self.key.dtype}"
-            raise TypeError(f"StochasticSpikeOperator: key must be a key, such as jax.random.key(0), got {kind}.")
+        dtype = getattr(self.key, "dtype", None)
+        if self.key is not None and not (dtype == jnp.uint32 or _is_typed(self.key)):
+            given = repr(self.key) if dtype is None else f"an array of {dtype}"
+            raise TypeError(f"StochasticSpikeOperator: key must be a key, such as jax.random.key(0), got {given}.")
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         slope, end = self.mean * self.variance, jax.lax.stop_gradient(x)
@@ -66,8 +67,9 @@ class StochasticSpikeOperator(Surrogate):
         return jnp.where(jnp.isnan(x), x, jnp.where(x < 0, noise, 1))
 
 
-def _is_typed(key: Array) -> bool:
-    return jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+def _is_typed(key: Any) -> bool:
+    dtype = getattr(key, "dtype", None)
+    return dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def _uniform(key: Array | None, x: Membrane) -> Membrane:
@@ -86,7 +88,7 @@ def _uniform(key: Array | None, x: Membrane) -> Membrane:
 
 
 def _mixed(bits: Array) -> Array:
-    """The finalizer of MurmurHash3 by Austin Appleby, in which each bit of the result depends on all bits."""
+    """The last step of MurmurHash3, in which each bit of the result depends on all bits."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         bits = (bits ^ (bits >> shift)) * np.uint32(factor)
     return bits ^ (bits >> 16)

@@ -1,4 +1,4 @@
-"""Surrogates whose slope is 0 outside of a window around the threshold."""
+"""Surrogates whose slope is 0 outside a window around the threshold."""
 
 from __future__ import annotations
 
