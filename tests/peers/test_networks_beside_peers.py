@@ -249,14 +249,12 @@ def jaxsnn(module):
         return jax.lax.scan(step, state, currents)[1]
 
     def loss(first, second):
-        return squared_rates(layer(layer(jnp.asarray(XS) @ first) @ second))
+        return cross_entropy((layer(jnp.asarray(XS) @ first) @ second).mean(0))
 
-    def cell():
-        surrogate = surgrad.convert("jaxsnn.superspike")
-        neuron = nn.CuBaLIF(surrogate, beta=1 - 1 / TAU, tau_syn=-1 / np.log(1 - 1 / 5.0), reset="zero")
-        return scaled(1 / TAU), OneStepLater(), neuron
-
-    return loss, (cell(), cell()), squared_rates
+    surrogate = surgrad.convert("jaxsnn.superspike")
+    neuron = nn.CuBaLIF(surrogate, beta=1 - 1 / TAU, tau_syn=-1 / np.log(1 - 1 / 5.0), reset="zero")
+    ours = ((scaled(1 / TAU), OneStepLater(), neuron), lambda current: current)
+    return loss, ours, lambda outputs: cross_entropy(outputs.mean(0))
 
 
 class OneStepLater(nn.Cell):
@@ -323,8 +321,8 @@ CASES = {
     "btorch": Case(btorch, "btorch", True, 6.0),
     "spyx": Case(spyx, "spyx", False, 1.0, 0.0005),
     "jaxpike": Case(jaxpike, "jaxpike", False, 6.0),
-    "jaxsnn": Case(jaxsnn, "jaxsnn", False, 8.0, 10.0),
-    "sparx": Case(sparx, "sparx", False),
+    "jaxsnn": Case(jaxsnn, "jaxsnn", False, 8.0, 0.1),
+    "sparx": Case(sparx, "sparx", False, 1.0, 0.1),
     "braintools": Case(braintools, "braintools", False),
 }
 
@@ -363,6 +361,7 @@ def test_weights_after_twenty_steps_are_equal_to_rounding(name):
     print(f"{name}: loss {values[0]:.4f} to {values[-1]:.4f}, weights moved {moved}, differ {errors}")
     np.testing.assert_allclose(values, their_values, rtol=1e-4)
     assert values[-1] < values[0]
-    for difference, way in zip(errors, moved, strict=True):
-        assert way > 1e-3
-        assert difference < 1e-4 * way
+    for difference, way, initial in zip(errors, moved, weights, strict=True):
+        rounding = float(np.finfo(np.float32).eps * np.abs(initial).max())
+        assert way > 300 * rounding
+        assert difference < max(1e-4 * way, 4 * rounding)
