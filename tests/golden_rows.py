@@ -65,7 +65,8 @@ def rows(name: str, folder: Path = FOLDER) -> list[Rows]:
 
 def _stacked(lines: list[dict[str, str]], surrogates: list[Any]) -> Rows:
     columns = {k: np.array([float(line[k] or "nan") for line in lines]) for k in lines[0] if k != "params"}
-    columns |= {"dgrad_d_x": columns["grad2"], "dsigma_d_x": columns["grad"]}
+    # Where the slope is not the curve's derivative, that has a column of its own.
+    columns = {"dgrad_d_x": columns["grad2"], "dsigma_d_x": columns["grad"]} | columns
     return Rows(jax.tree.map(lambda *leaves: np.array(leaves), *surrogates), columns["x"], columns)
 
 

@@ -19,6 +19,7 @@ USED = {key for kind in (*CATALOGUE.values(), HybridSpike) for key in kind.refer
 REQUIRED = {
     "article": {"title", "author", "journal", "volume", "pages", "year"},
     "inproceedings": {"title", "author", "booktitle", "year"},
+    "software": {"title", "author", "year", "doi"},
     "misc": {"title", "author", "year", "eprint", "archiveprefix"},
 }
 

@@ -65,9 +65,9 @@ def at_infinity_values_are_the_limits(name, dtype):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"SquarewaveFourierSeries"}))
+@pytest.mark.parametrize("name", [name for name in NAMES if (HUGE / f"{family(name)}.csv").exists()])
 def test_values_and_derivatives_are_right_up_to_the_largest_float(name):
-    """A phase has no digits there."""
+    """Periodic surrogates have no rows: a phase has no digits there."""
     wrong = []
     for dtype in DTYPES:
         eps, tiny, largest = (float(getattr(np.finfo(dtype), n)) for n in ("eps", "tiny", "max"))

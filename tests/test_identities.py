@@ -20,14 +20,21 @@ ROUNDING = 1e-13  # 500 units: exponents of up to 100 and their roundings
 inf, nan = math.inf, math.nan
 AREAS = {
     "Arctan": lambda alpha: 1,
+    "Boxcar": lambda width: 1,
+    "Cauchy": lambda scale: 1,
+    "Circ": lambda alpha: 1,
+    "ClippedStraightThrough": lambda width: 2 * width,
     "Dspike": lambda b: 1,
     "ERF": lambda alpha: 1,
     "GaussianGrad": lambda sigma, alpha: alpha,
     "InvSquareGrad": lambda alpha: 2 / alpha,
     "LeakyRelu": lambda alpha, beta: inf,
+    "LeakySpikeOperator": lambda leak: inf,
     "LogTailedRelu": lambda alpha: inf,
     "MultiGaussianGrad": lambda h, s, sigma, scale: scale * (1 - h),
     "NonzeroSignLog": lambda alpha: inf,
+    "NumericalGradient": lambda alpha: inf,
+    "PeriodicExponential": lambda width, scale, period: inf,
     "PiecewiseExp": lambda alpha: 1,
     "PiecewiseLeakyRelu": lambda c, w: inf if c else 1,
     "PiecewiseQuadratic": lambda alpha: 1,
@@ -35,22 +42,39 @@ AREAS = {
     "ReluGrad": lambda alpha, width: alpha * width**2,
     "S2NN": lambda alpha, beta, epsilon: inf,
     "Sigmoid": lambda alpha: 1,
+    "Slayer": lambda scale, tau: scale,
     "SlayerGrad": lambda alpha: 2 / alpha,
     "SoftSign": lambda alpha: 1,
+    "SparseFastSigmoid": lambda alpha, window: 2 * window / (1 + alpha * window),
+    "SpikeRateEscape": lambda beta, slope: 2 * slope / beta,
     "SquarewaveFourierSeries": lambda t_period, n: nan,
+    "StepPiecewiseLinear": lambda window, period: inf,
+    "StochasticSpikeOperator": lambda mean, variance: inf if mean >= 0 else nan,
+    "StraightThrough": lambda: inf,
+    "SuperSpike": lambda alpha, scaling: {"peak": 2 / alpha, "area": 1, "steepness": 2}[scaling],
+    "Tanh": lambda alpha: 1,
+    "Triangle": lambda gamma, width: gamma * width,
+    "ZIF": lambda gamma: 1,
 }
 PEAKS = {
     "Arctan": lambda alpha: alpha / 2,
+    "Boxcar": lambda width: 1 / width,
+    "Cauchy": lambda scale: 1 / (math.pi * scale),
+    "Circ": lambda alpha: 1 / (2 * alpha),
+    "ClippedStraightThrough": lambda width: 1,
     "Dspike": lambda b: b / (2 * math.tanh(b / 2)),
     "ERF": lambda alpha: alpha / math.sqrt(math.pi),
     "GaussianGrad": lambda sigma, alpha: alpha * normal(0, sigma),
     "InvSquareGrad": lambda alpha: 1,
     "LeakyRelu": max,
+    "LeakySpikeOperator": lambda leak: max(leak, 1),
     "LogTailedRelu": lambda alpha: max(alpha, 1),
     "MultiGaussianGrad": lambda h, s, sigma, scale: (
         scale * ((1 + h) * normal(0, sigma) - 2 * h * normal(sigma, s * sigma))
     ),
     "NonzeroSignLog": lambda alpha: alpha,
+    "NumericalGradient": lambda alpha: alpha,
+    "PeriodicExponential": lambda width, scale, period: scale / period,
     "PiecewiseExp": lambda alpha: alpha / 2,
     "PiecewiseLeakyRelu": lambda c, w: max(c, 1 / (2 * w)),
     "PiecewiseQuadratic": lambda alpha: alpha,
@@ -58,9 +82,19 @@ PEAKS = {
     "ReluGrad": lambda alpha, width: alpha * width,
     "S2NN": lambda alpha, beta, epsilon: max(alpha / 4, beta),
     "Sigmoid": lambda alpha: alpha / 4,
+    "Slayer": lambda scale, tau: scale / (2 * tau),
     "SlayerGrad": lambda alpha: 1,
     "SoftSign": lambda alpha: alpha / 2,
+    "SparseFastSigmoid": lambda alpha, window: 1,
+    "SpikeRateEscape": lambda beta, slope: slope,
     "SquarewaveFourierSeries": lambda t_period, n: 4 * n / t_period,
+    "StepPiecewiseLinear": lambda window, period: 1 / period,
+    "StochasticSpikeOperator": lambda mean, variance: 1,
+    "StraightThrough": lambda: 1,
+    "SuperSpike": lambda alpha, scaling: {"peak": 1, "area": alpha / 2, "steepness": alpha}[scaling],
+    "Tanh": lambda alpha: alpha / 2,
+    "Triangle": lambda gamma, width: gamma,
+    "ZIF": lambda gamma: 1 / gamma,
 }
 
 
@@ -99,10 +133,15 @@ def settings(name):
     for group in rows(name):
         _, first = np.unique(group.columns["setting"], return_index=True)
         stacked = jax.tree.map(lambda leaf, i=first: leaf[i], group.surrogate)
-        x, weights = panels(group.x[group.columns["kink"] == 1])
+        kinks = [x for x in group.x[group.columns["kink"] == 1] if abs(x) < 30]
+        if family(name) == "PeriodicExponential":
+            kinks += list(np.arange(0, 30, group.surrogate.period.min() / 2))
+        x, weights = panels(kinks)
         with jax.enable_x64(True):
-            values = jax.device_get(jax.vmap(whole, (0, None))(stacked, np.array([-30.0, 30.0, *x])))
-        static = {"n": stacked.n} if hasattr(stacked, "n") else {}
+            values = jax.device_get(
+                jax.vmap(whole, (0, None), axis_size=len(first))(stacked, np.array([-30.0, 30.0, *x]))
+            )
+        static = {field: getattr(stacked, field) for field in ("n", "scaling") if hasattr(stacked, field)}
         for i in range(len(first)):
             p = dict(zip(leaf_names(stacked), (float(leaf[i]) for leaf in jax.tree.leaves(stacked)), strict=True))
             found.append((p | static, weights, jax.tree.map(lambda v, i=i: v[i], values)))
@@ -122,7 +161,7 @@ def test_no_slope_is_above_its_peak(name):
         assert values["curve, slope"][1].max() <= values["peak"] * (1 + 1e-15)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if "curve_matches_slope" not in surgrad.catalogue()[n].waivers])
 def test_curve_is_the_integral_of_the_slope(name):
     for p, weights, values in settings(name):
         (left, right, *_), (_, _, *slope) = values["curve, slope"]
@@ -139,6 +178,16 @@ def test_curve_is_the_integral_of_the_slope(name):
         (surgrad.SoftSign, lambda a: a / 2, surgrad.InvSquareGrad),
         (surgrad.FastSigmoid, lambda a: 1, surgrad.InvSquareGrad),
         (surgrad.SuperSpike, lambda a: 2 / a, surgrad.SoftSign),
+        (lambda a: surgrad.SuperSpike(a, scaling="area"), lambda a: 1, surgrad.SoftSign),
+        (lambda a: surgrad.FastSigmoid(a, scaling="steepness"), lambda a: a, surgrad.InvSquareGrad),
+        (lambda a: surgrad.Slayer(2.0, 1 / a), lambda a: 2, surgrad.PiecewiseExp),
+        (lambda a: surgrad.Triangle(a, 2.0), lambda a: 1, lambda a: surgrad.ReluGrad(a / 2, 2.0)),
+        (lambda a: surgrad.ZIF(1 / a), lambda a: 1, surgrad.PiecewiseQuadratic),
+        (lambda a: surgrad.Boxcar(2 / a), lambda a: 1, lambda a: surgrad.PiecewiseLeakyRelu(c=0.0, w=1 / a)),
+        (surgrad.Tanh, lambda a: 1, lambda a: surgrad.Sigmoid(2 * a)),
+        (lambda a: surgrad.Cauchy(2 / (math.pi * a)), lambda a: 1, surgrad.Arctan),
+        (lambda a: surgrad.ClippedStraightThrough(a), lambda a: 2 * a, lambda a: surgrad.Boxcar(2 * a)),
+        (lambda a: surgrad.Sparse(surgrad.InvSquareGrad(a), 1.0), lambda a: 1, surgrad.SparseFastSigmoid),
         (surgrad.PiecewiseExp, lambda a: a / 2, surgrad.SlayerGrad),
         (surgrad.ERF, lambda a: 1, lambda a: surgrad.GaussianGrad(1 / (a * math.sqrt(2)), 1.0)),
         (lambda a: surgrad.MultiGaussianGrad(0.0, 6.0, 0.5, a), lambda a: 1, lambda a: surgrad.GaussianGrad(0.5, a)),
@@ -161,6 +210,10 @@ def test_slopes_and_centred_curves_are_proportional(left, factor, right, alpha):
         (surgrad.Arctan, lambda a: cauchy(2 / (math.pi * a))),
         (lambda a: surgrad.Sigmoid(2 * a), lambda a: a / 2 / np.cosh(a * X) ** 2),  # tanh with a slope of a/2
         (lambda a: surgrad.LeakyRelu(1.0, 1.0), lambda a: np.ones_like(X)),  # the straight-through estimator
+        (lambda a: surgrad.StraightThrough(), lambda a: np.ones_like(X)),
+        (surgrad.LeakySpikeOperator, lambda a: np.where(X < 0, a, 1.0)),
+        (surgrad.Circ, lambda a: a**2 / 2 * (X**2 + a**2) ** -1.5),
+        (surgrad.SpikeRateEscape, lambda a: 25 * np.exp(-a * np.abs(X - 1))),
         (surgrad.PiecewiseExp, lambda a: a / 2 * np.exp(-a * np.abs(X))),  # Laplace's density
         (
             lambda a: surgrad.S2NN(a, 1.5),

@@ -187,9 +187,10 @@ def total_of_scan(surrogate, x):
 @pytest.mark.parametrize("name", surgrad.catalogue())
 def test_a_forward_pass_computes_neither_curve_nor_slope(name):
     surrogate = surgrad.catalogue()[name]()
-    assert not traced(lambda s, x: s(x), surrogate, X) & ARITHMETIC
+    hard = traced(lambda s, x: s(x), surrogate, X)
+    assert not hard & ARITHMETIC
     assert not compiled(lambda s, x: s(x), surrogate, X) & COMPILED
-    assert traced(lambda s, x: s.smooth()(x), surrogate, X) & ARITHMETIC
+    assert traced(lambda s, x: s.smooth()(x), surrogate, X) - hard
 
 
 @pytest.mark.parametrize("of", [total, total_of_scan])

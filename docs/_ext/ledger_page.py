@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import public
+import verification
 from docstrings import prepared
 from sphinx.application import Sphinx
 from written import Folder
@@ -62,6 +63,7 @@ def page(file: Path) -> list[str]:
     total = sum(map(len, found.values()))
     lines = ["Fidelity ledger", "===============", *HEAD.format(source=SOURCE).splitlines(), ""]
     objects = len({path for part in found.values() for path, _ in part})
+    lines += [*verification.table([row for _, row in found["Surrogates"]])]
     lines += [f"{total} comparisons of {objects} objects:", ""]
     for kind, part in found.items():
         lines += [kind, "-" * len(kind), "", ".. list-table::", "   :header-rows: 1", "   :widths: 24 46 15 15", ""]

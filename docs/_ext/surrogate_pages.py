@@ -12,13 +12,14 @@ from typing import Any
 import bibliography
 import jax
 import numpy as np
+import verification
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from written import Folder
 
 import surgrad
 from surgrad import plot
-from surgrad._catalogue import built_in, snake_case
+from surgrad._catalogue import TAGS, built_in, snake_case
 from surgrad._peers import rows
 from surgrad.plot import _samples as samples
 from surgrad.plot._style import GREY, strip
@@ -98,6 +99,7 @@ def section(kind: type[surgrad.Surrogate]) -> list[str]:
         f"{shown(found['width'])} and the area {shown(found['area'])}.",
         "The :doc:`gallery </reference/gallery>` shows all surrogates side by side.",
         "",
+        *described(kind),
         *waived(kind),
         *elsewhere(kind.__name__),
         *publications(kind),
@@ -116,13 +118,15 @@ def hyperparameters(kind: type[surgrad.Surrogate]) -> list[str]:
     lines = [".. list-table:: Hyperparameters", "   :header-rows: 1", ""]
     lines += ["   * - name", "     - default", "     - range"]
     for field in own:
-        default = "none" if field.default is dataclasses.MISSING else f"{field.default:g}"
+        default = "none" if field.default in (dataclasses.MISSING, None) else f"{field.default:g}"
         lines += [f"   * - ``{field.name}``", f"     - {default}", f"     - {limits(field.metadata)}"]
     return [*lines, ""] if own else []
 
 
 def limits(rules: Any) -> str:
     """The range of a field in words."""
+    if not rules:
+        return "see the parameters"
     signs = {"above": ">", "at_least": ">=", "at_most": "<="}
     parts = [f"{sign} {rules[rule]:g}" for rule, sign in signs.items() if rules.get(rule) is not None]
     if "whole" in rules:
@@ -130,6 +134,12 @@ def limits(rules: Any) -> str:
     if rules.get("static") and not parts:
         parts.append("part of the program")
     return ", ".join(parts) or "all real numbers"
+
+
+def described(kind: type[surgrad.Surrogate]) -> list[str]:
+    """The tags of a class, and what its formula was compared with."""
+    lines = [f"Tags: {', '.join(f'*{tag}*, {TAGS[tag]}' for tag in sorted(kind.tags))}.", ""] if kind.tags else []
+    return [*lines, f"The formula was compared with {verification.literals(kind.verified)}.", ""]
 
 
 def waived(kind: type[surgrad.Surrogate]) -> list[str]:
@@ -163,14 +173,15 @@ def gallery() -> list[str]:
     folder = next(iter(facts.values()))["folder"]
     lines += figure(f"{folder}/gallery.svg", "Curve, slope and spike of each surrogate at its defaults.")
     lines += [".. list-table:: Slopes at the defaults", "   :header-rows: 1", "   :class: numbers", ""]
-    head = ["surrogate", "functional form", "height", "width at half height", "area"]
+    head = ["surrogate", "functional form", "height", "width at half height", "area", "tags"]
     rows = [
         [
             f":py:obj:`{name} <surgrad.{name}>`",
             f":py:obj:`{snake_case(name)} <surgrad.{snake_case(name)}>`",
             *(shown(facts[name][value]) for value in ("height", "width", "area")),
+            ", ".join(sorted(kind.tags)),
         ]
-        for name in (kind.__name__ for kind in kinds)
+        for name, kind in ((kind.__name__, kind) for kind in kinds)
     ]
     for row in [head, *rows]:
         lines += [f"   {'* ' if i == 0 else '  '}- {cell}" for i, cell in enumerate(row)]

@@ -9,12 +9,13 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from surgrad._answers import attribute_error, in_our_names, nearest_names, place_of, surrogate_answer
 from surgrad._constructors import constructor_parameters
+from surgrad._kinds import require_choice
 from surgrad._surrogate import Surrogate
 from surgrad._types import Input, Spikes
 
@@ -101,13 +102,38 @@ def _without_x(cls: type[Surrogate], given: dict[str, Any]) -> str:
     return f"{name} needs x, since it returns spikes, {name}(x, ...); for the surrogate itself write {written}{end}"
 
 
-def catalogue() -> MappingProxyType[str, type[Surrogate]]:
+TAGS = {
+    "finite support": "the slope is 0 outside a window",
+    "heavy tail": "the slope falls more slowly than any exponential, or never",
+    "asymmetric": "the slope differs from one side of the threshold to the other",
+    "not a density": "the area of the slope is not 1, or the slope is negative somewhere",
+    "stochastic": "a key takes part",
+    "several spikes": "the slope has more thresholds than one, for several spikes a time step",
+}
+"""What the slope of a class can be like at its defaults, as `Surrogate.tags` says it."""
+
+
+def catalogue(*tags: str, without: str | Iterable[str] = ()) -> MappingProxyType[str, type[Surrogate]]:
     """Return all surrogates that have a functional form, by class name, in alphabetical order.
 
     >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
     Sigmoid(alpha=2.0)
+    >>> list(surgrad.catalogue("finite support", without="not a density"))
+    ['Boxcar', 'Dspike', 'PiecewiseQuadratic', 'ZIF']
+
+    Parameters:
+        tags: the tags that a surrogate must have, all of them: `"finite support"`, `"heavy tail"`, `"asymmetric"`,
+            `"not a density"`, `"stochastic"`, `"several spikes"`. They describe the slope at the defaults.
+        without: the tags that it must not have.
+
+    Raises:
+        ValueError: there is no such tag.
     """
-    return MappingProxyType(dict(sorted(_CATALOGUE.items())))
+    absent = {without} if isinstance(without, str) else set(without)
+    for tag in (*tags, *absent):
+        require_choice("catalogue", "tag", tag, tuple(TAGS))
+    kept = {name: kind for name, kind in _CATALOGUE.items() if kind.tags >= set(tags) and not kind.tags & absent}
+    return MappingProxyType(dict(sorted(kept.items())))
 
 
 def lookup(name: str) -> type[Surrogate]:

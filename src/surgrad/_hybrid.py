@@ -22,10 +22,9 @@ class HybridSpike(Surrogate):
     Adaptive smoothing gradient learning (Wang et al. 2023): m Θ(x) + (1 - m) σ(x), where m = 0 with the given
     probability. σ is a `Sigmoid(α)` in the paper, or a rectangle, `PiecewiseLeakyRelu(c=0, w=1/(2k))`. The derivative
     by x is the slope everywhere, that by a hyperparameter is the curve's, so that a width is learned with the weights.
-    The formula was checked against `EfficientNoisySpikeII` in model/activation.py of github.com/Windere/ASGL-SNN, the
-    authors' code, whose widths are `InvSigmoid` and `InvRectangle`. Two things differ. Here the mask depends on the key
-    and on the bits of x, so that it changes where x is computed in another order; and there the spikes of a layer are
-    multiplied by its threshold.
+    In the authors' code the two widths are those of `InvSigmoid` and `InvRectangle`. Two things differ: here the mask
+    depends on the key and on the bits of x, so that it changes where x is computed in another order; and there the
+    spikes of a layer are multiplied by its threshold.
 
         >>> import jax, surgrad
         >>> float(surgrad.HybridSpike(surgrad.Sigmoid(4.0), probability=1.0, key=jax.random.key(0))(0.0))
@@ -38,6 +37,10 @@ class HybridSpike(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("wang2023adaptive",)
+    verified: ClassVar[str] = (
+        "`EfficientNoisySpikeII` in model/activation.py of the authors' code, github.com/Windere/ASGL-SNN"
+    )
+    tags: ClassVar[frozenset[str]] = frozenset({"stochastic"})
     waivers: ClassVar[dict[str, str]] = {
         "hard_forward": "a share of the neurons answers with the curve, which is the method",
         "shapes": _DRAWN,

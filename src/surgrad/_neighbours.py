@@ -131,8 +131,8 @@ _NAMES: dict[str, str] = {
     "treeserialiseleaves serialise savemodel savestate savecheckpoint dump": "{save}(path, tree)",
     "treedeserialiseleaves deserialise loadmodel loadstate restore loadcheckpoint": "{load}(path)",
     # modules and bases
-    "boxcar": "{PiecewiseLeakyRelu}(c=0.0, w=width / 2), a box",
-    "triangle triangular tent heavitent": "{ReluGrad}(alpha, width), a triangle of height alpha",
+    "triangular tent heavitent": "{ReluGrad}(alpha, width), a triangle of height alpha",
+    "sso": "{StochasticSpikeOperator}(mean, variance, key=key)",
     "surrogate surrogates axn": "surgrad itself: surgrad.Sigmoid(4.0) is a surrogate, surgrad.sigmoid(x) its function",
     "functions": "functions of surrogates in surgrad itself, such as surgrad.sigmoid, and {unroll}",
     "neuron neurons layer layers": "surgrad.nn",
@@ -158,7 +158,6 @@ _ABSENT: dict[str, str] = {
     "randomflippolarity": "a function (recording, random) -> recording is an augmentation of surgrad.events.batches",
     "mergepolarities": "batch.spikes.sum(-1) of a batch with counts=True, or .max(-1), is that of both polarities",
     "writecsv writenpz": "{write_hdf5}(path, data) writes a data set, and numpy.savez the arrays that {read_npz} reads",
-    "sso stochasticspikeoperator": "its spikes are drawn at random, and those here follow from x",
     "constantcurrentlifencode": "{unroll}({LIF}(surrogate), jnp.broadcast_to(x, (num_steps, *x.shape)))",
 }
 

@@ -98,6 +98,10 @@ class Surrogate(Pytree):
     """Other names of constructor keywords: `{alias: (name, value of the alias -> value of the name)}`."""
     waivers: ClassVar[dict[str, str]] = {}
     """Laws of `check` that the surrogate breaks on purpose: `{law: reason}`."""
+    tags: ClassVar[frozenset[str]] = frozenset()
+    """What the slope at the defaults is like, in words of `TAGS`; `catalogue` filters by them."""
+    verified: ClassVar[str] = ""
+    """What the formula was compared with besides the publications: code of authors or of another library."""
     peaks: ClassVar[tuple[float, ...] | None] = None
     """Values of x at which the slope can be largest; None if unknown."""
 

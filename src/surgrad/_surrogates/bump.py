@@ -12,9 +12,11 @@ from jax.scipy.special import erf
 
 from surgrad._catalogue import Functional, functional
 from surgrad._frameworks import unboxed
+from surgrad._pytree import static
 from surgrad._surrogate import Surrogate, parameter
 from surgrad._surrogates.numerics import (
     decay_integral,
+    fast_rise,
     finite,
     fraction,
     magnitude,
@@ -41,6 +43,8 @@ class GaussianGrad(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("yin2020effective", "yin2021accurate")
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     sigma: Parameter = parameter(default=0.5, above=0)
@@ -75,6 +79,8 @@ class MultiGaussianGrad(Surrogate):
 
     references: ClassVar[tuple[str, ...]] = ("yin2021accurate",)
     aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {"gamma": ("scale", lambda gamma: gamma)}
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
     waivers: ClassVar[dict[str, str]] = {
         "non_negative": "the negative lobes are the point of the original",
@@ -110,14 +116,14 @@ class InvSquareGrad(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("zenke2018superspike",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=100.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        # In the tails |x|/(1+α|x|) = (1/α)/(1+1/(α|x|)), whose derivatives do not cancel.
-        far, z = near_or_far(self.alpha, distance := magnitude(x))
-        return 0.5 + side(x) * jnp.where(far, 1 / self.alpha, jnp.where(far, 0, distance)) / (1 + z)
+        return 0.5 + side(x) * fast_rise(self.alpha, magnitude(x))
 
     def surrogate_grad(self, x: Membrane) -> Slope:
         return fraction(self.alpha, jnp.abs(x)) ** 2
@@ -127,22 +133,48 @@ class InvSquareGrad(Surrogate):
 
 
 class SuperSpike(InvSquareGrad):
-    """SuperSpike's slope at its published steepness, 1/(1+α|x|)², the same as `InvSquareGrad`.
+    """SuperSpike's slope at its published steepness, 1/(1+α|x|)², the same as `InvSquareGrad`, or at another scale.
 
     This is the scale of the publication. Spyx calls the steepness k; Norse 1.1 has α = 1 for every `alpha`;
     SpikingJelly's surrogate of this name is α/(1+|x|)², another family.
 
         >>> surgrad.SuperSpike(10.0).surrogate_grad(0.1).item()
         0.25
+        >>> surgrad.SuperSpike(10.0, scaling="steepness").surrogate_grad(0.1).item()
+        2.5
 
     Parameters:
         alpha: steepness, > 0.
+        scaling: `"peak"`: a peak of 1 and an area of 2/α, as published; `"area"`: an area of 1 and a peak of α/2, as
+            `SoftSign`; `"steepness"`: a peak of α and an area of 2, as stork's `SuperSpike_asymptote`.
     """
 
+    references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "zenke2021remarkable")
+    verified: ClassVar[str] = "stork's `SuperSpike` and `SuperSpike_asymptote`, Spyx's `superspike`"
+
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+
     alpha: Parameter = parameter(default=100.0, above=0)
+    scaling: str = static(default="peak", choices=("peak", "area", "steepness"), kw_only=True)
+
+    def surrogate_fun(self, x: Membrane) -> Curve:
+        if self.scaling == "area":
+            tail = fraction(self.alpha, magnitude(x)) / 2
+            return jnp.where(x < 0, tail, 1 - tail)
+        if self.scaling == "peak":
+            return 0.5 + side(x) * fast_rise(self.alpha, magnitude(x))
+        far, z = near_or_far(self.alpha, magnitude(x))
+        return 0.5 + side(x) * jnp.where(far, 1, z) / (1 + z)
+
+    def surrogate_grad(self, x: Membrane) -> Slope:
+        part = fraction(self.alpha, jnp.abs(x))
+        height = {"peak": 1, "area": self.alpha / 2, "steepness": self.alpha}[self.scaling]
+        return height * part * part
+
+    fwhm = InvSquareGrad.fwhm
 
 
-class FastSigmoid(InvSquareGrad):
+class FastSigmoid(SuperSpike):
     """The fast sigmoid's slope at the steepness of snnTorch, 1/(1+α|x|)², the same as `InvSquareGrad`.
 
         >>> surgrad.FastSigmoid().surrogate_grad(0.04).item()
@@ -150,9 +182,11 @@ class FastSigmoid(InvSquareGrad):
 
     Parameters:
         alpha: steepness, > 0; snnTorch, jaxpike and sparx call it slope.
+        scaling: as of `SuperSpike`.
     """
 
     references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "eshraghian2023training")
+    verified: ClassVar[str] = "snnTorch's `fast_sigmoid`"
 
     alpha: Parameter = parameter(default=25.0, above=0)
 
@@ -168,6 +202,8 @@ class SlayerGrad(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("shrestha2018slayer",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
     waivers: ClassVar[dict[str, str]] = {"bounded": _AREA}
 

@@ -27,9 +27,8 @@ class Dspike(Surrogate):
     """A hyperbolic tangent from 0 at x = -1/2 to 1 at x = 1/2, 1/2 + tanh(bx)/(2 tanh(b/2)).
 
     The slope is b/(2 tanh(b/2)) sech²(bx) inside and 0 outside: a rectangle as b → 0, a spike as b → ∞. Its window is
-    one unit of x wide; `Temperature(Dspike(b), width)` has another. The formula was verified against the authors'
-    account (guslab.org/projects/3_project), whose curve is this one without the ends, and the slope with its ends
-    against `DSpike` in SpikingJelly's `activation_based/model/spike_dhs.py`, from which the default is.
+    one unit of x wide; `Temperature(Dspike(b), width)` has another. The curve of the authors' account is this one
+    without the ends; those, and the default, are SpikingJelly's.
 
         >>> round(float(surgrad.Dspike().surrogate_grad(0.25)), 4)
         0.9887
@@ -39,6 +38,10 @@ class Dspike(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("li2021differentiable",)
+    verified: ClassVar[str] = (
+        "the authors' account, guslab.org/projects/3_project, and `DSpike` in SpikingJelly's model/spike_dhs.py"
+    )
+    tags: ClassVar[frozenset[str]] = frozenset({"finite support"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     b: Parameter = parameter(default=3.0, above=0)

@@ -41,6 +41,8 @@ class S2NN(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("suetake2022s3nn",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "asymmetric", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (-1e-30, 0.0)
     waivers: ClassVar[dict[str, str]] = {"bounded": "a logarithm has no limits"}
 
@@ -73,6 +75,8 @@ class QPseudoSpike(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("herranz2022stabilizing",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
     waivers: ClassVar[dict[str, str]] = {
         "bounded": "the area is (α+1)/(α-1), 3 at the default; normalized=True has area 1"

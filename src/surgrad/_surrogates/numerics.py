@@ -71,6 +71,13 @@ def near_or_far(rate: Parameter, distance: Real) -> tuple[Array, Real]:
     return far, jnp.where(far, tail, rate * jnp.where(far, 0, distance))
 
 
+def fast_rise(rate: Parameter, distance: Real) -> Real:
+    """Return distance / (1 + rate * distance), the integral of 1 / (1 + rate * d)²; the distance may be infinite."""
+    # In the tails that is (1/rate)/(1+1/(rate·distance)), whose derivatives do not cancel.
+    far, z = near_or_far(rate, distance)
+    return jnp.where(far, 1 / rate, jnp.where(far, 0, distance)) / (1 + z)
+
+
 def saturated(z: Real) -> Real:
     """Return z clipped at ±10⁴, where exp(-|z|) is 0 in every precision, so that its square is finite."""
     return jnp.clip(z, -1e4, 1e4)
@@ -199,3 +206,32 @@ def twin_bumps(z: Real, width: Parameter) -> Real:
     square = jnp.where(near, z**2 + 1, (jnp.abs(z) - 1) ** 2)
     both = jnp.where(near, 2 * cosine_series(jnp.where(near, tilt, 0) ** 2), 1 + jnp.exp(-2 * jnp.abs(tilt)))
     return jnp.exp(square * (-precision / 2)) * both
+
+
+def laplace_curve(x: Real, width: Parameter, height: Parameter, area: Parameter) -> Real:
+    """The curve of the slope height·exp(-|x|/width), whose area is given besides: accurate in the tails if that is 1.
+
+    Derivatives by one of the three do not cancel, if the others are functions of it that do not.
+    """
+    distance = magnitude(x)
+    near, z = distance < width, distance / width
+    rise = height * decay_integral(jnp.where(near, distance, 0), 1 / width)
+    tail = (1 - area) / 2 + area / 2 * jnp.exp(-jnp.where(near, 1, z))
+    return jnp.where(near, 0.5 + side(x) * rise, jnp.where(x < 0, tail, 1 - tail))
+
+
+def nearest_multiple(x: Real, period: Parameter) -> tuple[Real, Real]:
+    """Return k, the nearest integer to x/period, and x - k·period.
+
+    As exact as a remainder, which XLA computes by a call for each element: the period is the sum of three parts of so
+    few digits that k times a part is exact for k up to 2¹⁶ in float32 and 2³⁵ in float64. Beyond that, x is rounded
+    once more; and where floats are a period apart, the remainder, which they do not hold, and k are 0.
+    """
+    period, info = jnp.asarray(period, x.dtype), jnp.finfo(x.dtype)
+    x = jnp.where(jnp.abs(x) < period * 2.0**info.nmant, x, 0 * x)
+    k = jax.lax.stop_gradient(jnp.round(x * (1 / period)))
+    rest = period
+    for _ in range(2):
+        part = jax.lax.stop_gradient(jax.lax.reduce_precision(rest, info.nexp, info.nmant // 3))
+        x, rest = x - k * part, rest - part
+    return k, x - k * rest

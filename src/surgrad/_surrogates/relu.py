@@ -34,6 +34,8 @@ class PiecewiseLeakyRelu(Surrogate):
         "fang2023spikingjelly",
     )
     aliases: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {"alpha": ("w", lambda alpha: 1 / alpha)}
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0, float("inf"))
     waivers: ClassVar[dict[str, str]] = {"bounded": _GROWS}
 
@@ -62,6 +64,8 @@ class LeakyRelu(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("maas2013rectifier", "bengio2013estimating", "yin2017algorithm")
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "asymmetric", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (-1.0, 0.0)
     waivers: ClassVar[dict[str, str]] = {"centred": _STARTS_AT_ZERO, "bounded": _GROWS}
 
@@ -86,6 +90,8 @@ class LogTailedRelu(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("cai2017deep",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "asymmetric", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0, 0.5)
     waivers: ClassVar[dict[str, str]] = {
         "centred": _STARTS_AT_ZERO,
@@ -115,6 +121,8 @@ class ReluGrad(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("esser2016convolutional", "bellec2018long")
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"finite support", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=0.3, above=0)

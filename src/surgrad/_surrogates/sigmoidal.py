@@ -39,6 +39,7 @@ class Sigmoid(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("wu2018spatio", "zenke2021remarkable")
+    verified: ClassVar[str] = "braintools 0.3.0"
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=4.0, above=0)
@@ -64,6 +65,8 @@ class SoftSign(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "neftci2019surrogate")
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
@@ -91,6 +94,8 @@ class Arctan(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("fang2021incorporating",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
@@ -118,6 +123,7 @@ class ERF(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("esser2015backpropagation", "wu2018spatio")
+    verified: ClassVar[str] = "braintools 0.3.0"
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
@@ -143,6 +149,7 @@ class PiecewiseExp(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("shrestha2018slayer", "neftci2019surrogate")
+    verified: ClassVar[str] = "braintools 0.3.0"
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
@@ -169,6 +176,8 @@ class PiecewiseQuadratic(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("esser2016convolutional", "wu2018spatio", "bellec2018long")
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"finite support"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
 
     alpha: Parameter = parameter(default=1.0, above=0)
@@ -201,6 +210,8 @@ class NonzeroSignLog(Surrogate):
     """
 
     references: ClassVar[tuple[str, ...]] = ("fang2023spikingjelly",)
+    verified: ClassVar[str] = "braintools 0.3.0"
+    tags: ClassVar[frozenset[str]] = frozenset({"heavy tail", "not a density"})
     peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
     waivers: ClassVar[dict[str, str]] = {
         "centred": "the sign of the original, -1 to 1, passes through 0 at the threshold",

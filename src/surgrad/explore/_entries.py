@@ -115,7 +115,7 @@ def _described(surrogate: Surrogate) -> dict[str, Any]:
 
 
 def _is_number(leaf: Any) -> bool:
-    return np.ndim(leaf) == 0 and np.issubdtype(jnp.result_type(leaf), np.number)
+    return np.ndim(leaf) == 0 and jnp.issubdtype(jnp.result_type(leaf), np.number)
 
 
 def _formulas(surrogate: Surrogate, places: Sequence[int]) -> dict[str, str]:

@@ -40,6 +40,8 @@ def _same(parameters: Any, dtypes: Any) -> Write:
 
 
 def _product(parameters: Any, dtypes: Any) -> Write:
+    if dtypes[0] == jnp.uint32:
+        return "(Math.imul({},{})>>>0)".format
     return lambda a, b: b if a == "1" else a if b == "1" else f"{a}*{b}"
 
 
@@ -49,13 +51,28 @@ def _division(parameters: Any, dtypes: Any) -> Write:
     return lambda a, b: a if b == "1" else f"{a}/{b}"
 
 
-def _logical(for_booleans: str, name: str) -> Callable[..., Write]:
+def _logical(for_booleans: str, for_bits: str) -> Callable[..., Write]:
     def write(parameters: Any, dtypes: Any) -> Write:
-        if dtypes[0] != jnp.bool_:
-            raise TranslationError(f"the primitive {name!r} of JAX on bits of integers has no translation")
-        return for_booleans.format
+        _require_bits(dtypes[0])
+        return (for_booleans if dtypes[0] == jnp.bool_ else for_bits).format
 
     return write
+
+
+def _require_bits(dtype: Any) -> None:
+    if dtype not in (jnp.bool_, jnp.uint32):
+        raise TranslationError(f"operations of JAX on the bits of {dtype} have no translation")
+
+
+def _shifted(parameters: Any, dtypes: Any) -> Write:
+    _require_bits(dtypes[0])
+    return "({}>>>{})".format
+
+
+def _bits(parameters: Any, dtypes: Any) -> Write:
+    if (dtypes[0], parameters["new_dtype"]) != (jnp.float32, jnp.uint32):
+        raise TranslationError(f"the bits of {dtypes[0]} as {parameters['new_dtype']} have no translation")
+    return "bits({})".format
 
 
 def _integer_power(parameters: Any, dtypes: Any) -> Write:
@@ -129,10 +146,12 @@ _TEXTS = {
 ELEMENTWISE: dict[str, Callable[[Any, list[Any]], Write]] = {name: _fixed(text) for name, text in _TEXTS.items()} | {
     "mul": _product,
     "div": _division,
-    "and": _logical("{}&&{}", "and"),
-    "or": _logical("{}||{}", "or"),
-    "not": _logical("!{}", "not"),
-    "xor": _logical("{}!=={}", "xor"),
+    "and": _logical("{}&&{}", "(({}&{})>>>0)"),
+    "or": _logical("{}||{}", "(({}|{})>>>0)"),
+    "not": _logical("!{}", "(~{}>>>0)"),
+    "xor": _logical("{}!=={}", "(({}^{})>>>0)"),
+    "shift_right_logical": _shifted,
+    "bitcast_convert_type": _bits,
     "integer_pow": _integer_power,
     "convert_element_type": _converted,
     "select_n": _selected,

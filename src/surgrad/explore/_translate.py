@@ -63,8 +63,9 @@ def _scalar(value: Any) -> np.ndarray:
 
 
 def _objects(value: Any) -> np.ndarray:
-    """Return an array of numbers as an array of Python objects."""
-    return np.asarray(value).astype(object)
+    """Return an array of numbers, or the words of a key, as an array of Python objects."""
+    key = isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(value) if key else value).astype(object)
 
 
 def _evaluate(program: ClosedJaxpr, inputs: Sequence[np.ndarray], statements: Statements) -> list[np.ndarray]:
@@ -91,6 +92,8 @@ def _apply(equation: Any, inputs: list[np.ndarray], statements: Statements) -> l
         inner = parameters[CALLS[name]]
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
         return _evaluate(closed, inputs, statements)
+    if name == "random_unwrap":  # a key is held as its words
+        return inputs
     if name == "scan" and parameters["length"] <= _LONGEST:
         return _unrolled(parameters, inputs, statements)
     if not any(isinstance(one, Name) for value in inputs for one in value.flat):

@@ -16,6 +16,11 @@ function rounded(x, bits) {
   return Number.isFinite(scaled) ? scaled - (scaled - x) : x;
 }
 
+// The bits of x in single precision, as a whole number.
+function bits(x) {
+  return new Uint32Array(new Float32Array([x]).buffer)[0];
+}
+
 // The error function: its Taylor series around 0, and 1 minus the continued fraction of erfc beyond.
 function erf(x) {
   if (Math.abs(x) > 2.5) return x < 0 ? erfc(-x) - 1 : 1 - erfc(x);
