@@ -193,7 +193,7 @@ def bound(name: str, f: str, exact: np.ndarray, p: Values, by: Values, dtype: An
     sensitivity = sum(np.abs(eps * p[t] * by[t]) for t in p)
     allowed = eps * ROUNDINGS * (np.abs(exact) + terms(name, f, p)) + INPUTS * sensitivity
     # What is below the smallest normal number is flushed to 0, in results and in inputs.
-    allowed += tiny * (1 + sum(np.abs(by[t]) for t in p))
+    allowed += tiny + sum(tiny * np.abs(by[t]) for t in p)
     if (name, f) == ("S2NN", "dsigma_d_x"):
         allowed += p["epsilon"] * np.abs(exact)  # the original's slope leaves epsilon out
     return allowed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from surgrad import StochasticSpikeOperator
+from surgrad import StochasticSpikeOperator, check
 
 X = -jax.random.uniform(jax.random.key(3), (20_000,), minval=1e-3, maxval=3.0)
 NOISY = StochasticSpikeOperator(key=jax.random.key(7))
@@ -80,6 +80,12 @@ def test_the_curve_is_the_integral_of_the_mean_slope(mean):
     assert one.surrogate_fun(0.0) == 0.5
     np.testing.assert_allclose(one.surrogate_fun(-3.0), 0.5 - 3 * noise(jax.random.key(0), mean=mean).mean(), atol=3e-3)
     assert one.surrogate_fun(-np.inf) == (0.5 if mean == 0 else -np.inf * mean)
+
+
+def test_it_keeps_all_laws_but_those_it_waives_with_a_key_too():
+    report = check(NOISY)
+    report.raise_if_failed()
+    assert {v.law for v in report.verdicts if v.outcome == "waived"} == set(StochasticSpikeOperator.waivers)
 
 
 @pytest.mark.unchecked("a wrong type on purpose")

@@ -138,8 +138,9 @@ def limits(rules: Any) -> str:
 
 def described(kind: type[surgrad.Surrogate]) -> list[str]:
     """The tags of a class, and what its formula was compared with."""
-    lines = [f"Tags: {', '.join(f'*{tag}*, {TAGS[tag]}' for tag in sorted(kind.tags))}.", ""] if kind.tags else []
-    return [*lines, f"The formula was compared with {verification.literals(kind.verified)}.", ""]
+    lines = [f"- *{tag}*: {TAGS[tag]}" for tag in sorted(kind.tags)]
+    lines = [".. rubric:: Tags", "", *lines, ""] if lines else []
+    return [f"The formula was compared with {verification.literals(kind.verified)}.", "", *lines]
 
 
 def waived(kind: type[surgrad.Surrogate]) -> list[str]:

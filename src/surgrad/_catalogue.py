@@ -118,8 +118,9 @@ def catalogue(*tags: str, without: str | Iterable[str] = ()) -> MappingProxyType
 
     >>> surgrad.catalogue()["Sigmoid"](alpha=2.0)
     Sigmoid(alpha=2.0)
-    >>> list(surgrad.catalogue("finite support", without="not a density"))
-    ['Boxcar', 'Dspike', 'PiecewiseQuadratic', 'ZIF']
+    >>> windows = surgrad.catalogue("finite support", without="not a density")
+    >>> "Boxcar" in windows, "Sigmoid" in windows
+    (True, False)
 
     Parameters:
         tags: the tags that a surrogate must have, all of them: `"finite support"`, `"heavy tail"`, `"asymmetric"`,

@@ -271,7 +271,7 @@ def leaky(x, leak):
 SURROGATES["LeakySpikeOperator"] = Formula(
     leaky,
     lambda right, leak: (inf, mpf(1)) if right else (-inf if leak else HALF, leak),
-    ({"leak": 0.1}, {"leak": 0.0}, {"leak": 2.0}),
+    ({"leak": 0.1}, {"leak": 0.0}, {"leak": 0.5}),
     lambda leak: (0,),
 )
 
@@ -285,7 +285,7 @@ def ramp(x, window, period):
 SURROGATES["StepPiecewiseLinear"] = Formula(
     ramp,
     lambda right, window, period: (inf, 1 / period) if right else (HALF - window / period, mpf(0)),
-    ({"window": 0.5, "period": 1.0}, {"window": 1.0, "period": 0.3}, {"window": 0.0, "period": 4.0}),
+    ({"window": 0.5, "period": 1.0}, {"window": 1.0, "period": 1.3}, {"window": 0.0, "period": 4.0}),
     lambda window, period: (-window,),
 )
 

@@ -146,7 +146,8 @@ class SuperSpike(InvSquareGrad):
     Parameters:
         alpha: steepness, > 0.
         scaling: `"peak"`: a peak of 1 and an area of 2/α, as published; `"area"`: an area of 1 and a peak of α/2, as
-            `SoftSign`; `"steepness"`: a peak of α and an area of 2, as stork's `SuperSpike_asymptote`.
+            `SoftSign`; `"steepness"`: a peak of α and an area of 2, as stork's `SuperSpike_asymptote`, so that the
+            curve goes from -1/2 to 3/2, which the law `bounded` of `check` reports.
     """
 
     references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "zenke2021remarkable")

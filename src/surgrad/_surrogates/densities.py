@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from surgrad._catalogue import Functional, functional
 from surgrad._surrogate import Surrogate, parameter
-from surgrad._surrogates.numerics import arctan_tail, finite, logistic, logistic_slope, magnitude, near_or_far
+from surgrad._surrogates.numerics import arctan_tail, finite, logistic, logistic_slope, magnitude, within_or_beyond
 from surgrad._types import Curve, Membrane, Parameter, Slope
 
 
@@ -59,13 +59,13 @@ class Circ(Surrogate):
 
     def surrogate_fun(self, x: Membrane) -> Curve:
         # (1 - u/√(1+u²))/2 = 1/(2r(r+u)) with u = |x|/α and r = √(1+u²), which does not cancel.
-        far, z = near_or_far(1 / self.alpha, magnitude(x))
+        far, z = within_or_beyond(self.alpha, magnitude(x))
         r = jnp.sqrt(1 + z**2)
         tail = jnp.where(far, z, 1) * jnp.where(far, z, 1) / (2 * r * (r + jnp.where(far, 1, z)))
         return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        far, z = near_or_far(1 / self.alpha, jnp.abs(x))
+        far, z = within_or_beyond(self.alpha, jnp.abs(x))
         share = jnp.where(far, z, 1) / jnp.sqrt(1 + z**2)
         return share * share * share / (2 * self.alpha)
 
@@ -88,11 +88,11 @@ class Cauchy(Surrogate):
     scale: Parameter = parameter(default=1.0, above=0)
 
     def surrogate_fun(self, x: Membrane) -> Curve:
-        tail = arctan_tail(*near_or_far(1 / self.scale, magnitude(x))) / math.pi
+        tail = arctan_tail(*within_or_beyond(self.scale, magnitude(x))) / math.pi
         return jnp.where(x < 0, tail, 1 - tail)
 
     def surrogate_grad(self, x: Membrane) -> Slope:
-        far, z = near_or_far(1 / self.scale, jnp.abs(x))
+        far, z = within_or_beyond(self.scale, jnp.abs(x))
         return jnp.where(far, z, 1) * jnp.where(far, z, 1) / (math.pi * self.scale * (1 + z**2))
 
 

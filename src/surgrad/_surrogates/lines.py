@@ -65,7 +65,7 @@ class StepPiecewiseLinear(Surrogate):
     """A slope of 1/period from x = -window on, and 0 below, for several spikes a step: the line through a staircase.
 
     Rockpool's `StepPWL`, there 1/threshold for a voltage of at least threshold - window, and with a window of 1 the
-    `Heaviside` of Sinabs.
+    `Heaviside` of Sinabs. The publication is that of Rockpool's other surrogate for several spikes.
 
         >>> surgrad.StepPiecewiseLinear().surrogate_grad(jnp.array([-1.0, -0.5, 7.0])).tolist()
         [0.0, 1.0, 1.0]

@@ -71,6 +71,13 @@ def near_or_far(rate: Parameter, distance: Real) -> tuple[Array, Real]:
     return far, jnp.where(far, tail, rate * jnp.where(far, 0, distance))
 
 
+def within_or_beyond(width: Parameter, distance: Real) -> tuple[Array, Real]:
+    """Return whether z = distance / width > 1, and 1/z if so, else z, as `near_or_far` does with a rate."""
+    far = distance > width
+    tail = width * inverse(jnp.ones_like(distance), jnp.where(far, distance, 1))
+    return far, jnp.where(far, tail, jnp.where(far, 0, distance) / width)
+
+
 def fast_rise(rate: Parameter, distance: Real) -> Real:
     """Return distance / (1 + rate * distance), the integral of 1 / (1 + rate * d)²; the distance may be infinite."""
     # In the tails that is (1/rate)/(1+1/(rate·distance)), whose derivatives do not cancel.
