@@ -164,3 +164,9 @@ def test_the_command_writes_the_page(tmp_path, capsys):
     assert main(["explore", "--surrogates", "sigmoid:alpha=2,8", "-o", str(path)]) == 0
     assert capsys.readouterr().err == f"written to {path}\n"
     assert 'id":"sigmoid_2"' in path.read_text(encoding="utf-8")
+
+
+def test_a_panel_says_what_other_libraries_call_the_surrogate():
+    texts = {entry["title"]: entry["elsewhere"] for entry in entries([surgrad.FastSigmoid(), surgrad.Dspike()])}
+    assert "snnTorch fast_sigmoid(slope=25) = FastSigmoid(slope)" in texts["FastSigmoid"]
+    assert texts["Dspike"] == ""

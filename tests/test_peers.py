@@ -200,7 +200,7 @@ def test_other_names_lead_to_rows():
         assert other == _peers.squashed(other)
 
 
-@pytest.mark.parametrize("name", ["snntorch.atan", "spyx.arctan", "btorch.Sigmoid", "norse.circ"])
+@pytest.mark.parametrize("name", ["snntorch.atan", "spyx.arctan", "btorch.Sigmoid", "btorch.ATanApprox"])
 def test_parameters_are_traced_mapped_and_differentiated(name, x64):
     first = next(iter(next(row for row in _peers.rows() if row.full_name == name).parameters))
     slope = lambda value: surgrad.convert(name, **{first: value}).surrogate_grad(0.3)
@@ -221,7 +221,7 @@ def test_equal_conversions_are_one_program():
         return surrogate.surrogate_grad(0.3)
 
     for alpha in (1.0, 2.0):
-        slope(surgrad.convert("norse.circ", alpha=alpha))
+        slope(surgrad.convert("stork.HardTanhSpike", beta=alpha))
     assert count == 1
 
 

@@ -86,7 +86,7 @@ def test_the_slope_is_at_least_half_of_its_peak_within_the_width(cls, x64):
     shares = np.linspace(-1, 1, 2001)[1:-1] * (1 - 1e-6)
     x = at + np.where(shares < 0, shares * np.clip(left - 1e-9, 0, 1e3), shares * np.clip(right - 1e-9, 0, 1e3))
     assert np.all(np.asarray(surrogate.surrogate_grad(jnp.asarray(x))) >= height / 2 * (1 - 1e-6))
-    assert surgrad.width(surrogate) == left + right
+    np.testing.assert_allclose(surgrad.width(surrogate), left + right, rtol=1e-9)  # a closed form, in some classes
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ _SLOW = 0.9
 """A tail whose decades fall by less than to this share has no finite integral, as far as this can tell."""
 
 Numbers = Float[Array, "*shape"]
-Intervals = tuple[Float[Array, "count *shape"], Float[Array, "count *shape"]]
+Each = Float[Array, "..."]
+"""A number for each interval: `(count, *shape)`."""
+Intervals = tuple[Each, Each]
 """Ends of intervals nearer to the peak and farther from it; negative below the peak."""
 
 
@@ -99,7 +101,7 @@ def _intervals(surrogate: Any, at: Numbers) -> Intervals:
     return jax.lax.stop_gradient((near, far))
 
 
-def _slope(surrogate: Any, at: Numbers, distance: Float[Array, count * shape]) -> Float[Array, count * shape]:
+def _slope(surrogate: Any, at: Numbers, distance: Each) -> Each:
     return jax.vmap(lambda d: surrogate.surrogate_grad(at + d))(distance)
 
 
@@ -123,7 +125,7 @@ def _sum(surrogate: Any, at: Numbers, intervals: Intervals) -> Numbers:
     return jnp.where(unknown & jnp.isfinite(total), jnp.nan, total)
 
 
-def _tail(each: Float[Array, count * shape], far: Float[Array, count * shape], size: Numbers) -> Numbers:
+def _tail(each: Each, far: Each, size: Numbers) -> Numbers:
     """Return the integral beyond the last decade on one side, whose decades are taken to be a geometric series."""
     edge = 1 + 1e-3
     last = jnp.where(far > 1e11 * edge, each, 0).sum(axis=0)

@@ -190,5 +190,5 @@ def _compiled(expression: str) -> CodeType:
 
 def _measured(row: Row) -> Counterpart:
     one = _default(row.full_name)
-    sizes = (float(np.asarray(size)) for size in (one.fwhm(), one.peak(), one.area()))
-    return Counterpart(row.library.key, row.call, row.here, one, *sizes, row.note)
+    width, height, area = (float(np.asarray(size)) for size in (one.fwhm(), one.peak(), one.area()))
+    return Counterpart(row.library.key, row.call, row.here, one, width, height, area, row.note)

@@ -153,6 +153,8 @@ class SuperSpike(InvSquareGrad):
     references: ClassVar[tuple[str, ...]] = ("zenke2018superspike", "zenke2021remarkable")
     verified: ClassVar[str] = "stork's `SuperSpike` and `SuperSpike_asymptote`, Spyx's `superspike`"
 
+    peaks: ClassVar[tuple[float, ...] | None] = (0.0,)
+
     alpha: Parameter = parameter(default=100.0, above=0)
     scaling: str = static(default="peak", choices=("peak", "area", "steepness"), kw_only=True)
 
@@ -169,6 +171,8 @@ class SuperSpike(InvSquareGrad):
         part = fraction(self.alpha, jnp.abs(x))
         height = {"peak": 1, "area": self.alpha / 2, "steepness": self.alpha}[self.scaling]
         return height * part * part
+
+    fwhm = InvSquareGrad.fwhm
 
 
 class FastSigmoid(SuperSpike):

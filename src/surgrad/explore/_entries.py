@@ -16,6 +16,7 @@ from surgrad._catalogue import snake_case
 from surgrad._colours import on_dark, styles
 from surgrad._frameworks import unboxed
 from surgrad._from_function import FromFun, FromGrad
+from surgrad._peers import rows
 from surgrad._pytree import Pytree
 from surgrad._surrogate import Surrogate
 from surgrad._trees import path_name, with_leaves
@@ -55,7 +56,8 @@ def entries(surrogates: Sequence[Surrogate]) -> list[dict[str, Any]]:
         look = {"colour": colour, "dark": on_dark(colour), "dash": dash(dashes)}
         described = one.function if isinstance(one, (FromGrad, FromFun)) else type(one)
         about = (inspect.getdoc(described) or "").partition("\n")[0]
-        found.append({"id": _identifier(name), "title": name, "about": about} | look | _described(one))
+        texts = {"id": _identifier(name), "title": name, "about": about, "elsewhere": elsewhere(one)}
+        found.append(texts | look | _described(one))
     return found
 
 
@@ -71,6 +73,18 @@ def title(surrogate: Surrogate) -> str:
     values = [part for value in vars(surrogate).values() for part in (value if isinstance(value, tuple) else (value,))]
     parts = [title(part) for part in values if isinstance(part, Surrogate)]
     return type(surrogate).__name__ + (f" of {' and '.join(parts)}" if parts else "")
+
+
+def elsewhere(surrogate: Surrogate) -> str:
+    """Return what other libraries call a surrogate, with its hyperparameters as those are there.
+
+    >>> import surgrad
+    >>> elsewhere(surgrad.SlayerGrad())
+    'In other libraries: braintools SlayerGrad(alpha=1) = SlayerGrad(alpha)'
+    """
+    name = type(surrogate).__name__
+    found = [f"{row.library.name} {row.call} = {row.here}" for row in rows() if row.here.startswith(f"{name}(")]
+    return f"In other libraries: {'; '.join(found)}" if found else ""
 
 
 def _identifier(name: str) -> str:

@@ -56,6 +56,7 @@ function panel(entry, one, onChange, onRemove) {
     onChange();
   });
   const about = element('p', { class: 'about' }, entry.about);
+  const elsewhere = entry.elsewhere ? [element('p', { class: 'note' }, entry.elsewhere)] : [];
   const note = entry.fixed ? [element('p', { class: 'note' }, entry.fixed)] : [];
-  return element('fieldset', { class: 'panel', id: `panel-${entry.id}` }, element('legend', {}, swatch(entry), entry.title), about, ...note, ...rows, ...(rows.length ? [reset] : []));
+  return element('fieldset', { class: 'panel', id: `panel-${entry.id}` }, element('legend', {}, swatch(entry), entry.title), about, ...elsewhere, ...note, ...rows, ...(rows.length ? [reset] : []));
 }
