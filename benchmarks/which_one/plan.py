@@ -61,7 +61,7 @@ class Stage:
                         yield Run(task, net, rule, shape.name, size, 0.0, seed)
             for rule in self.rules:
                 if not RULES[rule].scales_shape:
-                    yield Run(task, net, rule, ADAPTED, "height", 0.0, seed)
+                    yield Run(task, net, rule, ADAPTED, RULES[rule].size, 0.0, seed)
 
 
 SHALLOW, DEEP = tuple(n for n in NETS if NETS[n].depth == 1), tuple(n for n in NETS if NETS[n].depth > 1)

@@ -140,6 +140,10 @@ class Classification(Problem):
         """Nothing: the samples do not depend on what has been learned."""
         return jnp.zeros(())
 
+    def lacking(self, loss: Array, reached: Array) -> Array:
+        """What tuning makes small."""
+        return loss
+
     def score(self, network: Any, key: Array, data: tasks.Split, reached: Array) -> dict[str, Array]:
         """Accuracy and loss on the samples to judge by, and the firing rate there."""
         outputs = network.outputs(data.test.spikes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -67,7 +67,11 @@ def case_of(result: Result) -> Case:
     return Case(run.task, run.net, run.shape, run.size)
 
 
-def curves(results: Iterable[Result]) -> dict[Case, dict[float, dict[int, float]]]:
+Curve = dict[float, dict[int, float]]
+"""Accuracies in % by width and seed."""
+
+
+def curves(results: Iterable[Result]) -> dict[Case, Curve]:
     """Accuracies in % with fixed widths, by case, width and seed."""
     found: dict[Case, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for result in results:
@@ -85,18 +89,52 @@ def by_rule(results: Iterable[Result], rule: str) -> dict[Case, dict[int, Result
     return dict(found)
 
 
-def lost(case: Case, curve: dict[float, dict[int, float]], chosen: dict[int, float]) -> Loss | None:
-    """What a choice loses against the best width of a curve; None if fewer than two seeds have run everywhere."""
-    seeds = sorted(set(chosen).intersection(*curve.values())) if len(curve) > 1 else []
-    if len(seeds) < 2:
+class Grid(NamedTuple):
+    """The widths and the seeds of a case that have run with each other.
+
+    Parameters:
+        widths, seeds: their values.
+        accuracy: in %, `(widths, seeds)`.
+    """
+
+    widths: list[float]
+    seeds: list[int]
+    accuracy: np.ndarray
+
+    def of(self, seeds: Iterable[int]) -> Grid:
+        """The grid of some of its seeds."""
+        kept = [i for i, seed in enumerate(self.seeds) if seed in set(seeds)]
+        return Grid(self.widths, [self.seeds[i] for i in kept], self.accuracy[:, kept])
+
+    def beside(self) -> np.ndarray:
+        """The accuracy of each seed at the width that is best on average for the other seeds."""
+        best = [int(np.delete(self.accuracy, i, axis=1).mean(axis=1).argmax()) for i in range(len(self.seeds))]
+        return self.accuracy[best, np.arange(len(self.seeds))]
+
+
+def grid_of(curve: Curve) -> Grid:
+    """The most runs of a case that form a grid: a study that goes on has seeds and widths that are not complete."""
+    count = Counter(seed for by_seed in curve.values() for seed in by_seed)
+    order = sorted(count, key=lambda seed: (-count[seed], seed))
+    tried = []
+    for several in range(min(2, len(order)), len(order) + 1):
+        seeds = sorted(order[:several])
+        widths = [width for width, by_seed in curve.items() if by_seed.keys() >= set(seeds)]
+        tried.append((len(seeds) * len(widths), seeds, widths))
+    _, seeds, widths = max(tried, key=lambda one: (one[0], len(one[2])))
+    return Grid(widths, seeds, np.array([[curve[width][seed] for seed in seeds] for width in widths]))
+
+
+def lost(case: Case, curve: Curve, chosen: dict[int, float]) -> Loss | None:
+    """What a choice loses against the best width of a curve; None if fewer than two widths or seeds can be compared."""
+    grid = grid_of(curve).of(chosen)
+    if len(grid.seeds) < 2 or len(grid.widths) < 2:
         return None
-    grid, ours = np.array([[curve[w][s] for s in seeds] for w in curve]), np.array([chosen[s] for s in seeds])
-    others = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
-    apart = np.array([grid[best, i] for i, best in enumerate(others)]) - ours
-    mean = grid.mean(axis=1)
-    error = float(apart.std(ddof=1) / math.sqrt(len(seeds)))
-    best = list(curve)[int(mean.argmax())]
-    return Loss(case, len(seeds), best, ours.mean(), float(apart.mean()), float(mean.max() - ours.mean()), error)
+    ours, mean = np.array([chosen[seed] for seed in grid.seeds]), grid.accuracy.mean(axis=1)
+    apart = grid.beside() - ours
+    best, error = grid.widths[int(mean.argmax())], apart.std(ddof=1) / math.sqrt(len(apart))
+    numbers = ours.mean(), apart.mean(), mean.max() - ours.mean(), error
+    return Loss(case, len(grid.seeds), best, *map(float, numbers))
 
 
 def losses(results: Sequence[Result], rule: str) -> list[Loss]:
@@ -121,15 +159,12 @@ def fixed_losses(results: Sequence[Result]) -> dict[float, list[Loss]]:
 
 def at_best(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
     """The accuracy of each seed at the width that is best for the other seeds, by case."""
-    found = {}
-    for case, curve in curves(results).items():
-        seeds = sorted(set.intersection(*(set(by_seed) for by_seed in curve.values())))
-        if len(seeds) < 2:
-            continue
-        grid = np.array([[curve[w][s] for s in seeds] for w in curve])
-        best = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
-        found[case] = {seed: float(grid[best[i], i]) for i, seed in enumerate(seeds)}
-    return found
+    grids = {case: grid_of(curve) for case, curve in curves(results).items()}
+    return {
+        case: dict(zip(grid.seeds, grid.beside().tolist(), strict=True))
+        for case, grid in grids.items()
+        if len(grid.seeds) > 1
+    }
 
 
 def at_calibrated(results: Sequence[Result]) -> dict[Case, dict[int, float]]:

@@ -62,3 +62,12 @@ def _summary(found: Sequence[Loss]) -> dict[str, Any] | None:
 
 def _failing(loss: Loss) -> dict[str, Any]:
     return {"case": ", ".join(loss.case), "points": round(loss.beside, 2), "error": round(loss.error, 2)}
+
+
+def plain(value: Any) -> Any:
+    """A value whose numbers JSON knows: None stands for NaN."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return None if value != value else value
