@@ -196,6 +196,20 @@ def test_the_summary_recommends_what_the_rows_say():
     assert found["calibrate"]["mean"] == pytest.approx(0.1, abs=0.3)
     assert found["worse"][0]["shape"] == "Arctan"
     assert found["unseen"] is None
+    assert not found["enough"]
+
+
+def test_rows_are_enough_once_each_task_has_several_shapes_with_three_seeds():
+    best = {
+        statistics.Case(task, "1 layer", shape, "height"): dict.fromkeys(range(3), 50.0)
+        for task in problems.problems()
+        for shape in ("Sigmoid", "Arctan")
+    }
+    assert summary.enough(best)
+    assert not summary.enough(
+        {case: of for case, of in best.items() if case[:1] + case[2:3] != ("cart-pole", "Arctan")}
+    )
+    assert not summary.enough({case: {0: 50.0, 1: 50.0} for case in best})
 
 
 @pytest.fixture
@@ -205,7 +219,7 @@ def tiny(monkeypatch):
     stage = plan.Stage("tiny", ("1 layer",), widths=(0.3, 3.0), seeds=(0, 1), tasks=("xor",))
     monkeypatch.setattr(shapes, "shapes", lambda: some)
     monkeypatch.setattr(plan, "STAGES", {"tiny": stage})
-    for module in (problems, training, plan, command, statistics):
+    for module in (problems, training, plan, command, statistics, summary):
         monkeypatch.setattr(module, "problems", lambda: {"xor": TINY})
     monkeypatch.setattr("benchmarks.which_one.page.problems", lambda: {"xor": TINY})
     with jax.numpy_dtype_promotion("standard"):  # Optax promotes
@@ -236,7 +250,7 @@ def test_a_study_goes_on_where_it_was_stopped_and_its_page_says_what_is_missing(
     assert "2 of 14 runs missing; 0.00 h" in capsys.readouterr().out
     write(rows, tmp_path / "page", ["tiny"])
     page = (tmp_path / "page" / "README.md").read_text()
-    assert page.startswith("# Which surrogate?\n\n**Take `")
+    assert page.startswith("# Which surrogate?\n\n**So far, from too few rows to rely on: Take `")
     assert "All 14 planned runs are done" in page
     for picture in ("widths-height.png", "shapes-best-height.png", "choices.png"):
         assert f"]({picture})" in page
@@ -245,15 +259,16 @@ def test_a_study_goes_on_where_it_was_stopped_and_its_page_says_what_is_missing(
 
 
 def test_rows_of_another_design_do_not_count(tmp_path):
-    one = result(0, 50.0)
-    runs.Table(tmp_path / "a.db", {"digits": "old"}).add(one)
-    assert runs.Table(tmp_path / "a.db", {"digits": "new"}).missing([one.run]) == [one.run]
-    assert runs.Table(tmp_path / "a.db", {"digits": "old"}).missing([one.run]) == []
-    assert runs.design(TINY) != runs.design(dataclasses.replace(TINY, updates=17))
+    one, where = result(0, 50.0), ("digits", "1 layer")
+    runs.Table(tmp_path / "a.db", {where: "old"}).add(one)
+    assert runs.Table(tmp_path / "a.db", {where: "new"}).missing([one.run]) == [one.run]
+    assert runs.Table(tmp_path / "a.db", {where: "old"}).missing([one.run]) == []
+    assert runs.design(TINY, NET) != runs.design(TINY, problems.NETS["3 layers"])
+    assert runs.design(TINY, NET) != runs.design(dataclasses.replace(TINY, updates=17), NET)
 
 
 def test_a_loss_that_has_overflowed_is_kept_as_unknown(tmp_path):
-    table = runs.Table(tmp_path / "a.db", {"digits": "one"})
+    table = runs.Table(tmp_path / "a.db", {("digits", "1 layer"): "one"})
     table.add(dataclasses.replace(result(0, 50.0), test_loss=math.inf))
     assert math.isnan(table.results()[0].test_loss)
 

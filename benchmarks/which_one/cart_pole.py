@@ -2,7 +2,7 @@
 
 Equations: A. G. Barto, R. S. Sutton and C. W. Anderson (1983), Neuronlike adaptive elements that can solve difficult
 learning control problems, without friction; constants and limits as in Gymnasium's `CartPole-v0`, whose episodes end
-after 200 time steps.
+after 200 time steps; its source (`gymnasium/envs/classic_control/cartpole.py`) has these equations.
 """
 
 from __future__ import annotations

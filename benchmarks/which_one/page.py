@@ -64,19 +64,22 @@ def _recommendation(summary: dict[str, Any]) -> str:
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
+    beside = f"One width for all, {width} thresholds, which is the best of them, loses {_points(single)}."
     if ours["mean"] <= single["mean"]:
-        how = f"and let `meta.calibrate` set its width; it loses {_points(ours)} against the best width of each case"
-        beside = f"one width for all, the best is {width}, loses {_points(single)}"
+        how = f"Take `{shape}`, and let `meta.calibrate` set its width."
+        cost = f"A calibrated width loses {_points(ours)} against the best width of each case. {beside}"
     else:
-        how = f"with a width of {width} thresholds; it loses {_points(single)} against the best width of each case"
-        beside = f"`meta.calibrate` loses {_points(ours)}"
-    heads = ", ".join(f"`{name}`" for name, of in list(summary["shapes"].items())[1:4])
+        how = f"Take `{shape}` with a width of {width} thresholds."
+        cost = f"{beside} A calibrated width loses {_points(ours)}; both against the best width of each case."
     more = "more" if costly["mean"] > most["mean"] else "less"
+    heads = ", ".join(f"`{name}`" for name in list(summary["shapes"])[1:4])
+    begin = "" if summary["enough"] else "So far, from too few rows to rely on: "
     return (
-        f"**Take `{shape}` {how}; {beside}.** A wrong width costs {more} than a wrong shape: a width of {wrong} loses "
-        f"{costly['mean']:.1f} points on average, and the worst shape, `{worst_shape}`, at its best width "
-        f"{most['mean']:.1f} points against the best of each case, where `{shape}` loses {mean['mean']:.1f}, since the "
-        f"best of noisy means is too good; next are {heads}. {_separated(summary, shape)}\n"
+        f"**{begin}{how}** {cost}\n\nA wrong width costs {more} than a wrong shape: a width of {wrong} loses "
+        f"{costly['mean']:.1f} points on average; of the shapes, each at its best width, the worst, `{worst_shape}`, "
+        f"is {most['mean']:.1f} points below the best of each task and architecture, and `{shape}` "
+        f"{mean['mean']:.1f}, since the best of noisy means is too good. Next to `{shape}` are {heads}. "
+        f"{_separated(summary, shape)}\n"
     )
 
 

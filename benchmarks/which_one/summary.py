@@ -9,8 +9,11 @@ import numpy as np
 
 from benchmarks.calibration.cases import TASKS as CHOSEN_BY
 from benchmarks.which_one import statistics
+from benchmarks.which_one.problems import problems
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.statistics import Loss
+
+LEAST_SEEDS = 3
 
 
 def unseen(task: str) -> bool:
@@ -33,7 +36,7 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
         "done": done, "planned": planned, "seeds": len({r.run.seed for r in results}),
-        "cases": len(best), "tasks": statistics.tasks_of(results),
+        "cases": len(best), "tasks": statistics.tasks_of(results), "enough": enough(best),
         "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
         "tests": len(tests),
@@ -41,6 +44,15 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
         "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
     }  # fmt: skip
+
+
+def enough(best: dict[statistics.Case, dict[int, float]]) -> bool:
+    """Whether there is enough for a recommendation: on each task several shapes with `LEAST_SEEDS` seeds."""
+    shapes = {
+        name: {case.shape for case, of in best.items() if case.task == name and len(of) >= LEAST_SEEDS}
+        for name in problems()
+    }
+    return min(map(len, shapes.values())) > 1
 
 
 def _interval(values: Sequence[float]) -> dict[str, float]:
