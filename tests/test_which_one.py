@@ -104,7 +104,7 @@ def test_a_cart_moves_as_the_equations_of_motion_of_cart_and_pole_demand():
     found = np.asarray(cart_pole.moved(jnp.asarray(state), jnp.asarray(right)))
     for before, after, push in zip(state, found, np.where(right, 10.0, -10.0), strict=True):
         _, speed, angle, turning = before
-        # Barto et al. (1983): both equations of motion, as a linear system in both accelerations.
+        # Both equations of motion, as a linear system in both accelerations.
         system = [[1.1, 0.05 * np.cos(angle)], [np.cos(angle), 4 / 3 * 0.5]]
         pull, spin = np.linalg.solve(system, [push + 0.05 * turning**2 * np.sin(angle), 9.8 * np.sin(angle)])
         np.testing.assert_allclose(after, before + 0.02 * np.array([speed, pull, turning, spin]), rtol=1e-5, atol=1e-6)
@@ -180,6 +180,13 @@ def test_shapes_are_compared_by_seed_and_under_any_of_their_names():
     assert found.difference == pytest.approx(-5, abs=0.5)
     alias = named("SoftSign").names[-1]
     assert {case.shape for case in statistics.curves(grid(shape=alias))} == {named("SoftSign").name}
+
+
+def test_means_of_shapes_are_those_of_the_same_tasks():
+    case = functools.partial(statistics.Case, net="1 layer", size="height")
+    whole = {case(task=task, shape=shape) for task in ("a", "b") for shape in ("one", "two")}
+    assert statistics.complete(whole | {case(task="c", shape="one"), case(task="a", shape="rare")}) == whole
+    assert statistics.complete([]) == set()
 
 
 def test_tasks_of_which_the_rule_was_chosen_are_known():

@@ -1,4 +1,4 @@
-"""The page of the study, its pictures and its summary, from whatever rows there are."""
+"""The page of the study, its pictures and its summary, from the rows that there are."""
 
 from __future__ import annotations
 
@@ -198,8 +198,9 @@ def _shape(results: Sequence[Result], folder: Path) -> str:
             found = {case: v for case, v in statistics.relative(accuracies).items() if case.size == size}
             if len({case.shape for case in found}) < 2:
                 continue
-            mean = {n: np.mean([v for c, v in found.items() if c.shape == n]) for n in {c.shape for c in found}}
-            tests = statistics.compared(accuracies, size, min(mean, key=lambda name: mean[name]))
+            whole = statistics.complete(found)
+            mean = {n: np.mean([found[c] for c in whole if c.shape == n]) for n in sorted({c.shape for c in whole})}
+            tests = statistics.compared(accuracies, size, min(mean, key=lambda name: mean[name])) if mean else []
             stars = {statistics.Case(t.task, t.network, t.surrogate, size) for t in tests if t.significant}
             title = f"At {what} widths, unit {size}"
             pictures.heat(found, stars, size, title).savefig(folder / f"shapes-{what}-{size}.png", dpi=90)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.which_one import shapes
+from benchmarks.which_one.grids import Curve, grid_of
 from benchmarks.which_one.problems import problems
 from benchmarks.which_one.runs import Result
 from surgrad import study
@@ -67,10 +68,6 @@ def case_of(result: Result) -> Case:
     return Case(run.task, run.net, run.shape, run.size)
 
 
-Curve = dict[float, dict[int, float]]
-"""Accuracies in % by width and seed."""
-
-
 def curves(results: Iterable[Result]) -> dict[Case, Curve]:
     """Accuracies in % with fixed widths, by case, width and seed."""
     found: dict[Case, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -87,42 +84,6 @@ def by_rule(results: Iterable[Result], rule: str) -> dict[Case, dict[int, Result
         if result.run.rule == rule:
             found[case_of(result)][result.run.seed] = result
     return dict(found)
-
-
-class Grid(NamedTuple):
-    """The widths and the seeds of a case that have run with each other.
-
-    Parameters:
-        widths, seeds: their values.
-        accuracy: in %, `(widths, seeds)`.
-    """
-
-    widths: list[float]
-    seeds: list[int]
-    accuracy: np.ndarray
-
-    def of(self, seeds: Iterable[int]) -> Grid:
-        """The grid of some of its seeds."""
-        kept = [i for i, seed in enumerate(self.seeds) if seed in set(seeds)]
-        return Grid(self.widths, [self.seeds[i] for i in kept], self.accuracy[:, kept])
-
-    def beside(self) -> np.ndarray:
-        """The accuracy of each seed at the width that is best on average for the other seeds."""
-        best = [int(np.delete(self.accuracy, i, axis=1).mean(axis=1).argmax()) for i in range(len(self.seeds))]
-        return self.accuracy[best, np.arange(len(self.seeds))]
-
-
-def grid_of(curve: Curve) -> Grid:
-    """The most runs of a case that form a grid: a study that goes on has seeds and widths that are not complete."""
-    count = Counter(seed for by_seed in curve.values() for seed in by_seed)
-    order = sorted(count, key=lambda seed: (-count[seed], seed))
-    tried = []
-    for several in range(min(2, len(order)), len(order) + 1):
-        seeds = sorted(order[:several])
-        widths = [width for width, by_seed in curve.items() if by_seed.keys() >= set(seeds)]
-        tried.append((len(seeds) * len(widths), seeds, widths))
-    _, seeds, widths = max(tried, key=lambda one: (one[0], len(one[2])))
-    return Grid(widths, seeds, np.array([[curve[width][seed] for seed in seeds] for width in widths]))
 
 
 def lost(case: Case, curve: Curve, chosen: dict[int, float]) -> Loss | None:
@@ -168,9 +129,9 @@ def at_best(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
 
 
 def at_calibrated(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
-    """The accuracy of each seed at the calibrated widths, by case."""
+    """The accuracy of each seed at the calibrated widths, by case, where there are two seeds or more."""
     found = by_rule(results, "calibrate")
-    return {case: {s: 100 * r.test_accuracy for s, r in of.items()} for case, of in found.items()}
+    return {case: {s: 100 * r.test_accuracy for s, r in of.items()} for case, of in found.items() if len(of) > 1}
 
 
 def compared(accuracies: dict[Case, dict[int, float]], size: str, against: str) -> list[Comparison]:
@@ -200,6 +161,19 @@ def relative(accuracies: dict[Case, dict[int, float]]) -> dict[Case, float]:
         key = case._replace(shape="")
         best[key] = max(best[key], mean)
     return {case: best[case._replace(shape="")] - mean for case, mean in means.items()}
+
+
+def complete(cases: Iterable[Case]) -> set[Case]:
+    """The cases of a size whose means can be compared: shapes that most rows have, in the rows that have all of these.
+
+    A row is a task and an architecture.
+    """
+    there = set(cases)
+    rows = {(case.task, case.net) for case in there}
+    count = Counter(case.shape for case in there)
+    usual = {shape for shape, number in count.items() if number > len(rows) / 2}
+    whole = {row for row in rows if usual <= {case.shape for case in there if (case.task, case.net) == row}}
+    return {case for case in there if case.shape in usual and (case.task, case.net) in whole}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -28,10 +28,10 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     common = max((len(found) for found in fixed.values()), default=0)
     fixed = {width: found for width, found in fixed.items() if len(found) > common / 2}
     relative = {case: v for case, v in statistics.relative(best).items() if case.size == "height"}
-    names = sorted({case.shape for case in relative})
-    full = max((sum(case.shape == name for case in relative) for name in names), default=0)
-    by_shape = {name: [v for case, v in relative.items() if case.shape == name] for name in names}
-    ranked = sorted((n for n in names if len(by_shape[n]) > full / 2), key=lambda n: float(np.mean(by_shape[n])))
+    compared = statistics.complete(relative)
+    names = {case.shape for case in compared}
+    by_shape = {name: [relative[case] for case in sorted(compared) if case.shape == name] for name in names}
+    ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
     tests = statistics.compared(best, "height", ranked[0]) if ranked else []
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
