@@ -104,7 +104,7 @@ def test_a_cart_moves_as_the_equations_of_motion_of_cart_and_pole_demand():
     found = np.asarray(cart_pole.moved(jnp.asarray(state), jnp.asarray(right)))
     for before, after, push in zip(state, found, np.where(right, 10.0, -10.0), strict=True):
         _, speed, angle, turning = before
-        # Barto et al. (1983): both equations of motion, as a linear system in both accelerations.
+        # Both equations of motion, as a linear system in both accelerations.
         system = [[1.1, 0.05 * np.cos(angle)], [np.cos(angle), 4 / 3 * 0.5]]
         pull, spin = np.linalg.solve(system, [push + 0.05 * turning**2 * np.sin(angle), 9.8 * np.sin(angle)])
         np.testing.assert_allclose(after, before + 0.02 * np.array([speed, pull, turning, spin]), rtol=1e-5, atol=1e-6)
@@ -165,6 +165,13 @@ def test_a_case_that_lacks_a_run_of_a_seed_counts_with_the_other_seeds():
     assert statistics.losses([*grid(seeds=1), *calibrated(77.0)], "calibrate") == []
 
 
+def test_widths_and_seeds_that_have_just_begun_hide_no_case():
+    rows = [*grid(), *calibrated(77.0), result(0, 99.0, 0.5), result(4, 99.0, 1.0)]
+    assert statistics.losses(rows, "calibrate")[0].seeds == 4
+    assert statistics.losses(rows, "calibrate")[0].beside == pytest.approx(3.0)
+    assert [len(of) for of in statistics.at_best(rows).values()] == [4]
+
+
 def test_shapes_are_compared_by_seed_and_under_any_of_their_names():
     worse = grid(75.0, shape="Arctan", noise=0.3, chance=1)
     accuracies = statistics.at_best([*grid(noise=0.3), *worse])
@@ -173,6 +180,13 @@ def test_shapes_are_compared_by_seed_and_under_any_of_their_names():
     assert found.difference == pytest.approx(-5, abs=0.5)
     alias = named("SoftSign").names[-1]
     assert {case.shape for case in statistics.curves(grid(shape=alias))} == {named("SoftSign").name}
+
+
+def test_means_of_shapes_are_those_of_the_same_tasks():
+    case = functools.partial(statistics.Case, net="1 layer", size="height")
+    whole = {case(task=task, shape=shape) for task in ("a", "b") for shape in ("one", "two")}
+    assert statistics.complete(whole | {case(task="c", shape="one"), case(task="a", shape="rare")}) == whole
+    assert statistics.complete([]) == set()
 
 
 def test_tasks_of_which_the_rule_was_chosen_are_known():
@@ -189,6 +203,20 @@ def test_the_summary_recommends_what_the_rows_say():
     assert found["calibrate"]["mean"] == pytest.approx(0.1, abs=0.3)
     assert found["worse"][0]["shape"] == "Arctan"
     assert found["unseen"] is None
+    assert not found["enough"]
+
+
+def test_rows_are_enough_once_each_task_has_several_shapes_with_three_seeds():
+    best = {
+        statistics.Case(task, "1 layer", shape, "height"): dict.fromkeys(range(3), 50.0)
+        for task in problems.problems()
+        for shape in ("Sigmoid", "Arctan")
+    }
+    assert summary.enough(best)
+    assert not summary.enough(
+        {case: of for case, of in best.items() if case[:1] + case[2:3] != ("cart-pole", "Arctan")}
+    )
+    assert not summary.enough({case: {0: 50.0, 1: 50.0} for case in best})
 
 
 @pytest.fixture
@@ -198,7 +226,7 @@ def tiny(monkeypatch):
     stage = plan.Stage("tiny", ("1 layer",), widths=(0.3, 3.0), seeds=(0, 1), tasks=("xor",))
     monkeypatch.setattr(shapes, "shapes", lambda: some)
     monkeypatch.setattr(plan, "STAGES", {"tiny": stage})
-    for module in (problems, training, plan, command, statistics):
+    for module in (problems, training, plan, command, statistics, summary):
         monkeypatch.setattr(module, "problems", lambda: {"xor": TINY})
     monkeypatch.setattr("benchmarks.which_one.page.problems", lambda: {"xor": TINY})
     with jax.numpy_dtype_promotion("standard"):  # Optax promotes
@@ -229,7 +257,7 @@ def test_a_study_goes_on_where_it_was_stopped_and_its_page_says_what_is_missing(
     assert "2 of 14 runs missing; 0.00 h" in capsys.readouterr().out
     write(rows, tmp_path / "page", ["tiny"])
     page = (tmp_path / "page" / "README.md").read_text()
-    assert page.startswith("# Which surrogate?\n\n**Take `")
+    assert page.startswith("# Which surrogate?\n\n**So far, from too few rows to rely on: Take `")
     assert "All 14 planned runs are done" in page
     for picture in ("widths-height.png", "shapes-best-height.png", "choices.png"):
         assert f"]({picture})" in page
@@ -238,15 +266,16 @@ def test_a_study_goes_on_where_it_was_stopped_and_its_page_says_what_is_missing(
 
 
 def test_rows_of_another_design_do_not_count(tmp_path):
-    one = result(0, 50.0)
-    runs.Table(tmp_path / "a.db", {"digits": "old"}).add(one)
-    assert runs.Table(tmp_path / "a.db", {"digits": "new"}).missing([one.run]) == [one.run]
-    assert runs.Table(tmp_path / "a.db", {"digits": "old"}).missing([one.run]) == []
-    assert runs.design(TINY) != runs.design(dataclasses.replace(TINY, updates=17))
+    one, where = result(0, 50.0), ("digits", "1 layer")
+    runs.Table(tmp_path / "a.db", {where: "old"}).add(one)
+    assert runs.Table(tmp_path / "a.db", {where: "new"}).missing([one.run]) == [one.run]
+    assert runs.Table(tmp_path / "a.db", {where: "old"}).missing([one.run]) == []
+    assert runs.design(TINY, NET) != runs.design(TINY, problems.NETS["3 layers"])
+    assert runs.design(TINY, NET) != runs.design(dataclasses.replace(TINY, updates=17), NET)
 
 
 def test_a_loss_that_has_overflowed_is_kept_as_unknown(tmp_path):
-    table = runs.Table(tmp_path / "a.db", {"digits": "one"})
+    table = runs.Table(tmp_path / "a.db", {("digits", "1 layer"): "one"})
     table.add(dataclasses.replace(result(0, 50.0), test_loss=math.inf))
     assert math.isnan(table.results()[0].test_loss)
 
@@ -262,9 +291,12 @@ def test_every_stage_plans_each_run_once_and_the_last_ones_have_five_seeds():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in RULES if name not in ("fixed", "calibrate")])
-def test_rules_that_adapt_change_the_gradient_and_nothing_else(name, tiny):
-    data, seed = TINY.data(), jnp.asarray(0)
-    found = training.program(TINY, NET, RULES[name])(data, shapes.at("Sigmoid", "height", 0.3), seed)
-    plain = training.program(TINY, NET, RULES["calibrate"])(data, shapes.at("Sigmoid", "height", 0.3), seed)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
-    assert float(found["train_loss"]) != float(plain["train_loss"])
+def test_rules_that_adapt_change_what_is_learned(name, tiny):
+    problem = dataclasses.replace(TINY, hidden=32, batch=32)
+    data, seed = problem.data(), jnp.asarray(0)
+    surrogate = shapes.at("Sigmoid", RULES[name].size, 0.3)
+    found = training.program(problem, NET, RULES[name])(data, surrogate, seed)
+    plain = training.program(problem, NET, RULES["calibrate"])(data, surrogate, seed)
+    assert all(np.isfinite(found[one]).all() for one in ("test_accuracy", "test_loss", "widths"))
+    same = name == "tune" and np.array_equal(found["widths"], plain["widths"])  # it may keep the calibrated width
+    assert (float(found["test_loss"]) == float(plain["test_loss"])) == same

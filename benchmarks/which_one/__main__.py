@@ -14,12 +14,13 @@ import time
 from pathlib import Path
 
 from benchmarks.which_one import plan, runs
-from benchmarks.which_one.problems import problems
+from benchmarks.which_one.problems import NETS, problems
 
 
 def table_of(path: Path) -> runs.Table:
     """The table in a file, for the present design."""
-    return runs.Table(path, {name: runs.design(problem) for name, problem in problems().items()})
+    pairs = itertools.product(problems().values(), NETS.values())
+    return runs.Table(path, {(problem.name, net.name): runs.design(problem, net) for problem, net in pairs})
 
 
 def tell(stage: str, table: runs.Table) -> list[runs.Run]:

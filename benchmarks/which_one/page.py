@@ -1,4 +1,4 @@
-"""The page of the study, its pictures and its summary, from whatever rows there are."""
+"""The page of the study, its pictures and its summary, from the rows that there are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.which_one import pictures, plan, shapes, statistics
 from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.rules import RULES
 from benchmarks.which_one.runs import Result
-from benchmarks.which_one.summary import summarised
+from benchmarks.which_one.summary import plain, summarised
 
 CONTENTS = """## What was run
 
@@ -44,7 +44,7 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
     done = {result.run.same() for result in results}
     planned = {run.same() for run in plan.planned(stages)}
     summary = summarised(results, len(done & planned), len(planned))
-    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (folder / "summary.json").write_text(json.dumps(plain(summary), indent=1) + "\n")
     parts = [
         "# Which surrogate?\n", _recommendation(summary), _unfinished(summary), _fails(summary),
         _width(results, summary, folder), _shape(results, folder), _rules(results, folder),
@@ -64,18 +64,22 @@ def _recommendation(summary: dict[str, Any]) -> str:
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
+    beside = f"One width for all, {width} thresholds, which is the best of them, loses {_points(single)}."
     if ours["mean"] <= single["mean"]:
-        how = f"and let `meta.calibrate` set its width; it loses {_points(ours)} against the best width of each case"
-        beside = f"one width for all, the best is {width}, loses {_points(single)}"
+        how = f"Take `{shape}`, and let `meta.calibrate` set its width."
+        cost = f"A calibrated width loses {_points(ours)} against the best width of each case. {beside}"
     else:
-        how = f"with a width of {width} thresholds; it loses {_points(single)} against the best width of each case"
-        beside = f"`meta.calibrate` loses {_points(ours)}"
-    heads = ", ".join(f"`{name}`" for name, of in list(summary["shapes"].items())[1:4])
+        how = f"Take `{shape}` with a width of {width} thresholds."
+        cost = f"{beside} A calibrated width loses {_points(ours)}; both against the best width of each case."
+    more = "more" if costly["mean"] > most["mean"] else "less"
+    heads = ", ".join(f"`{name}`" for name in list(summary["shapes"])[1:4])
+    begin = "" if summary["enough"] else "So far, from too few rows to rely on: "
     return (
-        f"**Take `{shape}` {how}; {beside}.** A wrong width costs more than a wrong shape: a width of {wrong} loses "
-        f"{costly['mean']:.1f} points on average, and the worst shape, `{worst_shape}`, at its best width "
-        f"{most['mean']:.1f} points against the best of each case, where `{shape}` loses {mean['mean']:.1f}; next are "
-        f"{heads}. {_separated(summary, shape)}\n"
+        f"**{begin}{how}** {cost}\n\nA wrong width costs {more} than a wrong shape: a width of {wrong} loses "
+        f"{costly['mean']:.1f} points on average; of the shapes, each at its best width, the worst, `{worst_shape}`, "
+        f"is {most['mean']:.1f} points below the best of each task and architecture, and `{shape}` "
+        f"{mean['mean']:.1f}, since the best of noisy means is too good. Next to `{shape}` are {heads}. "
+        f"{_separated(summary, shape)}\n"
     )
 
 
@@ -137,7 +141,7 @@ def _width(results: Sequence[Result], summary: dict[str, Any], folder: Path) -> 
     for name, found in (ours | summary["fixed"]).items():
         low_high = f"{found['low']:.2f} to {found['high']:.2f}"
         text += f"| {name} | {found['mean']:.2f} | {low_high} | {found['worst']:.1f} | {found['cases']} |\n"
-    return text + _shares(results)
+    return text + _shares(results) + _by_net(results) + _sizes(results)
 
 
 def _shares(results: Sequence[Result]) -> str:
@@ -151,6 +155,39 @@ def _shares(results: Sequence[Result]) -> str:
     )
 
 
+def _by_net(results: Sequence[Result]) -> str:
+    """What each width loses by architecture."""
+    found = {"calibrated": statistics.losses(results, "calibrate")}
+    found |= {f"{width:g}": of for width, of in statistics.fixed_losses(results).items()}
+    nets = [net for net in NETS if any(loss.case.net == net for of in found.values() for loss in of)]
+    if len(nets) < 2:
+        return ""
+    text = "\nMean losses by architecture, in points:\n\n| width | " + " | ".join(nets) + " |\n|-"
+    text += "|-" * len(nets) + "|\n"
+    for name, of in found.items():
+        each = [[loss.beside for loss in of if loss.case.net == net] for net in nets]
+        text += f"| {name} | " + " | ".join(f"{np.mean(one):.2f}" if one else "" for one in each) + " |\n"
+    return text
+
+
+def _sizes(results: Sequence[Result]) -> str:
+    """Unit height beside unit area, at the best and at the calibrated widths of each."""
+    text = ""
+    for what, accuracies in (("best", statistics.at_best(results)), ("calibrated", statistics.at_calibrated(results))):
+        apart = [
+            np.mean(list(of.values())) - np.mean(list(accuracies[case._replace(size="area")].values()))
+            for case, of in accuracies.items()
+            if case.size == "height" and case._replace(size="area") in accuracies
+        ]
+        if apart:
+            mean, low, high = statistics.interval(apart)
+            text += (
+                f"At {what} widths a slope of unit height is {mean:+.2f} points beside one of unit area (95 % interval "
+                f"over {len(apart)} cases {low:+.2f} to {high:+.2f}; from {min(apart):+.1f} to {max(apart):+.1f}). "
+            )
+    return f"\n{text.rstrip()}\n" if text else ""
+
+
 def _shape(results: Sequence[Result], folder: Path) -> str:
     text = (
         "## Shape\n\nPoints below the best shape of the row; a star marks those that differ from the shape of the "
@@ -161,8 +198,9 @@ def _shape(results: Sequence[Result], folder: Path) -> str:
             found = {case: v for case, v in statistics.relative(accuracies).items() if case.size == size}
             if len({case.shape for case in found}) < 2:
                 continue
-            mean = {n: np.mean([v for c, v in found.items() if c.shape == n]) for n in {c.shape for c in found}}
-            tests = statistics.compared(accuracies, size, min(mean, key=lambda name: mean[name]))
+            whole = statistics.complete(found)
+            mean = {n: np.mean([found[c] for c in whole if c.shape == n]) for n in sorted({c.shape for c in whole})}
+            tests = statistics.compared(accuracies, size, min(mean, key=lambda name: mean[name])) if mean else []
             stars = {statistics.Case(t.task, t.network, t.surrogate, size) for t in tests if t.significant}
             title = f"At {what} widths, unit {size}"
             pictures.heat(found, stars, size, title).savefig(folder / f"shapes-{what}-{size}.png", dpi=90)
@@ -178,8 +216,16 @@ def _rules(results: Sequence[Result], folder: Path) -> str:
     if not found:
         return ""
     pictures.choices(found).savefig(folder / "choices.png", dpi=90)
-    about = "".join(f"- {name}: {type(RULES[name]).__doc__}\n" for name in there)
-    return f"## Ways to set the width\n\n![What they lose](choices.png)\n\n{about}"
+    rows = "| rule | | mean loss | worst case | cases | beside calibration on these cases |\n|-|-|-|-|-|-|\n"
+    ours = {loss.case: loss for loss in found.get("calibrate", [])}
+    for name in (name for name in there if name in found):
+        losses = [loss.beside for loss in found[name]]
+        apart = [loss.accuracy - ours[loss.case].accuracy for loss in found[name] if loss.case in ours]
+        beside = "{:+.2f} ({:+.2f} to {:+.2f})".format(*statistics.interval(apart)) if apart else ""
+        beside = "" if name == "calibrate" else beside
+        numbers = f"{np.mean(losses):.2f} | {max(losses):.1f} | {len(losses)} | {beside}"
+        rows += f"| {name} | {str(type(RULES[name]).__doc__).splitlines()[0]} | {numbers} |\n"
+    return f"## Ways to set the width\n\n![What they lose](choices.png)\n\nIn points; intervals of 95 %.\n\n{rows}"
 
 
 def _contents(results: Sequence[Result], stages: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of the study, made from whatever rows there are."""
+"""Pictures of the study, made from the rows that there are."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ from benchmarks.which_one import plan, shapes, statistics
 from benchmarks.which_one.problems import NETS
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.statistics import Case
-from surgrad import plot
+from surgrad._colours import styles
 
 MARKERS = "os^Dv<>Pp*XhH8d"
 LEAST = 3.0
 """The end of the scale of colours of losses, in points, at least."""
-
-
-def kind_of(name: str) -> Any:
-    """The class of a shape, by which its colour is chosen."""
-    index = shapes.index_of(name)
-    return None if index is None else type(shapes.shapes()[index].surrogate)
 
 
 def widths(results: Sequence[Result], size: str) -> Figure:
@@ -36,10 +30,16 @@ def widths(results: Sequence[Result], size: str) -> Figure:
     figure = Figure(figsize=(2.6 * max(2, len(nets)) + 0.8, 2.0 * len(tasks) + 0.9), layout="constrained")
     panels = figure.subplots(len(tasks), len(nets), squeeze=False, sharex=True, sharey="row")
     names = [shape.name for shape in shapes.shapes() if any(case.shape == shape.name for case in curves)]
+    looks = {
+        name: {"color": colour, "linestyle": dashes, "marker": marker}
+        for name, (colour, dashes), marker in zip(names, styles(names), MARKERS, strict=False)
+    }
     for (i, task), (j, net) in ((a, b) for a in enumerate(tasks) for b in enumerate(nets)):
         axes = panels[i, j]
-        for k, name in enumerate(names):
-            _curve(axes, Case(task, net, name, size), curves, calibrated, MARKERS[k])
+        for name, look in looks.items():
+            _curve(axes, Case(task, net, name, size), curves, calibrated, look)
+        if not any((case.task, case.net) == (task, net) for case in curves):
+            axes.text(0.5, 0.5, "no rows yet", transform=axes.transAxes, ha="center", fontsize=8)
         axes.set_xscale("log")
         axes.minorticks_off()
         axes.set_title(f"{task}\n{net}" if i == 0 else task, fontsize=9)
@@ -50,10 +50,7 @@ def widths(results: Sequence[Result], size: str) -> Figure:
             axes.set_xlabel("width (thresholds)", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-    handles = [
-        axes.plot([], [], color=plot.colour_of(kind_of(name)), marker=MARKERS[k], ms=4, lw=1.2, label=name)[0]
-        for k, name in enumerate(names)
-    ]
+    handles = [axes.plot([], [], ms=4, lw=1.2, label=name, **look)[0] for name, look in looks.items()]
     handles.append(
         axes.plot([], [], color="black", marker="o", mfc="none", ms=7, lw=0, label="at calibrated widths")[0]
     )
@@ -67,22 +64,19 @@ def _limits(cases: list[Case], curves: Any) -> tuple[float, float]:
     return max(0.0, float(min(means)) - 4), min(101.0, float(max(means)) + 4)
 
 
-def _curve(axes: Any, case: Case, curves: Any, calibrated: Any, marker: str) -> None:
-    colour = plot.colour_of(kind_of(case.shape))
+def _curve(axes: Any, case: Case, curves: Any, calibrated: Any, look: dict[str, Any]) -> None:
     if case in curves:
         found = [statistics.interval(list(of.values())) for of in curves[case].values()]
         mean = np.array([one[0] for one in found])
         reach = np.array([0.0 if math.isnan(one[2]) else one[2] - one[0] for one in found])
         x = list(curves[case])
-        axes.plot(x, mean, color=colour, marker=marker, ms=3.5, lw=1.2)
-        axes.fill_between(x, mean - reach, np.minimum(mean + reach, 100), color=colour, alpha=0.12, lw=0)
+        axes.plot(x, mean, ms=3.5, lw=1.2, **look)
+        axes.fill_between(x, mean - reach, np.minimum(mean + reach, 100), color=look["color"], alpha=0.08, lw=0)
     if case in calibrated:
         runs = calibrated[case].values()
         x = float(np.exp(np.mean([np.log(run.widths).mean() for run in runs])))
-        axes.plot(
-            x, 100 * np.mean([run.test_accuracy for run in runs]),
-            marker="o", color=colour, ms=8, mfc="none", mew=1.6, lw=0, zorder=3,
-        )  # fmt: skip
+        accuracy = 100 * np.mean([run.test_accuracy for run in runs])
+        axes.plot(x, accuracy, marker="o", color=look["color"], ms=8, mfc="none", mew=1.6, lw=0, zorder=3)
 
 
 def heat(found: dict[Case, float], significant: set[Case], size: str, title: str) -> Figure:
@@ -90,8 +84,11 @@ def heat(found: dict[Case, float], significant: set[Case], size: str, title: str
     cases = {case: value for case, value in found.items() if case.size == size}
     rows = sorted({(case.net, case.task) for case in cases}, key=lambda row: list(NETS).index(row[0]))
     there = [shape.name for shape in shapes.shapes() if any(case.shape == shape.name for case in cases)]
-    mean = {name: np.mean([v for case, v in cases.items() if case.shape == name]) for name in there}
-    names = sorted(there, key=lambda name: mean[name])
+    whole = statistics.complete(cases)
+    each = {name: [cases[case] for case in whole if case.shape == name] for name in there}
+    mean = {name: np.mean(of) if of else math.nan for name, of in each.items()}
+    names = sorted(there, key=lambda name: (math.isnan(mean[name]), mean[name]))
+    count = len({(case.task, case.net) for case in whole})
     table = np.full((len(rows) + 1, len(names)), np.nan)
     for case, value in cases.items():
         table[rows.index((case.net, case.task)), names.index(case.shape)] = value
@@ -115,7 +112,9 @@ def heat(found: dict[Case, float], significant: set[Case], size: str, title: str
                 color="white" if dark else "black",
             )
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(len(table)), [*(f"{task}, {net}" for net, task in rows), "mean"], fontsize=8)
+    axes.set_yticks(
+        range(len(table)), [*(f"{task}, {net}" for net, task in rows), f"mean of {count} whole rows"], fontsize=8
+    )
     axes.axhline(len(rows) - 0.5, color="white", lw=3)
     axes.set_title(title, fontsize=10, loc="left")
     figure.colorbar(image, ax=axes, label="points below the best shape", shrink=0.8)

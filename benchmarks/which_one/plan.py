@@ -61,7 +61,7 @@ class Stage:
                         yield Run(task, net, rule, shape.name, size, 0.0, seed)
             for rule in self.rules:
                 if not RULES[rule].scales_shape:
-                    yield Run(task, net, rule, ADAPTED, "height", 0.0, seed)
+                    yield Run(task, net, rule, ADAPTED, RULES[rule].size, 0.0, seed)
 
 
 SHALLOW, DEEP = tuple(n for n in NETS if NETS[n].depth == 1), tuple(n for n in NETS if NETS[n].depth > 1)
@@ -87,19 +87,28 @@ def planned(stages: Iterable[str]) -> list[Run]:
     return list(dict.fromkeys(run for stage in stages for run in STAGES[stage].runs()))
 
 
+def work(run: Run) -> float:
+    """How much an update of a network does, about: layers, and recurrent ones twice."""
+    net = NETS[run.net]
+    return net.depth * (1 + net.recurrent)
+
+
 def seconds(runs: Sequence[Run], results: Sequence[Result]) -> float | None:
-    """How long some runs will take, by those that are done: of the same program, else of the same task, else of any."""
+    """How long some runs will take, by those that are done: of the same program, else of the same task, else of any.
+
+    For another architecture the time is taken to be as `work`; other tasks can take longer than those that are known.
+    """
     if not results:
         return None
-    keys = (lambda r: (r.task, r.net, r.rule), lambda r: (r.task, r.net), lambda r: r.task, lambda r: None)
+    keys = (lambda r: (r.task, r.net, r.rule), lambda r: r.task, lambda r: None)
     known: list[dict[object, float]] = []
     for key in keys:
         groups = defaultdict(list)
         for result in results:
-            groups[key(result.run)].append(result.seconds)
+            groups[key(result.run)].append(result.seconds / work(result.run))
         known.append({name: statistics.median(values) for name, values in groups.items()})
     pairs = list(zip(keys, known, strict=True))
-    each = (next(table[key(run)] for key, table in pairs if key(run) in table) for run in runs)
+    each = (work(run) * next(table[key(run)] for key, table in pairs if key(run) in table) for run in runs)
     compiled = [result.compiled for result in results if result.compiled]
     programs = len({(run.task, run.net, run.rule) for run in runs})
     return sum(each) + programs * (statistics.fmean(compiled) if compiled else 0)

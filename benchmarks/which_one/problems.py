@@ -16,6 +16,8 @@ from recipes import japanese_vowels as vowels
 
 from surgrad import encode, nn, tasks
 
+INSIDE = 1.5
+"""Standard deviation of the initial weights between hidden layers times √hidden."""
 DELAYS_FASTER = 40.0
 """The learning rate of delays over that of weights, as in `recipes/delays.py`."""
 
@@ -65,9 +67,10 @@ class Problem:
     back: float = 1.0
     hidden: int = 64
 
-    def design(self) -> dict[str, Any]:
-        """The numbers that decide the results, as plain JSON."""
-        return {f.name: v for f in dataclasses.fields(self) if not callable(v := getattr(self, f.name))}
+    def design(self, net: Net) -> dict[str, Any]:
+        """The numbers that decide the results with an architecture, as plain JSON."""
+        found = {f.name: v for f in dataclasses.fields(self) if not callable(v := getattr(self, f.name))}
+        return found | ({"inside": INSIDE} if net.depth > 1 else {})
 
     def optimizer(self) -> optax.GradientTransformation:
         """Adam, with a higher rate for delays: it does not see the size of a gradient."""
@@ -79,7 +82,7 @@ class Problem:
         parts: list[Any] = []
         for layer, each in enumerate(jax.random.split(key, net.depth)):
             into, back = jax.random.split(each)
-            connection = nn.Linear(self.hidden, self.hidden, key=into, gain=self.gain) if layer else first(into)
+            connection = nn.Linear(self.hidden, self.hidden, key=into, gain=INSIDE) if layer else first(into)
             cell = nn.LIF(spike, self.tau)
             parts += [connection, nn.Recurrent(cell, self.hidden, key=back, gain=self.back) if net.recurrent else cell]
         return parts
@@ -139,6 +142,10 @@ class Classification(Problem):
     def reached(self, batch: tasks.Dataset) -> Array:
         """Nothing: the samples do not depend on what has been learned."""
         return jnp.zeros(())
+
+    def lacking(self, loss: Array, reached: Array) -> Array:
+        """What tuning makes small."""
+        return loss
 
     def score(self, network: Any, key: Array, data: tasks.Split, reached: Array) -> dict[str, Array]:
         """Accuracy and loss on the samples to judge by, and the firing rate there."""

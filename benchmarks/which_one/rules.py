@@ -25,6 +25,10 @@ class Rule:
     """Whether training begins at the calibrated widths."""
     scales_shape = True
     """Whether it is run with every shape; else with one."""
+    searches = False
+    """Whether it is `meta.tune`, which runs by itself."""
+    size = "height"
+    """Where it is run with one: what is 1 of its slope."""
 
     def begin(self, problem: Any, network: Any, batch: Any) -> Any:
         """The network whose training begins."""
@@ -52,9 +56,12 @@ class Anneal(Rule):
 
 
 class Hybrid(Rule):
-    """Calibrated; `meta.hybrid` (Wang et al. 2023): curves at a share of the neurons, from 0.8 to 0 in equal phases."""
+    """Calibrated; `meta.hybrid` (Wang et al. 2023): curves at a share of the neurons, from 0.8 to 0 in equal phases.
 
-    calibrated, scales_shape = True, False
+    The area of the slope is 1, so that curves go from 0 to 1.
+    """
+
+    calibrated, scales_shape, size = True, False, "area"
 
     def during(self, problem: Any, network: Any, batch: Any, step: Array, key: Array, memory: Array) -> Any:
         share = 0.8 * (1 - (step * PHASES // problem.updates) / (PHASES - 1))
@@ -85,6 +92,12 @@ class Temperature(Rule):
         return softer(memory), memory
 
 
+class Tune(Rule):
+    """Calibrated, then `meta.tune`: four widths begin, the calibrated one among them, and the worse ones end early."""
+
+    calibrated, scales_shape, searches = True, False, True
+
+
 class Follow(Rule):
     """`meta.follow_membranes` (MPD-AGL, Jiang et al. 2025): a rectangle as wide as the membranes of each batch."""
 
@@ -101,4 +114,5 @@ RULES: dict[str, Rule] = {
     "hybrid": Hybrid(),
     "temperature": Temperature(),
     "follow": Follow(),
+    "tune": Tune(),
 }

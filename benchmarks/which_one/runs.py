@@ -14,6 +14,7 @@ from typing import Any
 
 import surgrad
 from benchmarks.which_one import shapes
+from benchmarks.which_one.problems import Net
 
 VERSION = 1
 """Of the design: rows of another one do not count. To be raised when a change of code changes results."""
@@ -77,9 +78,9 @@ _MADE = "surgrad", "jax", "finished"
 _COLUMNS = "design", *_RUN, *_NUMBERS, "widths", *_MADE
 
 
-def design(problem: Any) -> str:
-    """A checksum of the numbers of a problem, so that rows of another design do not count."""
-    text = json.dumps([VERSION, problem.design()], sort_keys=True)
+def design(problem: Any, net: Net) -> str:
+    """A checksum of the numbers of a problem and an architecture, so that rows of another design do not count."""
+    text = json.dumps([VERSION, problem.design(net)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -88,10 +89,10 @@ class Table:
 
     Parameters:
         path: the file.
-        designs: the checksum of the design of each task, by its name; other rows are passed over.
+        designs: the checksum of the design by the names of task and architecture; other rows are passed over.
     """
 
-    def __init__(self, path: Path, designs: dict[str, str]) -> None:
+    def __init__(self, path: Path, designs: dict[tuple[str, str], str]) -> None:
         self._designs = designs
         self._file = sqlite3.connect(path, timeout=60)
         columns = ", ".join(_COLUMNS)
@@ -106,7 +107,7 @@ class Table:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         made = surgrad.__version__, jax.__version__, now
         row = (
-            self._designs[result.run.task],
+            self._designs[result.run.task, result.run.net],
             *dataclasses.astuple(result.run),
             *numbers,
             json.dumps(result.widths),
@@ -121,7 +122,7 @@ class Table:
         return [_result(row) for row in (dict(zip(_COLUMNS, one, strict=True)) for one in found) if self._counts(row)]
 
     def _counts(self, row: dict[str, Any]) -> bool:
-        return self._designs.get(row["task"]) == row["design"]
+        return self._designs.get((row["task"], row["net"])) == row["design"]
 
     def missing(self, runs: Iterable[Run]) -> list[Run]:
         """The runs that have no row."""

@@ -7,6 +7,7 @@ to half has no width: it is stretched along x instead, from what its class makes
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -34,6 +35,7 @@ class Shape(NamedTuple):
         surrogate: the first of them at its defaults.
         width, height, area: those of its slope; an area that is infinite or unknown is NaN, a width that is, is 1.
         has_width: whether the slope falls to half of its peak on both sides.
+        has_curve: whether the class defines a curve.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Shape(NamedTuple):
     height: float
     area: float
     has_width: bool
+    has_curve: bool
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -54,13 +57,12 @@ def measured(name: str, surrogate: Surrogate) -> Shape:
     """A surrogate as a shape of its own."""
     width, height = float(surrogate.fwhm()), float(surrogate.peak())
     try:
-        area = float(surrogate.area())
-    except NotImplementedError:  # it has no curve
-        area = np.nan
+        area, curve = float(surrogate.area()), True
+    except NotImplementedError:
+        area, curve = np.nan, False
     finite = bool(np.isfinite(width))
-    return Shape(
-        name, (name,), surrogate, width if finite else 1.0, height, area if np.isfinite(area) else np.nan, finite
-    )
+    known = area if np.isfinite(area) else np.nan
+    return Shape(name, (name,), surrogate, width if finite else 1.0, height, known, finite, curve)
 
 
 def profile(shape: Shape) -> np.ndarray:
@@ -103,6 +105,13 @@ def index_of(name: str) -> int | None:
     return next((i for i, shape in enumerate(shapes()) if name in shape.names), None)
 
 
+def _rise(shape: Shape) -> Callable[[jax.Array], jax.Array]:
+    """The curve of a shape less its value at the threshold."""
+    if not shape.has_curve:
+        return lambda x: jnp.full_like(x, jnp.nan)
+    return lambda x: shape.surrogate.surrogate_fun(x) - shape.surrogate.surrogate_fun(jnp.zeros_like(x))
+
+
 class AnyShape(Surrogate):
     """A surrogate whose shape is a number, so that one compiled program serves all.
 
@@ -120,6 +129,12 @@ class AnyShape(Surrogate):
         unit = x * (self._of("width") / self.width)
         slope = jax.lax.switch(self.index, [shape.surrogate.surrogate_grad for shape in shapes()], unit)
         return slope * (self.peak() / self._of("height"))
+
+    def surrogate_fun(self, x: jax.Array) -> jax.Array:
+        """The curve that is 1/2 at the threshold; NaN for a shape that has none."""
+        rise = self.peak() * self.width / (self._of("height") * self._of("width"))
+        unit = x * (self._of("width") / self.width)
+        return 0.5 + rise * jax.lax.switch(self.index, [_rise(shape) for shape in shapes()], unit)
 
     def _of(self, name: str) -> jax.Array:
         return jnp.asarray([getattr(shape, name) for shape in shapes()])[self.index]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.which_one import shapes
+from benchmarks.which_one.grids import Curve, grid_of
 from benchmarks.which_one.problems import problems
 from benchmarks.which_one.runs import Result
 from surgrad import study
@@ -67,7 +68,7 @@ def case_of(result: Result) -> Case:
     return Case(run.task, run.net, run.shape, run.size)
 
 
-def curves(results: Iterable[Result]) -> dict[Case, dict[float, dict[int, float]]]:
+def curves(results: Iterable[Result]) -> dict[Case, Curve]:
     """Accuracies in % with fixed widths, by case, width and seed."""
     found: dict[Case, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for result in results:
@@ -85,18 +86,16 @@ def by_rule(results: Iterable[Result], rule: str) -> dict[Case, dict[int, Result
     return dict(found)
 
 
-def lost(case: Case, curve: dict[float, dict[int, float]], chosen: dict[int, float]) -> Loss | None:
-    """What a choice loses against the best width of a curve; None if fewer than two seeds have run everywhere."""
-    seeds = sorted(set(chosen).intersection(*curve.values())) if len(curve) > 1 else []
-    if len(seeds) < 2:
+def lost(case: Case, curve: Curve, chosen: dict[int, float]) -> Loss | None:
+    """What a choice loses against the best width of a curve; None if fewer than two widths or seeds can be compared."""
+    grid = grid_of(curve).of(chosen)
+    if len(grid.seeds) < 2 or len(grid.widths) < 2:
         return None
-    grid, ours = np.array([[curve[w][s] for s in seeds] for w in curve]), np.array([chosen[s] for s in seeds])
-    others = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
-    apart = np.array([grid[best, i] for i, best in enumerate(others)]) - ours
-    mean = grid.mean(axis=1)
-    error = float(apart.std(ddof=1) / math.sqrt(len(seeds)))
-    best = list(curve)[int(mean.argmax())]
-    return Loss(case, len(seeds), best, ours.mean(), float(apart.mean()), float(mean.max() - ours.mean()), error)
+    ours, mean = np.array([chosen[seed] for seed in grid.seeds]), grid.accuracy.mean(axis=1)
+    apart = grid.beside() - ours
+    best, error = grid.widths[int(mean.argmax())], apart.std(ddof=1) / math.sqrt(len(apart))
+    numbers = ours.mean(), apart.mean(), mean.max() - ours.mean(), error
+    return Loss(case, len(grid.seeds), best, *map(float, numbers))
 
 
 def losses(results: Sequence[Result], rule: str) -> list[Loss]:
@@ -121,21 +120,18 @@ def fixed_losses(results: Sequence[Result]) -> dict[float, list[Loss]]:
 
 def at_best(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
     """The accuracy of each seed at the width that is best for the other seeds, by case."""
-    found = {}
-    for case, curve in curves(results).items():
-        seeds = sorted(set.intersection(*(set(by_seed) for by_seed in curve.values())))
-        if len(seeds) < 2:
-            continue
-        grid = np.array([[curve[w][s] for s in seeds] for w in curve])
-        best = [int(np.delete(grid, i, axis=1).mean(axis=1).argmax()) for i in range(len(seeds))]
-        found[case] = {seed: float(grid[best[i], i]) for i, seed in enumerate(seeds)}
-    return found
+    grids = {case: grid_of(curve) for case, curve in curves(results).items()}
+    return {
+        case: dict(zip(grid.seeds, grid.beside().tolist(), strict=True))
+        for case, grid in grids.items()
+        if len(grid.seeds) > 1
+    }
 
 
 def at_calibrated(results: Sequence[Result]) -> dict[Case, dict[int, float]]:
-    """The accuracy of each seed at the calibrated widths, by case."""
+    """The accuracy of each seed at the calibrated widths, by case, where there are two seeds or more."""
     found = by_rule(results, "calibrate")
-    return {case: {s: 100 * r.test_accuracy for s, r in of.items()} for case, of in found.items()}
+    return {case: {s: 100 * r.test_accuracy for s, r in of.items()} for case, of in found.items() if len(of) > 1}
 
 
 def compared(accuracies: dict[Case, dict[int, float]], size: str, against: str) -> list[Comparison]:
@@ -165,6 +161,19 @@ def relative(accuracies: dict[Case, dict[int, float]]) -> dict[Case, float]:
         key = case._replace(shape="")
         best[key] = max(best[key], mean)
     return {case: best[case._replace(shape="")] - mean for case, mean in means.items()}
+
+
+def complete(cases: Iterable[Case]) -> set[Case]:
+    """The cases of a size whose means can be compared: shapes that most rows have, in the rows that have all of these.
+
+    A row is a task and an architecture.
+    """
+    there = set(cases)
+    rows = {(case.task, case.net) for case in there}
+    count = Counter(case.shape for case in there)
+    usual = {shape for shape, number in count.items() if number > len(rows) / 2}
+    whole = {row for row in rows if usual <= {case.shape for case in there if (case.task, case.net) == row}}
+    return {case for case in there if case.shape in usual and (case.task, case.net) in whole}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -9,8 +9,11 @@ import numpy as np
 
 from benchmarks.calibration.cases import TASKS as CHOSEN_BY
 from benchmarks.which_one import statistics
+from benchmarks.which_one.problems import problems
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.statistics import Loss
+
+LEAST_SEEDS = 3
 
 
 def unseen(task: str) -> bool:
@@ -25,15 +28,15 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     common = max((len(found) for found in fixed.values()), default=0)
     fixed = {width: found for width, found in fixed.items() if len(found) > common / 2}
     relative = {case: v for case, v in statistics.relative(best).items() if case.size == "height"}
-    names = sorted({case.shape for case in relative})
-    full = max((sum(case.shape == name for case in relative) for name in names), default=0)
-    by_shape = {name: [v for case, v in relative.items() if case.shape == name] for name in names}
-    ranked = sorted((n for n in names if len(by_shape[n]) > full / 2), key=lambda n: float(np.mean(by_shape[n])))
+    compared = statistics.complete(relative)
+    names = {case.shape for case in compared}
+    by_shape = {name: [relative[case] for case in sorted(compared) if case.shape == name] for name in names}
+    ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
     tests = statistics.compared(best, "height", ranked[0]) if ranked else []
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
         "done": done, "planned": planned, "seeds": len({r.run.seed for r in results}),
-        "cases": len(best), "tasks": statistics.tasks_of(results),
+        "cases": len(best), "tasks": statistics.tasks_of(results), "enough": enough(best),
         "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
         "tests": len(tests),
@@ -41,6 +44,15 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
         "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
     }  # fmt: skip
+
+
+def enough(best: dict[statistics.Case, dict[int, float]]) -> bool:
+    """Whether there is enough for a recommendation: on each task several shapes with `LEAST_SEEDS` seeds."""
+    shapes = {
+        name: {case.shape for case, of in best.items() if case.task == name and len(of) >= LEAST_SEEDS}
+        for name in problems()
+    }
+    return min(map(len, shapes.values())) > 1
 
 
 def _interval(values: Sequence[float]) -> dict[str, float]:
@@ -62,3 +74,12 @@ def _summary(found: Sequence[Loss]) -> dict[str, Any] | None:
 
 def _failing(loss: Loss) -> dict[str, Any]:
     return {"case": ", ".join(loss.case), "points": round(loss.beside, 2), "error": round(loss.error, 2)}
+
+
+def plain(value: Any) -> Any:
+    """A value whose numbers JSON knows: None stands for NaN."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return None if value != value else value
