@@ -15,24 +15,24 @@ from recipes._recipe import Recipe, of_constant_currents
 from recipes.fashion_mnist import load
 from surgrad import nn, tasks
 
-STEPS = 3
+STEPS = 4
 SIDE = 28
 """Height and width of an image."""
 
 
 def network(key: Array, data: tasks.Dataset) -> nn.Sequential:
-    """Two convolutions with a stride of 2, 16 kernels of 5 × 5 and 48 of 3 × 3, then 128 neurons, all of them LIF."""
+    """Two convolutions with a stride of 2, 32 kernels of 5 × 5 and 64 of 3 × 3, then 256 neurons, all of them LIF."""
     one, two, three, four = jax.random.split(key, 4)
     lif = nn.LIF(surgrad.Arctan(2.0), tau=2.0)
     return nn.Sequential(
-        nn.Conv2d(1, 16, 5, stride=2, padding="SAME", key=one, gain=2.0),
+        nn.Conv2d(1, 32, 5, stride=2, padding="SAME", key=one, gain=2.0),
         lif,
-        nn.Conv2d(16, 48, 3, stride=2, padding="SAME", key=two, gain=2.0),
+        nn.Conv2d(32, 64, 3, stride=2, padding="SAME", key=two, gain=2.0),
         lif,
         nn.Flatten(),
-        nn.Linear(48 * (SIDE // 4) ** 2, 128, key=three, gain=2.0),
+        nn.Linear(64 * (SIDE // 4) ** 2, 256, key=three, gain=2.0),
         lif,
-        nn.Linear(128, data.classes, key=four),
+        nn.Linear(256, data.classes, key=four),
         nn.LeakyIntegrator(tau=float(STEPS)),
         nn.MeanOverTime(),
     )
