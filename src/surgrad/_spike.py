@@ -19,7 +19,7 @@ from surgrad._elementwise import broadcasting, membrane
 from surgrad._shapes import broadcasts, require_broadcast
 from surgrad._trees import named_leaves, with_leaves
 from surgrad._types import Curve, Membrane, PyTree, Slope, Spikes
-from surgrad.forward._exact import mode_of
+from surgrad.forward._exact import Hard, mode_of
 
 
 @functools.partial(jax.jit, inline=True)
@@ -67,7 +67,9 @@ def _constant(surrogate: PyTree, x: Membrane) -> Spikes:
     the spike were the same for all hyperparameters, its tangent would get an unexpected batch axis, and sums over it
     would come out too large. The compiler removes a selection between equal values.
     """
-    value = jax.lax.stop_gradient(jnp.broadcast_to(_forward(surrogate, x, "value"), x.shape))
+    value = jnp.broadcast_to(_forward(surrogate, x, "value"), x.shape)
+    if type(mode_of(surrogate)) is not Hard:  # whose value is a comparison, without derivatives
+        value = jax.lax.stop_gradient(value)
     for leaf in jax.tree.leaves(surrogate):
         same = jnp.asarray(leaf == leaf)  # a number of Python's own where `jit` is disabled
         value = jax.lax.select(same.all() if same.ndim else same, value, value)

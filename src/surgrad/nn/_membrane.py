@@ -74,8 +74,7 @@ class ThresholdCell(Cell):
             spikes = self._fire(voltage, threshold)
             return self._fall(voltage, spikes), None, spikes
         spikes = jnp.where(ready, self._fire(voltage, threshold), 0)
-        # A smoothed spike is a number between 0 and 1; it starts a refractory period from one half on.
-        left = jnp.where(jnp.abs(spikes) >= 0.5, self.refractory, jnp.maximum(state.refractory - 1, 0))
+        left = jnp.where(spiked(self.surrogate, spikes), self.refractory, jnp.maximum(state.refractory - 1, 0))
         return self._fall(voltage, spikes), left, spikes
 
     def _may_spike(self, state: Any) -> Array | None:
@@ -207,6 +206,12 @@ def events(spike: Any, spikes: Spikes) -> Spikes:
         return spikes
     counted = jax.lax.stop_gradient(spikes)
     return spikes / jnp.where(counted == 0, 1, counted)
+
+
+def spiked(spike: Any, spikes: Spikes) -> Array:
+    """Whether there is a spike of either sign; of a number between 0 and 1, from one half on."""
+    counted = isinstance(spike, Surrogate) and keeps(mode_of(spike), "counts")
+    return (jnp.abs(spikes) if counted else spikes) >= 0.5
 
 
 def jumps(cell: Any, spikes: Spikes) -> Spikes:
