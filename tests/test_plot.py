@@ -130,9 +130,13 @@ def test_peak_and_area_are_annotated():
     assert any(text.startswith("peak 1 at x = 0.25") for text in shifted)
 
 
-def test_what_has_no_width_or_no_area_gets_no_number():
+def test_what_has_no_width_gets_no_number():
     assert not any(text.startswith("FWHM") for text in texts(plot.surrogate(surgrad.LeakyRelu())))
-    assert not any(text.startswith("area") for text in texts(plot.surrogate(SlopeOnly())))
+
+
+def test_the_area_of_a_slope_without_a_curve_is_its_integral():
+    (label,) = [text for text in texts(plot.surrogate(SlopeOnly())) if text.startswith("area")]
+    assert float(label.removeprefix("area ")) == pytest.approx(math.sqrt(math.pi), rel=0.005)
 
 
 def test_a_surrogate_without_a_curve_shows_its_slope_alone(figures):

@@ -166,7 +166,7 @@ def publications(kind: type[surgrad.Surrogate]) -> list[str]:
 
 def gallery() -> list[str]:
     """The page with all surrogates: one figure, and a table."""
-    kinds = built_in()
+    kinds = sorted(built_in(), key=lambda kind: kind.__name__)
     lines = ["Gallery of surrogates", "=====================", ""]
     lines += [f"The {len(kinds)} surrogates of the catalogue at their defaults, on one scale but for those with bold"]
     lines += ["numbers below them. A surrogate has the same colour in all pictures of this library, one of"]

@@ -158,8 +158,8 @@ def snake_case(name: str) -> str:
 
 
 def built_in() -> list[type[Surrogate]]:
-    """Return the classes of the catalogue that belong to this library."""
-    return [kind for kind in catalogue().values() if kind.__module__.startswith("surgrad.")]
+    """Return the classes of the catalogue that belong to this library, in the order of their definition."""
+    return [kind for kind in _CATALOGUE.values() if kind.__module__.startswith("surgrad.")]
 
 
 def kind_name(surrogate: Surrogate | type[Surrogate]) -> str:

@@ -43,7 +43,8 @@ def styles(kinds: Iterable[Kind]) -> list[tuple[str, Any]]:
 
 def _rank(kind: Kind) -> int:
     kinds = built_in()
-    # Surrogates that derive from another come last, so that none of them moves the colour of a family.
+    # Those that derive from another come last, so that none of them moves the colour of a family. The others come in
+    # the order of their definition: those of one file, which are shown together most, have colours of their own.
     ours = [k.__name__ for k in sorted(kinds, key=lambda k: any(base in kinds for base in k.__mro__[1:]))]
     name = kind if isinstance(kind, str) else kind_name(kind)
     places = {name: place for place, known in enumerate(ours) for name in (known, snake_case(known))}

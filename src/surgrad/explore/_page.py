@@ -62,7 +62,9 @@ def page(surrogates: Iterable[Surrogate] | None = None, *, study: str | Path | N
     chosen = None if surrogates is None else list(surrogates)
     if chosen == []:
         raise ValueError("explore: nothing to show; give one surrogate at least.")
-    found = entries(chosen if chosen is not None else [kind() for kind in built_in()])
+    found = entries(
+        chosen if chosen is not None else [kind() for kind in sorted(built_in(), key=lambda kind: kind.__name__)]
+    )
     first = [entry["id"] for entry in found if chosen is not None or entry["title"] in _FIRST]
     data = {
         "SURROGATES": found,
