@@ -77,6 +77,7 @@ def require_same(one, database, undisturbed):
     assert but_seconds(one.rows(database)) == but_seconds(one.rows(undisturbed))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
 def test_a_worker_that_is_killed_costs_nothing(tmp_path):
     one, database = written(tmp_path), address(tmp_path)

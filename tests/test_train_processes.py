@@ -101,6 +101,7 @@ def has_rows(folder, count):
     return table.exists() and len(table.read_text().splitlines()) > count
 
 
+@pytest.mark.slow
 def test_a_killed_process_brings_all_back_and_the_end_is_that_of_a_run_left_alone(here):
     process = started(here, "run.toml", "--processes", "2", "--out", "killed")
     wait_for(lambda: has_rows(here / "killed", 3), process)
