@@ -156,7 +156,7 @@ def elsewhere(name: str) -> list[str]:
         if re.search(rf"\b{name}\(", row.here):
             note = f"; there it {row.note}" if row.note else ""
             lines.append(f"- ``{row.call}`` of {row.library.name} is ``{row.here}``{note}.")
-    return [".. rubric:: In other libraries", "", head, "", *lines, ""] if lines else []
+    return [".. rubric:: In other libraries", "", *lines, ""] if lines else []
 
 
 def publications(kind: type[surgrad.Surrogate]) -> list[str]:
