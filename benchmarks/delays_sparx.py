@@ -139,11 +139,17 @@ def measured(seeds: int) -> dict[str, Any]:
         "tried": [{**choice._asdict(), "validation": values} for choice, values in zip(CHOICES, tried, strict=True)],
         "chosen": best._asdict(),
         "sparx": {variant: timed(f"sparx, {variant}", accuracies, variant, best, seeds) for variant in variants},
-        "surgrad": {
-            variant: timed(f"surgrad, {variant}", delays.accuracies, SETTING, variant, seeds)
-            for variant in delays.VARIANTS
-        },
+        "surgrad": ours(best, seeds),
     }
+
+
+def ours(best: Choice, seeds: int) -> dict[str, list[float]]:
+    """Accuracies of surgrad as in `delays`, and with what was chosen for sparx, where `delays` has that."""
+    runs = {variant: (SETTING, variant) for variant in delays.VARIANTS}
+    if not best.linearly and not best.normalised:
+        alike = SETTING._replace(widest=best.widest, delays_faster=best.faster)
+        runs[f"{LEARNED}; width and rate as of sparx"] = alike, LEARNED
+    return {name: timed(f"surgrad, {name}", delays.accuracies, *run, seeds) for name, run in runs.items()}
 
 
 def main() -> None:
