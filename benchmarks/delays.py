@@ -4,7 +4,8 @@
 
 Two tables. The time of a layer of 700 inputs and 128 outputs with delays up to 25 steps, over 100 steps and 32 samples:
 the ways to sum over lags take turns, after their results have been compared. And the accuracy of one network on the
-task `coincidences`, with learned delays, with fixed random ones, and without, after equally many updates.
+task `coincidences`, with learned delays, with fixed random ones, and without, after equally many updates. The section
+on sparx is made from the results of `python -m benchmarks.delays_sparx`, which runs where sparx is installed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import optax
 
 import surgrad
+from benchmarks.delays_beside import PAGE, beside_sparx, spread
 from surgrad import meta, nn, tasks
 from surgrad.nn._lags import delayed_product
 from surgrad.nn._linear import product
@@ -158,50 +160,89 @@ def logits(net: nn.Sequential, batch: tasks.Dataset) -> jax.Array:
     return batch.steps * nn.unroll(net, batch.spikes(), keep="last").outputs
 
 
+def trained(
+    setting: Setting,
+    start: Any,
+    loss: Callable[..., Any],
+    data: tasks.Dataset,
+    order: jax.Array,
+    factor: Any,
+    memory: Any = None,
+    kept: Callable[[Any], Any] = lambda parameters: parameters,
+) -> tuple[Any, Any]:
+    """The parameters and the memory after all updates.
+
+    Parameters:
+        start: the parameters at first; those with `delay` in their path are delays.
+        loss: `loss(parameters, memory, update, batch)` returns a number and the memory afterwards.
+        data: what batches are drawn of.
+        order: key of the batches.
+        factor: learning rate of the delays over that of the rest.
+        memory: what is kept between updates beside the parameters, such as running means.
+        kept: what is done to the parameters after each update.
+    """
+    optimizer = optax.adam(optax.cosine_decay_schedule(setting.rate, setting.updates))
+    # Adam does not see the size of a gradient, so that a factor of its updates is one of the learning rate.
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(start)]
+    factors = [factor if "delay" in jax.tree_util.keystr(path[-1:]) else 1.0 for path in paths]
+
+    def step(carry: Any, update: jax.Array) -> Any:
+        parameters, memory, state = carry
+        chosen = jax.random.randint(jax.random.fold_in(order, update), (setting.batch,), 0, len(data))
+        (value, memory), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, memory, update, data[chosen])
+        change, state = optimizer.update(gradient, state, parameters)
+        leaves, structure = jax.tree.flatten(change)
+        change = structure.unflatten([f * leaf for f, leaf in zip(factors, leaves, strict=True)])
+        return (kept(optax.apply_updates(parameters, change)), memory, state), value
+
+    begin = start, memory, optimizer.init(start)
+    (parameters, memory, _), _ = jax.lax.scan(step, begin, jnp.arange(setting.updates))
+    return parameters, memory
+
+
+def cross_entropy(outputs: jax.Array, batch: tasks.Dataset) -> jax.Array:
+    """The mean over samples."""
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, batch.labels).mean()
+
+
 def fitted(setting: Setting, variant: str, split: tasks.Split, key: jax.Array) -> jax.Array:
     """The share of right answers on the samples held out, after the last update."""
     first, order = jax.random.split(key)
-    trained, rest = nn.partition(network(setting, variant, first, split.train))
-    optimizer = optax.adam(optax.cosine_decay_schedule(setting.rate, setting.updates))
-    # Adam does not see the size of a gradient, so that a factor of its updates is one of the learning rate.
-    factor = 0.0 if variant == "fixed, random" else setting.delays_faster
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(trained)]
-    factors = [factor if "delay" in jax.tree_util.keystr(path) else 1.0 for path in paths]
+    start, rest = nn.partition(network(setting, variant, first, split.train))
     count = int(setting.updates * setting.narrowing)
     narrower = optax.exponential_decay(setting.widest, count, 0.5 / setting.widest, end_value=0.5)
 
-    def network_at(trained: Any, update: Any) -> nn.Sequential:
+    def loss(parameters: Any, memory: None, update: Any, batch: tasks.Dataset) -> Any:
         schedules = {"sigma": narrower} if variant == LEARNED else {}
-        return nn.combine(trained, meta.schedule(rest, schedules, update) if schedules else rest)
+        net = nn.combine(parameters, meta.schedule(rest, schedules, update) if schedules else rest)
+        return cross_entropy(logits(net, batch), batch), memory
 
-    def step(carry: Any, update: jax.Array) -> Any:
-        trained, state = carry
-        chosen = jax.random.randint(jax.random.fold_in(order, update), (setting.batch,), 0, len(split.train))
-        batch = split.train[chosen]
-
-        def loss(trained: Any) -> jax.Array:
-            outputs = logits(network_at(trained, update), batch)
-            return optax.softmax_cross_entropy_with_integer_labels(outputs, batch.labels).mean()
-
-        value, gradient = jax.value_and_grad(loss)(trained)
-        change, state = optimizer.update(gradient, state, trained)
-        leaves, structure = jax.tree.flatten(change)
-        change = structure.unflatten([f * leaf for f, leaf in zip(factors, leaves, strict=True)])
-        return (optax.apply_updates(trained, change), state), value
-
-    (trained, _), _ = jax.lax.scan(step, (trained, optimizer.init(trained)), jnp.arange(setting.updates))
-    net = nn.combine(trained, rest)
+    factor = 0.0 if variant == "fixed, random" else setting.delays_faster
+    net = nn.combine(trained(setting, start, loss, split.train, order, factor)[0], rest)
     if variant == LEARNED:
         net = nn.Sequential(net[0].replace(sigma=0.0), *net.parts[1:])
     return (logits(net, split.test).argmax(-1) == split.test.labels).mean()
 
 
-def accuracies(setting: Setting, variant: str, seeds: int) -> np.ndarray:
-    """That of each seed, in percent; the seed draws orders, samples, weights and delays."""
+def samples(seeds: int, validation: bool = False) -> tasks.Split:
+    """The data of all seeds side by side; for validation, a fifth of those to train by is held out instead."""
     splits = [tasks.coincidences(seed=seed) for seed in range(seeds)]
-    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *splits)
+    if validation:
+        count = len(splits[0].train)
+        held_out, rest = np.split(np.arange(count), [count // 5])
+        splits = [tasks.Split(split.train[rest], split.train[held_out]) for split in splits]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *splits)
+
+
+def accuracies(setting: Setting, variant: str, seeds: int, validation: bool = False) -> np.ndarray:
+    """That of each seed, in percent; the seed draws orders, samples, weights and delays."""
     run = jax.jit(jax.vmap(functools.partial(fitted, setting, variant)))
-    return 100 * np.asarray(run(together, jax.random.split(jax.random.key(0), seeds)))
+    return 100 * np.asarray(run(samples(seeds, validation), keys(seeds)))
+
+
+def keys(seeds: int) -> jax.Array:
+    """That of each seed."""
+    return jax.random.split(jax.random.key(0), seeds)
 
 
 def page(measured: dict[float, dict[str, Cost]], found: dict[str, np.ndarray], command: str) -> str:
@@ -238,9 +279,7 @@ def page(measured: dict[float, dict[str, Cost]], found: dict[str, np.ndarray], c
         "| delays | mean | standard deviation | seed by seed |",
         "|-|-|-|-|",
     ]
-    for variant, values in found.items():
-        each = ", ".join(f"{value:.1f}" for value in values)
-        lines.append(f"| {variant} | {values.mean():.1f} | {values.std(ddof=1):.1f} | {each} |")
+    lines += [f"| {variant} | {spread(values)} |" for variant, values in found.items()]
     return "\n".join([*lines, ""])
 
 
@@ -249,7 +288,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="at least 2")
     parser.add_argument("--calls", type=int, default=5, help="of each way")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
     found = {}
     for variant in VARIANTS:
@@ -258,7 +297,7 @@ def main() -> None:
         print(f"{variant}: {found[variant]}, {time.process_time() - begun:.0f} CPU s", file=sys.stderr, flush=True)
     measured = {density: costs(density, options.calls) for density in DENSITIES}
     command = f"python -m benchmarks.delays --seeds {options.seeds} --calls {options.calls}"
-    text = page(measured, found, command)
+    text = beside_sparx(page(measured, found, command))
     options.out.write_text(text, encoding="utf-8")
     print(text)
 

@@ -95,6 +95,31 @@ def test_a_cell_of_sparx_in_unroll():
     np.testing.assert_allclose(gradient, own, rtol=1e-5, atol=1e-6 * float(np.abs(own).max()))
 
 
+@pytest.mark.parametrize("sigma", [4.0, 0.6, 0])
+def test_learned_delays_of_sparx_are_ours_with_a_gaussian(sigma):
+    """Outputs, and gradients by weights and delays, for delays within the range; those beyond differ (clip, reflect)."""
+    most, layers = 6, pytest.importorskip("sparx.nn")
+    delay = jax.random.uniform(jax.random.key(1), LINEAR.weight.shape, maxval=float(most))
+    pull = jax.random.normal(jax.random.key(2), (STEPS, BATCH, NEURONS))
+
+    def own(weight, delay):
+        layer = nn.DelayedLinear.from_arrays(LINEAR.weight, delay, max_delay=most, sigma=sigma)
+        return nn.unroll(layer.replace(weight=weight), XS).outputs
+
+    def theirs(weight, delay):
+        layer = layers.DelayedDense(NEURONS, most, use_bias=False)
+        return layer.apply({"params": {"kernel": weight, "delay": delay}}, XS, sigma)
+
+    def differentiated(outputs):
+        loss = lambda *given: (jnp.sum(outputs(*given) * pull), outputs(*given))
+        return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(LINEAR.weight, delay)
+
+    (found, expected) = differentiated(own), differentiated(theirs)
+    for mine, their in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(mine, their, rtol=1e-5, atol=1e-5 * float(np.abs(their).max()))
+    assert np.any(expected[0][1]) == (sigma > 0)
+
+
 def test_a_cell_of_spyx_in_unroll(spyx):
     cell = spyx_lif(spyx, SPIKE)
     theirs = as_cell(cell, init=lambda cell, shape: cell.initial_state(shape[0]), step=swapped)
