@@ -154,7 +154,7 @@ def elsewhere(name: str) -> list[str]:
     lines = []
     for row in rows():
         if re.search(rf"\b{name}\(", row.here):
-            note = f"; there it {row.note}" if row.note else ""
+            note = "; there it " + row.note.replace("|", "\\|") if row.note else ""
             lines.append(f"- ``{row.call}`` of {row.library.name} is ``{row.here}``{note}.")
     return [".. rubric:: In other libraries", "", *lines, ""] if lines else []
 
