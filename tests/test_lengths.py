@@ -49,6 +49,9 @@ def networks():
             nn.LIF(), nn.Linear(5, 2, key=key).replace(bias=jnp.ones(2)), nn.BatchNorm(2, eps=0.5)
         ),
         "a user's own": Own(),
+        "a function at the beginning": nn.Sequential(jnp.exp, nn.LIF()),
+        "a network at the beginning": nn.Sequential(nn.Sequential(nn.Linear(5, 3, key=key), nn.LIF()), Own()),
+        "nothing at the beginning": nn.Sequential(nn.Sequential(), Own()),
         "a network": nn.Sequential(
             nn.Linear(5, 6, key=key),
             nn.ALIF(surrogate=surgrad.Sigmoid(2.0)),
@@ -188,3 +191,14 @@ def test_the_gradient_of_recurrent_weights_is_one_product_outside_of_the_loop():
 
     # One product in a time step forwards, and one backwards.
     assert products_in_loops(gradient(None)) == products_in_loops(gradient(LENGTHS)) == 2
+
+
+def test_the_backward_pass_keeps_no_copy_of_the_inputs():
+    net, xs = nn.Sequential(nn.Linear(64, 2, key=jax.random.key(0)), nn.LIF(), nn.MeanOverTime()), inputs(64)
+
+    def outputs(weights):
+        return nn.unroll(net.with_connections(weights), xs, lengths=LENGTHS, chunk_size=4).outputs
+
+    kept = [leaf for leaf in jax.tree.leaves(jax.vjp(outputs, net.connections())[1]) if leaf.size > xs.size / 4]
+    assert kept
+    assert all(jnp.isnan(leaf).any() for leaf in kept)  # the inputs themselves, as they were given

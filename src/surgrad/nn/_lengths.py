@@ -14,11 +14,13 @@ from surgrad._kinds import called
 from surgrad._over_time import checked_lengths
 from surgrad._pytree import static
 from surgrad._types import PyTree
-from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises, start
-from surgrad.nn._loops import steps
-from surgrad.nn._observables import Observed, each_layer, observed
+from surgrad.nn._contract import Cell, is_cell, loop, over_time, promises
+from surgrad.nn._lags import placed
+from surgrad.nn._loops import automatically_sharded, steps
+from surgrad.nn._observables import Observed, each_layer, full_name, observed
 from surgrad.nn._records import Entry
 from surgrad.nn._recurrent import Recurrent, RecurrentState
+from surgrad.nn._sample_axes import one_each
 from surgrad.nn._watch import observed_over_time, of_connection, step_by_step, thinned
 
 
@@ -107,11 +109,9 @@ class Padded(Cell):
         axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
         cell, ys, found = _over_time(self.cell, (state.cell, axes), xs, active, entries)
         # A connection at the end has outputs of its own for inputs of zero, such as its bias.
-        ys = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), ys)
+        ys = _blanked(active, ys)
         for entry in entries:
-            now = thinned(active, entry.every)
-            blank = jax.tree.map(lambda y, now=now: jnp.where(_alike(now, y), y, jnp.zeros_like(y)), found[entry.name])
-            found[entry.name] = blank
+            found[entry.name] = _blanked(thinned(active, entry.every), found[entry.name])
 
         if not self.last:
             return PaddedState(cell, state.last), ys, found
@@ -136,13 +136,38 @@ def _alike(condition: Array, value: Any) -> Array:
     return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))
 
 
+def _blanked(active: Array, values: Any) -> Any:
+    """Values over time, 0 where a sample is over."""
+    return jax.tree.map(lambda x: jnp.where(_alike(active, x), x, jnp.zeros_like(x)), values)
+
+
+def _first_of(layer: Any, place: str) -> tuple[Any, str]:
+    """The layer that takes the inputs of a network, and its place; None if a network inside has no parts."""
+    if not promises(layer, "in_order"):
+        return layer, place
+    return _first_of(layer.parts[0], full_name(place, "0")) if len(layer.parts) else (None, place)
+
+
 def _over_time(
     network: Any, state: tuple[PyTree, PyTree], xs: Any, active: Array, entries: Sequence[Entry] = ()
 ) -> tuple[PyTree, Any, Observed]:
-    """Many time steps, layer by layer, from a state and the axes of the samples in it; connections take all samples."""
+    """Many time steps, layer by layer, from a state and the axes of the samples in it; connections take all samples.
+
+    What lies behind the end may be anything, NaN too, whose derivative a selection of outputs alone would let through.
+    """
+    first, place_of_first = _first_of(network, "")
+    at_connection = first is not None and not is_cell(first)
+    if not at_connection:
+        xs = _blanked(active, xs)
 
     def run(layer: Any, place: str, inside: Sequence[Entry], state: Any, xs: Any) -> tuple[PyTree, Any, Observed]:
         if not is_cell(layer):
+            if at_connection and place == place_of_first:
+                # The backward pass blanks the inputs again, which costs less than keeping another copy of them.
+                blanked = jax.checkpoint(
+                    lambda layer, xs: of_connection(layer, place, inside, _blanked(active, xs)), prevent_cse=False
+                )
+                return blanked(layer, xs)
             return of_connection(layer, place, inside, xs)
 
         def alone(state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any, Observed]:
@@ -164,12 +189,13 @@ def _of_past_inputs(layer: Any, state: PyTree, axes: PyTree, xs: Any, active: Ar
     """Many time steps of all samples at once, of a layer whose state is the inputs before: those before each end."""
     (before,), tree = jax.tree.flatten(state)
     (axis,) = jax.tree.leaves(axes)
-    before = jnp.moveaxis(before, axis, 1)
+    before = placed(jnp.moveaxis(before, axis, 1), xs)
     _, outputs = over_time(layer, jax.tree.unflatten(tree, [before]), xs)
-    outputs = jax.tree.map(lambda y: jnp.where(_alike(active, y), y, jnp.zeros_like(y)), outputs)
+    outputs = _blanked(active, outputs)
     known = jnp.concatenate([before, xs.astype(before.dtype)])
     which = jnp.arange(len(before))[:, None] + active.sum(axis=0, keepdims=True, dtype=int)
-    kept = jnp.take_along_axis(known, which.reshape(*which.shape, *[1] * (known.ndim - 2)), axis=0)
+    which = which.reshape(*which.shape, *[1] * (known.ndim - 2))
+    kept = automatically_sharded(functools.partial(jnp.take_along_axis, axis=0), known, which)
     return jax.tree.unflatten(tree, [jnp.moveaxis(kept, 1, axis)]), outputs
 
 
@@ -218,8 +244,6 @@ def padded(cell: Any, state: PyTree, inputs: Any, lengths: Any, keep: str) -> tu
     state, alone = one_each(cell, state, inputs, batch)
     when, lengths = jnp.arange(time)[:, None], lengths.astype(int)[None]
     active = when < lengths
-    # What lies behind the end may be anything, NaN too, whose derivative a selection alone would let through.
-    inputs = jax.tree.map(lambda x: jnp.where(_alike(active, x), x, jnp.zeros_like(x)), inputs)
     inputs = inputs, active, when == lengths - 1
     layer = Padded(cell, alone, keep == "last")
     first = jax.tree.map(lambda x: x[:1], inputs)
@@ -231,33 +255,3 @@ def _outputs(layer: Padded, state: PyTree, first: Any) -> Any:
     axes = jax.tree.unflatten(jax.tree.structure(state), list(layer.axes))
     xs, active, _ = first
     return jax.tree.map(lambda y: y[0], _over_time(layer.cell, (state, axes), xs, active)[1])
-
-
-def one_each(cell: Any, state: PyTree, inputs: Any, batch: int) -> tuple[PyTree, tuple[int, ...]]:
-    """A state in which every sample has its own numbers, and the axes of the samples in its leaves.
-
-    A number that all samples share, such as that of the time steps so far, becomes one for each.
-    """
-    axes = axes_of_samples(cell, state, inputs, batch)
-    leaves = [
-        jnp.asarray(leaf) if axis is not None else jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf)))
-        for leaf, axis in zip(jax.tree.leaves(state), axes, strict=True)
-    ]
-    return jax.tree.unflatten(jax.tree.structure(state), leaves), tuple(0 if axis is None else axis for axis in axes)
-
-
-def axes_of_samples(cell: Any, state: PyTree, inputs: Any, batch: int) -> list[int | None]:
-    """The axis of the samples in each leaf of a state: that which is longer if there is one sample more."""
-    leaf = jax.tree.leaves(inputs)[0]
-    sizes = [
-        [
-            jnp.shape(value)
-            for value in jax.tree.leaves(jax.eval_shape(lambda n=n: start(cell, (n, *leaf.shape[2:]), leaf.dtype)))
-        ]
-        for n in (batch, batch + 1)
-    ]
-    axes: list[int | None] = []
-    for given, few, more in zip(map(jnp.shape, jax.tree.leaves(state)), *sizes, strict=True):
-        axis = next((i for i, (a, b) in enumerate(zip(few, more, strict=True)) if a != b), None)
-        axes.append(0 if axis is None and given == (batch, *few) else axis)
-    return axes

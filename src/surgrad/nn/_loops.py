@@ -112,7 +112,7 @@ def _sharded_as(inputs: Any, axes_of_time: int, value: Any) -> Any:
     spec, value = jax.typeof(inputs).sharding.spec[axes_of_time:], jnp.asarray(value)
     pairs = zip(value.shape, inputs.shape[axes_of_time:-1], strict=False)
     batch = list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    if not any(spec[: len(batch)]):
+    if not any(spec[: len(batch)]) or any(jax.typeof(value).sharding.spec):
         return value
     return jax.sharding.reshard(value, PartitionSpec(*spec[: len(batch)], *[None] * (value.ndim - len(batch))))
 

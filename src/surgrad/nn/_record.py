@@ -14,8 +14,8 @@ from surgrad._over_time import checked_lengths
 from surgrad._types import PyTree
 from surgrad.nn._arguments import UNSET, arranged
 from surgrad.nn._contract import is_cell, promises, step
-from surgrad.nn._lengths import axes_of_samples
 from surgrad.nn._loops import scan, summed_wide
+from surgrad.nn._sample_axes import axes_of_samples
 
 
 class Recording(NamedTuple):

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from surgrad._types import PyTree
 from surgrad.nn._contract import is_cell, runs_over_time, start
-from surgrad.nn._lengths import one_each, padded
+from surgrad.nn._lengths import padded
 from surgrad.nn._records import Entry, Recorded, planned, visible
+from surgrad.nn._sample_axes import one_each
 from surgrad.nn._watch import Latest, Stepped, Watched, WatchedState, aligned, thinned
 
 Run = Callable[[Any, PyTree, Any, Any, Any], tuple[PyTree, Any]]
