@@ -17,6 +17,8 @@ from benchmarks.which_one.rules import RULES
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.summary import plain, summarised
 
+NEAR = 2.0
+"""Points below the best shape that count as near."""
 CONTENTS = """## What was run
 
 {problems} All networks have {hidden} leaky integrate-and-fire neurons in each hidden layer, and learn with Adam; few
@@ -60,7 +62,6 @@ def _recommendation(summary: dict[str, Any]) -> str:
             "**There are too few rows for a recommendation**: no case has two seeds at several widths and calibrated.\n"
         )
     shape, mean = next(iter(summary["shapes"].items()))
-    worst_shape, most = list(summary["shapes"].items())[-1]
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
@@ -71,16 +72,24 @@ def _recommendation(summary: dict[str, Any]) -> str:
     else:
         how = f"Take `{shape}` with a width of {width} thresholds."
         cost = f"{beside} A calibrated width loses {_points(ours)}; both against the best width of each case."
-    more = "more" if costly["mean"] > most["mean"] else "less"
-    heads = ", ".join(f"`{name}`" for name in list(summary["shapes"])[1:4])
     begin = "" if summary["enough"] else "So far, from too few rows to rely on: "
     return (
-        f"**{begin}{how}** {cost}\n\nA wrong width costs {more} than a wrong shape: a width of {wrong} loses "
-        f"{costly['mean']:.1f} points on average; of the shapes, each at its best width, the worst, `{worst_shape}`, "
-        f"is {most['mean']:.1f} points below the best of each task and architecture, and `{shape}` "
-        f"{mean['mean']:.1f}, since the best of noisy means is too good. Next to `{shape}` are {heads}. "
+        f"**{begin}{how}** {cost} A width of {wrong} loses {costly['mean']:.1f} points.\n\n{_near(summary)} "
         f"{_separated(summary, shape)}\n"
     )
+
+
+def _near(summary: dict[str, Any]) -> str:
+    """How far apart the shapes are, each at its best width."""
+    shape, mean = next(iter(summary["shapes"].items()))
+    apart = {name: found["mean"] - mean["mean"] for name, found in summary["shapes"].items()}
+    near = [name for name, points in apart.items() if points <= NEAR]
+    far = ", ".join(f"`{name}` {points:.1f}" for name, points in apart.items() if points > NEAR)
+    text = (
+        f"At the best width of each, {len(near)} of {len(apart)} shapes are within {NEAR:g} points of `{shape}`, "
+        f"averaged over tasks and architectures: {', '.join(f'`{name}`' for name in near[1:])}."
+    )
+    return f"{text} The others are further below, by points: {far}." if far else text
 
 
 def _points(found: dict[str, Any]) -> str:
@@ -136,6 +145,7 @@ def _width(results: Sequence[Result], summary: dict[str, Any], folder: Path) -> 
         if any(result.run.size == size for result in results):
             pictures.widths(results, size).savefig(folder / f"widths-{size}.png", dpi=80)
             text += f"![Accuracy over width at unit {size}](widths-{size}.png)\n\n"
+    text += "Bands are standard errors of the mean over seeds. What a width loses against the best one of its case:\n\n"
     text += "| width | mean loss, points | 95 % interval | worst case | cases |\n|-|-|-|-|-|\n"
     ours = {"calibrated": summary["calibrate"]} if summary["calibrate"] else {}
     for name, found in (ours | summary["fixed"]).items():

@@ -66,12 +66,12 @@ def _limits(cases: list[Case], curves: Any) -> tuple[float, float]:
 
 def _curve(axes: Any, case: Case, curves: Any, calibrated: Any, look: dict[str, Any]) -> None:
     if case in curves:
-        found = [statistics.interval(list(of.values())) for of in curves[case].values()]
-        mean = np.array([one[0] for one in found])
-        reach = np.array([0.0 if math.isnan(one[2]) else one[2] - one[0] for one in found])
+        found = [np.array(list(of.values())) for of in curves[case].values()]
+        mean = np.array([one.mean() for one in found])
+        reach = np.array([one.std(ddof=1) / math.sqrt(len(one)) if len(one) > 1 else 0.0 for one in found])
         x = list(curves[case])
         axes.plot(x, mean, ms=3.5, lw=1.2, **look)
-        axes.fill_between(x, mean - reach, np.minimum(mean + reach, 100), color=look["color"], alpha=0.08, lw=0)
+        axes.fill_between(x, mean - reach, np.minimum(mean + reach, 100), color=look["color"], alpha=0.12, lw=0)
     if case in calibrated:
         runs = calibrated[case].values()
         x = float(np.exp(np.mean([np.log(run.widths).mean() for run in runs])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,8 @@ NEAR, FINE = 10**0.5, 41
 """Fine grid: from one neighbour of the best coarse factor to the other, forty for each decade."""
 TIE = 1e-3
 """Tie-break between equally good factors: a small penalty on abs(log factor)."""
+LEAST = 0.05
+"""Difference of mean root slopes between the flattest and the steepest scale below which no scale changes anything."""
 ENTRIES = 8_000
 """Number of membrane potentials that are used; more are thinned out at random."""
 OFF = 0.1
@@ -41,7 +44,8 @@ class Calibration(NamedTuple):
         model: the model with steeper or flatter surrogates.
         factors: `(surrogates,)`, how many times steeper each became, in the order of `surrogates(model)`.
         before: `(surrogates,)`, the mean root slope of each, see `calibrate`, before the change.
-        after: `(surrogates,)`, after the change; off the target if no factor from 1e-6 to 1e6 reaches it.
+        after: `(surrogates,)`, after the change; off the target if no factor from 1e-6 to 1e6 changes anything, as of
+            `StraightThrough`, whose factor is 1.
         target: the mean root slope that was aimed at.
     """
 
@@ -71,9 +75,11 @@ def _shape(surrogate: Any) -> str:
 def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target: float | None = None) -> Calibration:
     """The model with surrogates as wide as its membrane potentials require: their mean root slope meets a target.
 
-    The mean root slope of a surrogate is the mean of √(|σ'(x)|/max σ') over all time steps, samples and neurons of one
-    forward pass. The root gives weight to tails, which carry gradients far from the threshold. Each surrogate is
-    calibrated alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A spike does not depend
+    The mean root slope of a surrogate is the mean of √(σ'(x)/max σ') over all time steps, samples and neurons of one
+    forward pass; where σ' is negative, −√|σ'/max σ'| counts. The root gives weight to tails, which carry gradients far
+    from the threshold. What the steepest scale has is subtracted: a leak is there at all scales. Of a slope on one side
+    of the threshold alone, the target is at most half of what the flattest scale has. Each surrogate is calibrated
+    alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A spike does not depend
     on its surrogate, so that one forward pass suffices; nothing is trained.
 
         >>> import jax.numpy as jnp, surgrad
@@ -114,8 +120,10 @@ def default_target(model: PyTree) -> float:
 
 
 def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
-    """The mean of √(|σ'(x)|/max σ') over all entries."""
-    return jnp.mean(jnp.sqrt(jnp.abs(surrogate.surrogate_grad(x)) / like(x, surrogate.peak())))
+    """The mean of √(σ'(x)/max σ') over all entries; a negative slope counts as −√(|σ'(x)|/max σ')."""
+    slope = surrogate.surrogate_grad(x)
+    root = jnp.sign(slope) * jnp.sqrt(jnp.abs(slope) / like(x, surrogate.peak()))
+    return jnp.mean(jnp.where(jnp.isfinite(x), root, 0))
 
 
 @jax.jit
@@ -129,10 +137,24 @@ def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
 def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
     """The factor that brings the mean root slope nearest to the target, and the root slopes before and after."""
     x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    x = jnp.where(jnp.isfinite(x), x, jnp.inf)  # where there is no slope
-    coarse = _best(surrogate, x, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
-    best = _best(surrogate, x, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
-    return best, root_slope(surrogate, x), root_slope(surrogate.steeper(best), x)
+    seen = _reachable(surrogate, x, target)
+    coarse = _best(seen, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
+    best = _best(seen, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
+    return best, seen(jnp.ones((), x.dtype)), seen(best)
+
+
+def _reachable(surrogate: Surrogate, x: Membranes, target: Array) -> Callable[[Array], Array]:
+    """The mean root slope by the factor, as a number that some factor brings to the target.
+
+    It is above that of the steepest scale: a leak is there at all scales. Where the flattest scale has less than twice
+    the target, as a slope on one side alone has, it grows by as much as that lacks.
+    """
+    steepest, flattest = (root_slope(surrogate.steeper(jnp.asarray(f, x.dtype)), x) for f in (RANGE, 1 / RANGE))
+    span = flattest - steepest
+    gain = jnp.maximum(1, 2 * target / jnp.maximum(span, LEAST))
+    return lambda factor: jnp.where(
+        span > LEAST, (root_slope(surrogate.steeper(factor), x) - steepest) * gain, flattest
+    )
 
 
 def _some(x: Membranes) -> Array:
@@ -142,9 +164,9 @@ def _some(x: Membranes) -> Array:
     return x if len(x) <= rows else x[np.random.default_rng(0).choice(len(x), rows, replace=False)]
 
 
-def _best(surrogate: Surrogate, x: Membranes, target: Array, factors: Any) -> Array:
-    slopes = jax.lax.map(lambda factor: root_slope(surrogate.steeper(factor), x), factors)
-    off = jnp.abs(jnp.log(slopes + 1e-30) - jnp.log(target)) + TIE * jnp.abs(jnp.log(factors))
+def _best(seen: Callable[[Array], Array], target: Array, factors: Any) -> Array:
+    slopes = jax.lax.map(seen, factors)
+    off = jnp.abs(jnp.log(jnp.maximum(slopes, 1e-30)) - jnp.log(target)) + TIE * jnp.abs(jnp.log(factors))
     return factors[jnp.argmin(off)]
 
 
