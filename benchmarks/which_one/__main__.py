@@ -11,6 +11,7 @@ import argparse
 import itertools
 import sys
 import time
+from collections.abc import Container
 from pathlib import Path
 
 from benchmarks.which_one import plan, runs
@@ -35,12 +36,12 @@ def tell(stage: str, table: runs.Table) -> list[runs.Run]:
     return missing
 
 
-def run(table: runs.Table, stages: list[str]) -> None:
-    """Run what is missing, stage by stage."""
+def run(table: runs.Table, stages: list[str], seeds: Container[int] = range(5)) -> None:
+    """Run what is missing of some seeds, stage by stage."""
     from benchmarks.which_one.training import finished
 
     for stage in stages:
-        missing, begin = tell(stage, table), time.perf_counter()
+        missing, begin = [one for one in tell(stage, table) if one.seed in seeds], time.perf_counter()
         for (task, net, seed), group in itertools.groupby(missing, lambda one: (one.task, one.net, one.seed)):
             data, several = samples(task), list(group)
             for one in several:
@@ -65,6 +66,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("database", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("benchmarks/which_one/results"))
     parser.add_argument("--stages", default=",".join(name for name in plan.STAGES if name != "tiny"))
+    parser.add_argument("--seeds", default="0,1,2,3,4", help="of the runs: two processes may take different ones")
     given = parser.parse_args(arguments)
     table, stages = table_of(given.database), given.stages.split(",")
     if given.command == "page":
@@ -72,7 +74,7 @@ def main(arguments: list[str]) -> None:
 
         write(table.results(), given.folder, stages)
     elif given.command == "run":
-        run(table, stages)
+        run(table, stages, set(map(int, given.seeds.split(","))))
     else:
         for stage in stages:
             tell(stage, table)
