@@ -61,7 +61,7 @@ def _recommendation(summary: dict[str, Any]) -> str:
         return (
             "**There are too few rows for a recommendation**: no case has two seeds at several widths and calibrated.\n"
         )
-    shape, mean = next(iter(summary["shapes"].items()))
+    shape = next(iter(summary["shapes"]))
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
