@@ -105,6 +105,29 @@ def test_jobs_without_time_end_the_command(here):
     assert err.endswith("surgrad study: the workers ended before the study; the lines above say why.\n")
 
 
+FAILING = """
+import os
+from surgrad import train
+
+def network(surrogate, data, *, key, **sizes):
+    if "SLURM_JOB_ID" in os.environ:
+        raise RuntimeError("there is no such thing on the node")
+    return train.classifier(surrogate, data, key=key, **sizes)
+"""
+
+
+def test_the_error_of_a_job_is_told_and_it_is_not_sent_again(here):
+    studies.written(here)
+    (here / "theirs.py").write_text(FAILING)
+    text = (here / "shared.toml").read_text().replace("hidden = 4", 'hidden = 4, build = "theirs:network"')
+    (here / "shared.toml").write_text(text)
+    process = studies.started(here, address(here), *TWO, "--slurm", "timeout_min=10")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 2, err
+    assert err.count("failed: surgrad study: there is no such thing on the node\n") == 2, err
+    assert err.count("; its output is in results/jobs") == 2
+
+
 MISTAKES = {
     "slurm_partition=nowhere": "sbatch has refused a job: invalid partition specified: nowhere; Batch job submission",
     "gpus_per_node=1": "sbatch has refused a job: Invalid generic resource (gres) specification",
@@ -139,6 +162,15 @@ def test_an_array_of_ones_own_shares_a_study(here, cluster, undisturbed):
     worker = f"{sys.executable} -m surgrad study shared.toml --workers 2 --heartbeat 1 --worker $SLURM_ARRAY_TASK_ID"
     cluster.run("sbatch", "--wait", "--array=0-1", "--wrap", f"{worker} --database {address(here)}", timeout=300)
     studies.require_same(one, address(here), undisturbed[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "megabytes"), [(("--mem=100",), 100), (("--mem-per-cpu=60", "--cpus-per-task=2"), 120), ((), 700)]
+)
+def test_a_program_may_take_half_of_the_memory_of_its_job(here, cluster, options, megabytes):
+    asked = "from surgrad.study._programs import free_memory; print(free_memory())"
+    found = cluster.run("srun", *options, sys.executable, "-c", asked)
+    assert float(found) == megabytes * 2**20 / 2
 
 
 TRAIN = f"{sys.executable} -m surgrad train run.toml --out"

@@ -43,10 +43,11 @@ class Jobs:
     def __init__(self, command: Sequence[str], text: str, database: str, finished: Callable[[], int]) -> None:
         import submitit
 
-        self._command, self.finished = command, finished
+        self.finished = finished
         self._executor = submitit.AutoExecutor(folder=FOLDER)
         self.queue = _Queue() if self._executor.cluster == "slurm" else None
         _require_commands(self.queue)
+        self._command, self._alone = command, [] if self.queue is None else ["--slurm"]  # a job has a memory of its own
         given = {"name": "surgrad", "timeout_min": 60, **_parameters(text)}
         try:
             self._executor.update_parameters(**given)
@@ -67,7 +68,7 @@ class Jobs:
 
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # what sbatch says is in the error
-                sent = self._executor.submit(subprocess.call, [*self._command, str(number)])
+                sent = self._executor.submit(subprocess.call, [*self._command, str(number), *self._alone])
         except (FailedJobError, FailedSubmissionError, OSError) as error:
             said = "; ".join(str(error).replace("sbatch: error: ", "").splitlines())
             raise UsageError(f"--slurm: sbatch has refused a job: {said}") from error
@@ -186,5 +187,6 @@ def _value(text: str) -> Any:
         return text == "true"
     for kind in (int, float):
         with contextlib.suppress(ValueError):
-            return kind(text)
+            if str(kind(text)) == text:  # 007 and 1e5 may be names
+                return kind(text)
     return text
