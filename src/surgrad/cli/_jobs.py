@@ -34,16 +34,19 @@ class Jobs:
         command: that of a worker, but for its number.
         text: options of submitit, `OPTION=VALUE,OPTION=VALUE`.
         database: the address of the database.
-        finished: tells how many runs have finished.
+        runs: how many runs there are.
+        finished: tells how many have finished.
 
     Raises:
         UsageError: an option is not one of submitit, or commands of Slurm are missing.
     """
 
-    def __init__(self, command: Sequence[str], text: str, database: str, finished: Callable[[], int]) -> None:
+    def __init__(
+        self, command: Sequence[str], text: str, database: str, runs: int, finished: Callable[[], int]
+    ) -> None:
         import submitit
 
-        self.finished = finished
+        self.runs, self.finished = runs, finished
         self._executor = submitit.AutoExecutor(folder=FOLDER)
         self.queue = _Queue() if self._executor.cluster == "slurm" else None
         _require_commands(self.queue)
@@ -83,16 +86,25 @@ class Job:
         self._sent, self._jobs, self._before = sent, jobs, jobs.finished()
 
     def poll(self) -> int | None:
-        """None while the job is there; what the worker returned; -SIGKILL if it was ended, and runs had finished."""
+        """None while the job is there; what the worker returned; -SIGKILL if it was ended, and runs had finished.
+
+        A job that waits is cancelled when no run is missing.
+        """
+        finished = self._jobs.finished()
         if self._sent.paths.result_pickle.exists():
             code = self._returned()
-        elif self._is_there():
-            return None
-        else:
+        elif not self._is_there():
             code = -signal.SIGKILL
+        elif self._waits() and finished == self._jobs.runs:
+            self.terminate()
+            return 0
+        else:
+            return None
         if code > 0:
             _say(f"job {self._sent.job_id} failed: {self._last_words()}")
-        elif code < 0 and self._jobs.finished() == self._before:
+        elif code < 0 and finished == self._jobs.runs:
+            return 0
+        elif code < 0 and finished == self._before:
             _say(
                 f"job {self._sent.job_id} was ended before a run had finished, and is not sent again; it may need more "
                 f"time (timeout_min) or memory (mem_gb), see {FOLDER}"
@@ -110,6 +122,10 @@ class Job:
     def _is_there(self) -> bool:
         queue = self._jobs.queue
         return not self._sent.done() if queue is None else queue.has(self._sent.job_id)
+
+    def _waits(self) -> bool:
+        queue = self._jobs.queue
+        return queue is not None and queue.state(self._sent.job_id).startswith("PENDING")
 
     def _last_words(self) -> str:
         lines = (self._sent.stderr() or "").split("\n")
@@ -135,9 +151,13 @@ class _Queue:
             self._ask()
         if job in self._now or not self._known:
             self._gone.pop(job, None)
-            self._tell(job, self._now.get(job, ""))
+            self._tell(job, self.state(job))
             return True
         return self._asked - self._gone.setdefault(job, self._asked) < 2 * QUEUE_POLL
+
+    def state(self, job: str) -> str:
+        """The state of a job at the last look."""
+        return self._now.get(job, "")
 
     def _ask(self) -> None:
         """Ask Slurm; an answer that does not come says nothing of the jobs."""

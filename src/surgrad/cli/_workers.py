@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import subprocess
 import sys
 import time
@@ -20,8 +19,6 @@ if TYPE_CHECKING:  # the study needs Optax, which may be missing
 
 POLL = 0.5
 """Seconds between two looks at the workers and at the table."""
-REST = 10.0
-"""Seconds in which workers end by themselves when no run is missing; then those are ended that wait in a queue."""
 
 
 def epochs(study: Study) -> int:
@@ -71,7 +68,7 @@ def supervise(study: Study, database: str, options: argparse.Namespace) -> tuple
         while prepare(study, database, tell=say, patient=look.begun, **given) and stop.signal is None:
             if failed:
                 raise RuntimeError("the workers ended before the study; the lines above say why.")
-            failed = _watch(_starter(options, database, look), options.workers, look, stop)
+            failed = _watch(_starter(study, options, database, look), options.workers, look, stop)
     return study.rows(database, older=options.older), stop.signal
 
 
@@ -80,8 +77,7 @@ class _Look:
 
     def __init__(self, study: Study, database: str, older: bool, advance: Callable[[str, int], None]):
         self._read = lambda: study.rows(database, older=older)
-        self._advance, self._seen, self._runs = advance, 0, len(study.runs)
-        self.begun, self.finished, self.complete_since = False, 0, math.inf
+        self._advance, self._seen, self.begun, self.finished = advance, 0, False, 0
 
     def __call__(self) -> None:
         self.begun = True
@@ -92,8 +88,6 @@ class _Look:
         now, self.finished = int(sum(row.epochs for row in rows)), len(rows)
         self._advance("workers", now - self._seen)
         self._seen = now
-        if self.finished == self._runs:
-            self.complete_since = min(self.complete_since, time.monotonic())
 
 
 def _command(options: argparse.Namespace, database: str) -> list[str]:
@@ -105,11 +99,13 @@ def _command(options: argparse.Namespace, database: str) -> list[str]:
     return [*command, *(["--older"] if options.older else []), "--worker"]
 
 
-def _starter(options: argparse.Namespace, database: str, look: _Look) -> Callable[[int], subprocess.Popen[bytes] | Job]:
+def _starter(
+    study: Study, options: argparse.Namespace, database: str, look: _Look
+) -> Callable[[int], subprocess.Popen[bytes] | Job]:
     """A function that starts the worker of a number."""
     command = _command(options, database)
     if options.slurm is not None:
-        return Jobs(command, options.slurm, database, lambda: look.finished).start
+        return Jobs(command, options.slurm, database, len(study.runs), lambda: look.finished).start
     return lambda number: subprocess.Popen([*command, str(number)])
 
 
@@ -120,7 +116,7 @@ def _watch(start: Callable[[int], subprocess.Popen[bytes] | Job], count: int, lo
     try:
         for k in range(count):
             alive[k] = start(k)
-        while alive and stop.signal is None and time.monotonic() < look.complete_since + REST:
+        while alive and stop.signal is None:
             time.sleep(POLL)
             look()
             for k, code in [(k, worker.poll()) for k, worker in alive.items()]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -171,15 +172,12 @@ def _broadcast(axes: Any, batch: Any) -> Any:
     Raises:
         ValueError: there is no such array, or an array has no such axis.
     """
-    try:
+    with contextlib.suppress(ValueError):  # it has another structure
         found = jax.tree.broadcast(axes, batch)
-        fits = all(0 <= axis < x.ndim for x, axis in zip(*map(jax.tree.leaves, (batch, found)), strict=True))
-    except ValueError:
-        fits = False
-    if not fits:
-        shapes = jax.tree.map(lambda x: x.shape, batch)
-        raise ValueError(
-            f"fit: batch_axes must be the axis of the samples in the arrays of a batch, one for all or a tree like the "
-            f"batch, got {axes} for the shapes {shapes}."
-        )
-    return found
+        if all(0 <= axis < x.ndim for x, axis in zip(*map(jax.tree.leaves, (batch, found)), strict=True)):
+            return found
+    shapes = jax.tree.map(lambda x: x.shape, batch)
+    raise ValueError(
+        f"fit: batch_axes must be the axis of the samples in the arrays of a batch, one for all or a tree like the "
+        f"batch, got {axes} for the shapes {shapes}."
+    )
