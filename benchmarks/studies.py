@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -55,11 +56,11 @@ class Taken(NamedTuple):
     rows: frozenset[object]
 
 
-def measured(commands: list[list[str]], folder: Path) -> tuple[float, float]:
+def measured(commands: list[list[str]], folder: Path, environment: Mapping[str, str]) -> tuple[float, float]:
     """Seconds of CPU and of the clock that commands of Python take, one after the other, with their processes."""
     wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for command in commands:
-        subprocess.run([sys.executable, *command], check=True, cwd=folder, capture_output=True, env=os.environ)
+        subprocess.run([sys.executable, *command], check=True, cwd=folder, capture_output=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return cpu, time.monotonic() - wall
@@ -77,7 +78,9 @@ def taken(commands: list[list[str]], file: Path, runs: int) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/results.db"
         names = {"FILE": str(file), "DATABASE": database}
-        cpu, wall = measured([[names.get(word, word) for word in command] for command in commands], Path(folder))
+        cpu, wall = measured(
+            [[names.get(word, word) for word in command] for command in commands], Path(folder), os.environ
+        )
         rows = frozenset(dataclasses.replace(row, seconds=0.0) for row in all_rows(file, database, len(commands), runs))
     return Taken(cpu, wall, rows)
 

@@ -124,7 +124,7 @@ def running():
     if absent := [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun") if program(name) is None]:
         pytest.skip(f"there is no Slurm here (no {', '.join(absent)}); apt-get install slurm-wlm")
     folder = Path(tempfile.mkdtemp(prefix="surgrad-slurm-", dir="/tmp"))
-    folder.chmod(0o755)  # else munged takes no socket there
+    folder.chmod(0o755)  # else `munged` opens no socket there
     cluster = Cluster(folder)
     try:
         cluster.start()
