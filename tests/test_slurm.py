@@ -52,17 +52,24 @@ def wait_for(happens, process):
     return found
 
 
-def test_jobs_share_a_study_and_a_job_that_waits_is_not_waited_for(here, cluster, undisturbed):
+def test_jobs_share_a_study(here, cluster, undisturbed):
     studies.written(here)
-    process = studies.started(here, address(here), *TWO, "--slurm", "timeout_min=10")
+    _, err = studies.run(here, address(here), *TWO, "--slurm", "timeout_min=10")
+    assert err.count("; its output is in results/jobs\n") == 2
+    assert "accounting" not in err  # it is what submitit would ask for
+    studies.require_same(undisturbed[0], address(here), undisturbed[1])
+
+
+def test_a_job_that_waits_is_not_waited_for_when_no_run_is_missing(here, cluster, undisturbed):
+    studies.written(here)
+    process = studies.started(here, address(here), *TWO, "--slurm", "timeout_min=10,cpus_per_task=2")
     _, second = wait_for(lambda: (found := sorted(map(int, cluster.jobs())))[1:] and found, process)
-    cluster.run("scontrol", "hold", str(second), check=False)
+    cluster.run("scontrol", "hold", str(second))  # it waits, since the first has both processors
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
+    assert f"job {second} waits; Slurm's reason: " in err
     studies.require_same(undisturbed[0], address(here), undisturbed[1])
-    print(err)
-    assert "accounting" not in err
-    assert not cluster.jobs()
+    assert str(second) not in cluster.jobs()
 
 
 def test_jobs_that_are_killed_are_replaced_once_runs_have_finished(here, cluster, undisturbed):
