@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -55,6 +56,16 @@ class Taken(NamedTuple):
     rows: frozenset[object]
 
 
+def measured(commands: list[list[str]], folder: Path, environment: Mapping[str, str]) -> tuple[float, float]:
+    """Seconds of CPU and of the clock that commands of Python take, one after the other, with their processes."""
+    wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for command in commands:
+        subprocess.run([sys.executable, *command], check=True, cwd=folder, capture_output=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, time.monotonic() - wall
+
+
 def ways(runs: int) -> dict[str, list[list[str]]]:
     """The commands of each way, one after the other, with FILE and DATABASE to be filled in."""
     command = ["-m", "surgrad", "study", "FILE", "--database", "DATABASE"]
@@ -67,13 +78,9 @@ def taken(commands: list[list[str]], file: Path, runs: int) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/results.db"
         names = {"FILE": str(file), "DATABASE": database}
-        wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        for command in commands:
-            filled = [sys.executable, *(names.get(word, word) for word in command)]
-            subprocess.run(filled, check=True, cwd=folder, capture_output=True, env=os.environ)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        wall = time.monotonic() - wall
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        cpu, wall = measured(
+            [[names.get(word, word) for word in command] for command in commands], Path(folder), os.environ
+        )
         rows = frozenset(dataclasses.replace(row, seconds=0.0) for row in all_rows(file, database, len(commands), runs))
     return Taken(cpu, wall, rows)
 
@@ -90,9 +97,17 @@ def all_rows(file: Path, database: str, commands: int, runs: int) -> list[object
     return rows
 
 
+def where(*packages: str, load: tuple[float, float]) -> str:
+    """A sentence on the versions and the machine."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib", "optax", *packages))
+    return (
+        f"surgrad {surgrad.__version__}, {versions}; Python {platform.python_version()}, {os.cpu_count()} CPUs, load "
+        f"{load[0]:.1f} at the start and {load[1]:.1f} at the end."
+    )
+
+
 def page(found: dict[str, list[Taken]], runs: int, load: tuple[float, float]) -> str:
     """The table: medians over rounds, and ratios within rounds."""
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib", "optax", "optuna"))
     lines = [
         "# One program, and several processes, for a study",
         "",
@@ -100,8 +115,7 @@ def page(found: dict[str, list[Taken]], runs: int, load: tuple[float, float]) ->
         "hidden neurons, that differ in scale and seed. Ways take turns; medians over rounds, ratios within rounds.",
         "Seconds are of whole processes, with imports and compilation.",
         "",
-        f"surgrad {surgrad.__version__}, {versions}; Python {platform.python_version()}, {os.cpu_count()} CPUs, load "
-        f"{load[0]:.1f} at the start and {load[1]:.1f} at the end.",
+        where("optuna", load=load),
         "",
         "| way | CPU, s | time, s | CPU over one program | time over one program | the same rows |",
         "|-|-|-|-|-|-|",

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import readme_table  # noqa: E402
+from benchmarks import data_parallel, readme_table  # noqa: E402
 from benchmarks.compare import __main__ as command  # noqa: E402
 from benchmarks.compare import environments, page, parity, problems, rounds, targets  # noqa: E402
 from benchmarks.compare.cases import WORKLOADS, Case, cases  # noqa: E402
@@ -307,3 +307,13 @@ def test_all_peers_agree_with_the_reference(case, tmp_path):
     unsupported = {name for name in names if case.architecture not in COMPETITORS[name].architectures}
     elsewhere = {name for name in pythons if found[name]["status"] == "not installed"}
     assert cannot.keys() == unsupported | elsewhere, cannot
+
+
+def test_the_table_of_processes_is_that_of_its_runs_and_shows_no_mistake():
+    place = ROOT / "benchmarks" / "data_parallel.json"
+    found = json.loads(place.read_text())
+    assert place.with_suffix(".md").read_text() == data_parallel.page(found)
+    assert [(row["processes"], row["dtype"]) for row in found["table"]] == data_parallel.WAYS
+    assert all(row["bitwise again"] for row in found["table"])
+    assert all(row["first loss"] < 1e-6 for row in found["table"])
+    assert all(row["weights"] < 1e-12 for row in found["table"] if row["dtype"] == "float64")

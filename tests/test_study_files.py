@@ -1,5 +1,6 @@
 """Studies in TOML files, and the command that runs them."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -12,6 +13,8 @@ import surgrad
 
 for package in ("optax", "rich", "sqlalchemy", "statsmodels"):
     pytest.importorskip(package)
+with contextlib.suppress(ModuleNotFoundError):  # here, since it writes where standard error is when it is imported
+    import submitit  # noqa: F401
 from studies import SETTINGS, but_seconds, tiny  # noqa: E402
 from surgrad import meta, study, train  # noqa: E402
 from surgrad.cli import main  # noqa: E402
@@ -174,6 +177,22 @@ def test_a_mistake_in_the_command_costs_one_line_and_no_training(written, capsys
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert said in printed.err
+
+
+OF_JOBS = {
+    "tasks_per_node=2": "--slurm: a worker is a job with one task, so tasks_per_node cannot be given; see --workers.",
+    "timeout_min=soon": '--slurm: Parameter "timeout_min" expected type <class \'int\'> (but value: "soon")',
+    "timeout_min": "--slurm takes OPTION=VALUE,OPTION=VALUE, got 'timeout_min'.",
+}
+
+
+@pytest.mark.parametrize(("options", "said"), OF_JOBS.items(), ids=OF_JOBS.keys())
+def test_a_mistake_in_the_options_of_jobs_costs_one_line_and_no_training(written, capsys, options, said):
+    pytest.importorskip("submitit")
+    pytest.importorskip("optuna")
+    written(TINY)
+    assert main(["study", "tiny.toml", "--workers", "2", "--slurm", options]) == 2
+    assert capsys.readouterr().err == f"surgrad study: {said}\n"
 
 
 def test_the_command_trains_prints_compares_and_goes_on(written, capsys):

@@ -192,11 +192,13 @@ def test_a_study_lives_in_postgresql(tmp_path):
 
 
 @pytest.mark.slow
-def test_jobs_of_submitit_share_a_study(tmp_path):
+def test_jobs_of_submitit_share_a_study_where_there_is_no_slurm(tmp_path, monkeypatch):
     pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", "")  # Slurm itself: test_slurm.py
     one, database = written(tmp_path), address(tmp_path)
     _, err = run(tmp_path, database, "--workers", "2", "--heartbeat", "1", "--slurm", "timeout_min=10")
-    assert "2 jobs, " in err
+    assert "there is no Slurm here (no srun): submitit runs the jobs on this machine" in err
+    assert err.count("; its output is in results/jobs") == 2
     run(tmp_path, f"sqlite:///{tmp_path / 'undisturbed.db'}")
     require_same(one, database, f"sqlite:///{tmp_path / 'undisturbed.db'}")
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surgrad.cli._jobs import Job, Jobs
 from surgrad.cli._progress import progress
 from surgrad.cli._signals import Stop, StoppedError, stop_on_signals
 from surgrad.cli._usage import UsageError
@@ -64,28 +64,28 @@ def supervise(study: Study, database: str, options: argparse.Namespace) -> tuple
 
     given: dict[str, Any] = {name: getattr(options, name) for name in ("workers", "heartbeat", "older")}
     with stop_on_signals() as stop, progress(epochs(study)) as (advance, say):
-        look, failed = _Look(study, database, options.older, advance), ""
+        look, failed = _Look(study, database, options.older, advance), False
         while prepare(study, database, tell=say, patient=look.begun, **given) and stop.signal is None:
             if failed:
-                raise RuntimeError(f"study: the workers ended before the study; {failed}")
-            start = _processes if options.slurm is None else _jobs
-            failed = start(_command(options, database), options, look, stop)
+                raise RuntimeError("the workers ended before the study; the lines above say why.")
+            failed = _watch(_starter(study, options, database, look), options.workers, look, stop)
     return study.rows(database, older=options.older), stop.signal
 
 
 class _Look:
-    """A look at the table, which advances the progress bar."""
+    """A look at the table, which advances the progress bar, and counts the runs that have finished."""
 
     def __init__(self, study: Study, database: str, older: bool, advance: Callable[[str, int], None]):
-        self._read = lambda: sum(row.epochs for row in study.rows(database, older=older))
-        self._advance, self._seen, self.begun = advance, 0, False
+        self._read = lambda: study.rows(database, older=older)
+        self._advance, self._seen, self.begun, self.finished = advance, 0, False, 0
 
     def __call__(self) -> None:
         self.begun = True
         try:
-            now = int(self._read())
+            rows = self._read()
         except Exception:  # the database is away; the workers say so, and try again
             return
+        now, self.finished = int(sum(row.epochs for row in rows)), len(rows)
         self._advance("workers", now - self._seen)
         self._seen = now
 
@@ -99,70 +99,46 @@ def _command(options: argparse.Namespace, database: str) -> list[str]:
     return [*command, *(["--older"] if options.older else []), "--worker"]
 
 
-def _processes(command: list[str], options: argparse.Namespace, look: Callable[[], None], stop: Stop) -> str:
-    """Run the workers as processes until all have ended, and return what went wrong; one that is killed is replaced."""
-    alive = {k: subprocess.Popen([*command, str(k)]) for k in range(options.workers)}
-    number, failed = len(alive), 0
+def _starter(
+    study: Study, options: argparse.Namespace, database: str, look: _Look
+) -> Callable[[int], subprocess.Popen[bytes] | Job]:
+    """A function that starts the worker of a number."""
+    command = _command(options, database)
+    if options.slurm is not None:
+        return Jobs(command, options.slurm, database, len(study.runs), lambda: look.finished).start
+    return lambda number: subprocess.Popen([*command, str(number)])
+
+
+def _watch(start: Callable[[int], subprocess.Popen[bytes] | Job], count: int, look: _Look, stop: Stop) -> bool:
+    """Watch workers until all have ended, and return whether one failed; one that is killed is replaced."""
+    look()
+    alive, number, failed = dict[int, subprocess.Popen[bytes] | Job](), count, False
     try:
-        while alive:
+        for k in range(count):
+            alive[k] = start(k)
+        while alive and stop.signal is None:
             time.sleep(POLL)
             look()
-            for k, process in list(alive.items()):
-                code = process.poll()
+            for k, code in [(k, worker.poll()) for k, worker in alive.items()]:
                 if code is None:
                     continue
                 del alive[k]
-                failed += code > 0
+                failed |= code > 0
                 if code < 0 and stop.signal is None:
-                    alive[number] = subprocess.Popen([*command, str(number)])
+                    failed |= not _replace(alive, start, number)
                     number += 1
-            if stop.signal is not None:
-                break
     finally:
-        for process in alive.values():
-            process.terminate()
-        for process in alive.values():
-            process.wait()
-    return "the lines above say why." if failed else ""
+        for worker in alive.values():
+            worker.terminate()
+        for worker in alive.values():
+            worker.wait()
+    return failed
 
 
-def _jobs(command: list[str], options: argparse.Namespace, look: Callable[[], None], stop: Stop) -> str:
-    """Run the workers as jobs of submitit until all have ended, and return what went wrong."""
-    import submitit
-
-    folder = Path("results") / "jobs"
-    executor = submitit.AutoExecutor(folder=folder)
-    if executor.cluster != "slurm":
-        print("there is no Slurm here (no srun): submitit runs the jobs on this machine", file=sys.stderr)
+def _replace(alive: dict[int, subprocess.Popen[bytes] | Job], start: Any, number: int) -> bool:
+    """Start one more worker, and return whether that went well; the others go on if not."""
     try:
-        executor.update_parameters(**{"name": "surgrad", "timeout_min": 60, **_parameters(options.slurm)})
-    except (NameError, TypeError, ValueError) as error:
-        raise UsageError(f"--slurm: {error}") from error
-    work = submitit.helpers.CommandFunction(command)
-    jobs = [executor.submit(work, k) for k in range(options.workers)]
-    print(f"{len(jobs)} jobs, {', '.join(job.job_id for job in jobs)}; their output is in {folder}", file=sys.stderr)
-    while not all(job.done() for job in jobs):
-        time.sleep(POLL)
-        look()
-        if stop.signal is not None:
-            for job in jobs:
-                job.cancel()
-            return ""
-    errors = [text for job in jobs if (text := _error(job))]
-    return f"{len(errors)} of {len(jobs)} jobs failed: {errors[0]}" if errors else ""
-
-
-def _error(job: Any) -> str:
-    error = job.exception()
-    return "" if error is None else (str(error).strip().splitlines() or [type(error).__name__])[-1]
-
-
-def _parameters(text: str) -> dict[str, Any]:
-    """The options of submitit, with numbers as numbers."""
-    found: dict[str, Any] = {}
-    for piece in text.split(",") if text else ():
-        name, equals, value = piece.partition("=")
-        if not (name and equals):
-            raise UsageError(f"--slurm takes OPTION=VALUE,OPTION=VALUE, got {text!r}.")
-        found[name.strip()] = int(value) if value.isdecimal() else value
-    return found
+        alive[number] = start(number)
+    except UsageError as error:
+        print(error, file=sys.stderr, flush=True)
+    return number in alive

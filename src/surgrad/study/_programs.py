@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -138,9 +139,16 @@ def free_memory() -> float:
     try:
         with open("/proc/meminfo", encoding="ascii") as file:  # it counts what the page cache would give back
             lines = dict(line.split(":", 1) for line in file)
-        return SHARE * 1024 * float(lines["MemAvailable"].split()[0])
+        return SHARE * min(1024 * float(lines["MemAvailable"].split()[0]), _of_slurm())
     except (OSError, KeyError):
         return SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _of_slurm() -> float:
+    """The bytes that Slurm gives to this job on this machine; infinite where it gives all, or there is no Slurm."""
+    mega, processors = (int(os.environ.get(f"SLURM_{name}", 0)) for name in ("MEM_PER_NODE", "CPUS_ON_NODE"))
+    mega = mega or processors * int(os.environ.get("SLURM_MEM_PER_CPU", 0))
+    return 2**20 * mega or math.inf
 
 
 def stack(trees: Sequence[PyTree]) -> PyTree:

@@ -63,9 +63,9 @@ class Dataset(Pytree):
         return jnp.issubdtype(self.events.dtype, jnp.floating)
 
     @property
-    def sample_axis(self) -> int:
-        """The axis of the samples in `events`: 1 of a raster, else 0."""
-        return int(self._is_raster)
+    def batch_axes(self) -> Dataset:
+        """The axis of the samples in each array, for the devices of `train.fit`: 1 in a raster, else 0."""
+        return jax.tree.unflatten(jax.tree.structure(self), [int(self._is_raster), 0])
 
     @property
     def traced_indices(self) -> bool:

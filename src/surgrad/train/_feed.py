@@ -83,17 +83,17 @@ class Feed:
             order = np.asarray(batches(len(self.data), self.batch_size, key=shuffled))[skip:]
             drawn = (self.data[indices] for indices in order)
         for index, batch in enumerate(drawn, skip):
-            yield self.spread(batch), self.spread.everywhere(jax.random.fold_in(noise, index))
+            yield self.spread(batch, self.data), self.spread.everywhere(jax.random.fold_in(noise, index))
 
     def in_order(self, key: Array) -> Iterator[tuple[Any, int]]:
         """All samples in their order, and how many samples each batch has; 1 where nobody knows."""
         if isinstance(self.data, Batches):
             for batch in self.data.draw(key):
-                yield self.spread.if_it_divides(batch), 1
+                yield self.spread.if_it_divides(batch, self.data), 1
             return
         for start in range(0, len(self.data), self.batch_size):
             indices = np.arange(start, min(start + self.batch_size, len(self.data)))
-            yield self.spread.if_it_divides(self.data[indices]), len(indices)
+            yield self.spread.if_it_divides(self.data[indices], self.data), len(indices)
 
 
 def _require_samples(name: str, data: Any) -> None:

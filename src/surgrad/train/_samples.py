@@ -60,6 +60,12 @@ class Samples(Pytree):
         """Whether `data[indices]` takes traced indices, so that `train.fit` makes many updates in one program: True."""
         return True
 
+    @property
+    def batch_axes(self) -> Any:
+        """The axis of the samples in each array, for the devices of `train.fit`: `axes`, as a tree like the arrays."""
+        structure = jax.tree.structure(self.arrays)
+        return structure.unflatten(self._axes(structure.num_leaves))
+
     def __len__(self) -> int:
         first = jax.tree.leaves(self.arrays)[0]
         return first.shape[self._axes(1)[0]]

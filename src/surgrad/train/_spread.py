@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,7 +17,6 @@ from jaxtyping import Array
 
 from surgrad._kinds import require_kind
 from surgrad._types import PyTree
-from surgrad.tasks import Dataset
 
 
 class Spread:
@@ -26,7 +26,7 @@ class Spread:
 
     Parameters:
         mesh: of devices, or None.
-        axes: the axis of the samples in the arrays of a batch, a tree prefix of integers. Of a `Dataset` it is known.
+        axes: the axis of the samples in the arrays of a batch, a tree prefix of integers, where classes do not say it.
 
     Raises:
         TypeError: it is no mesh.
@@ -53,23 +53,26 @@ class Spread:
             self.several, self.leads = True, here == 0
             self._copy = jax.jit(lambda tree: tree, out_shardings=self.whole)
 
-    def __call__(self, batch: Any) -> Any:
-        """The batch, each device with a part of the samples.
+    def __call__(self, batch: Any, data: Any) -> Any:
+        """A batch of some data, each device with a part of the samples.
 
         Raises:
             ValueError: the devices do not divide the samples.
         """
         if self.mesh is None:
             return batch
-        axes = _axes_of_dataset(batch) if isinstance(batch, Dataset) else self.axes
-        return jax.tree.map(lambda axis, part: jax.tree.map(lambda x: self._split(x, axis), part), axes, batch)
+        axes = _axes_of(data, batch)
+        return jax.tree.map(self._split, batch, _broadcast(self.axes if axes is None else axes, batch))
 
-    def if_it_divides(self, batch: Any) -> Any:
-        """The batch, split if it is known how and the devices divide the samples, else whole on each device."""
+    def if_it_divides(self, batch: Any, data: Any) -> Any:
+        """A batch, split if classes say how and the devices divide the samples, else whole on each device."""
         if self.mesh is None:
             return batch
-        known = isinstance(batch, Dataset) and not len(batch) % self.mesh.devices.shape[0]
-        return self(batch) if known else self.everywhere(batch)
+        axes, devices = _axes_of(data, batch), self.mesh.devices.shape[0]
+        if axes is None:
+            return self.everywhere(batch)
+        left = jax.tree.map(lambda x, axis: x.shape[axis] % devices, batch, _broadcast(axes, batch))
+        return self.everywhere(batch) if any(jax.tree.leaves(left)) else self(batch, data)
 
     def everywhere(self, tree: PyTree) -> PyTree:
         """The tree, whole on each device; each process has the same one."""
@@ -158,6 +161,23 @@ class Spread:
         return np.ascontiguousarray(multihost_utils.process_allgather(bits)).view(np.float64)
 
 
-def _axes_of_dataset(batch: Dataset) -> Any:
-    """The axis of the samples in each array of a data set."""
-    return jax.tree.unflatten(jax.tree.structure(batch), [batch.sample_axis, 0])
+def _axes_of(data: Any, batch: Any) -> Any:
+    """The `batch_axes` that the class of the data promises, or that of the batch; None where neither does."""
+    return next((one.batch_axes for one in (data, batch) if "batch_axes" in vars(type(one))), None)
+
+
+def _broadcast(axes: Any, batch: Any) -> Any:
+    """An axis for each array of a batch.
+
+    Raises:
+        ValueError: there is no such array, or an array has no such axis.
+    """
+    with contextlib.suppress(ValueError):  # it has another structure
+        found = jax.tree.broadcast(axes, batch)
+        if all(0 <= axis < x.ndim for x, axis in zip(*map(jax.tree.leaves, (batch, found)), strict=True)):
+            return found
+    shapes = jax.tree.map(lambda x: x.shape, batch)
+    raise ValueError(
+        f"fit: batch_axes must be the axis of the samples in the arrays of a batch, one for all or a tree like the "
+        f"batch, got {axes} for the shapes {shapes}."
+    )

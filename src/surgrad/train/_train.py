@@ -114,7 +114,8 @@ def fit(
             the whole batch. The first process writes checkpoints and what is tracked; all must see its folder. A
             checkpoint can be resumed with another number of devices or processes.
         batch_axes: with a mesh, the axis of the samples in the arrays of a batch, one for all or a tree of them,
-            `(1, 0, 0)`; of a `Dataset` it is known.
+            `(1, 0, 0)`. It is not needed where the class of the data or of the batches promises it, as `Dataset` and
+            `Samples` do: by `batch_axes`, an attribute of that very class or a property.
         also: names of numbers that are trained besides the weights, in all layers, such as `"tau"` or `"alpha"`, as of
             `nn.partition`: they stay in their range. Weight decay leaves those with a range alone.
 
