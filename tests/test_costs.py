@@ -12,7 +12,7 @@ import pytest
 
 import surgrad
 from surgrad import nn
-from surgrad.nn._budget import size_of
+from surgrad.nn._budget import chunk_length, size_of
 
 
 def operations(jaxpr):
@@ -130,3 +130,17 @@ def test_bytes_that_a_kernel_keeps():
         return size_of(jax.eval_shape(lambda xs: jax.vjp(run, xs)[1], xs))
 
     assert (kept(32) - kept(16)) / (16 * 4 * 8) <= 4 + 4 / 8
+
+
+@pytest.mark.parametrize(("stride", "chunk"), [(1, 1), (2, 30)])
+def test_networks_of_convolutions_go_step_by_step_unless_those_are_slow_in_loops(stride, chunk):
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, stride=stride, key=jax.random.key(0)), nn.LIF())
+    assert chunk_length(net, jnp.ones((30, 16, 12, 12, 1)), 30) == chunk
+
+
+def test_memory_of_a_training_step_of_convolutions_is_the_slopes_and_little_else():
+    net = nn.Sequential(nn.Conv2d(1, 8, 3, key=jax.random.key(0), event_driven=False), nn.LIF())
+    xs, weights = jnp.ones((50, 4, 12, 12, 1)), net.connections()
+    step = jax.jit(jax.grad(lambda weights: nn.unroll(net.with_connections(weights), xs, keep="last").outputs.sum()))
+    slopes = 50 * 4 * 10 * 10 * 8 * 4
+    assert step.lower(weights).compile().memory_analysis().temp_size_in_bytes <= 1.25 * slopes

@@ -1,5 +1,8 @@
 """Event-driven convolutions are convolutions: in value, in all derivatives, inside every transformation."""
 
+import functools
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,6 +140,36 @@ class TestKernels:
     )
     def test_other_convolutions_are_those_of_xla(self, layer):
         assert NATIVE not in jax.jit(layer.replace(event_driven=True)).lower(jnp.ones((2, 8, 8, 2))).as_text()
+
+
+@pytest.mark.usefixtures("kernels_at_any_size")
+@pytest.mark.parametrize("events", [True, False])
+@pytest.mark.parametrize("mapped", [(0, None), (None, 1), (2, 0)], ids=["left", "right", "both"])
+@pytest.mark.parametrize("kind", ["spread", "correlate"])
+def test_vmap_is_a_convolution_each(kind, mapped, events):
+    random = np.random.default_rng(2)
+    shapes = {"spread": ((2, 5, 4, 9), (9, 3, 2, 3)), "correlate": ((2, 5, 4, 9), (2, 4, 5, 3))}[kind]
+    options = {"corner": (1, 0), "shape": (4, 5) if kind == "spread" else (3, 2), "kind": kind, "events": events}
+    several = [jnp.asarray(random.random((3, *shape)) < 0.1, jnp.float32) for shape in shapes]
+    one = [x if axis is not None else x[0] for x, axis in zip(several, mapped, strict=True)]
+    given = [x if axis is None else jnp.moveaxis(x, 0, axis) for x, axis in zip(one, mapped, strict=True)]
+    bind = functools.partial(convolution._convolution.bind, **options)
+    found = jax.jit(jax.vmap(bind, mapped))(*given)
+    for i in range(3):
+        alone = [x if axis is None else x[i] for x, axis in zip(one, mapped, strict=True)]
+        np.testing.assert_allclose(found[i], convolution.dense(*alone, **options), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [Conv2d(3, 8, 3, padding=1, key=KEY), Conv2d(8, 8, (3, 2), key=KEY)])
+def test_inside_a_loop_all_convolutions_have_the_order_of_the_fast_routines_of_xla(layer):
+    layer, xs = layer.replace(event_driven=False), jnp.ones((5, 2, 8, 8, layer.weight.shape[2]))
+
+    def summed(layer, xs):
+        return jax.lax.scan(lambda total, x: (total + loss(layer, x), None), 0.0, xs)[0]
+
+    program = jax.jit(jax.grad(summed, (0, 1))).lower(layer, xs).compile().as_text()
+    orders = set(re.findall("dim_labels=([^,]*)", program))
+    assert orders == {"b01f_01io->b01f"}
 
 
 def test_large_convolutions_look_for_events_and_small_ones_do_not():

@@ -48,3 +48,16 @@ def test_terms_are_added_one_by_one_in_their_order(summed):
     first = np.zeros(1, np.float32)
     summed(first, np.ones(3, np.float32), where[::-1].copy(), 3, pieces, 0, 1)
     assert (last[0], first[0]) == (2.0**24, 2.0**24 + 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("first", "last"), [(0, 200), (3, 131), (5, 69), (7, 20), (9, 9)])
+def test_the_search_lists_all_that_is_not_zero_in_order(dtype, first, last):
+    from surgrad.nn._events.kernels import list_events
+
+    random = np.random.default_rng(4)
+    row = np.where(random.random(200) < 0.3, random.standard_normal(200), -0.0).astype(dtype)
+    row[[8, 60, 190]] = np.nan, np.inf, 1e-40
+    where = np.zeros(200, np.int64)
+    count = list_events(row, first, last, where)
+    assert where[:count].tolist() == (first + np.flatnonzero(row[first:last])).tolist()

@@ -1,5 +1,6 @@
 """Lists in the pages that are written by hand are complete."""
 
+import json
 import re
 import runpy
 import shlex
@@ -55,3 +56,12 @@ def test_the_examples_of_commands_are_understood():
         program, *arguments = shlex.split(line)
         assert program == "surgrad"
         assert "run" in parser().parse_args(arguments), line
+
+
+def test_what_the_page_on_speed_says_of_eager_gradients_is_in_the_results():
+    took = json.loads((PAGES.parent / "benchmarks" / "results" / "results.json").read_text(encoding="utf-8"))["eager"]
+    text = " ".join((PAGES / "explanations" / "speed.md").read_text(encoding="utf-8").split())
+    figures = {name: found["cpu"] for name, found in took["median_us"].items()}
+    sine = figures["eager gradient of a sum of a jitted sine"] / figures["braintools, eager gradient of a sum"]
+    assert f"takes {took['gradient_ratio']['cpu']:.2f} of the CPU time of that of braintools" in text
+    assert f"takes {sine:.2f}; the project's goal is {took['target_ratio']}" in text

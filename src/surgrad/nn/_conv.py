@@ -1,6 +1,7 @@
 """Convolutional layers along one, two or three axes of space, channels last.
 
-They promise `whole_sequence`, since XLA runs convolutions ten times slower inside a loop on a CPU.
+Those with strides, dilation, groups or three axes of space, and transposed ones, promise `whole_sequence`, since XLA
+computes their derivatives ten times slower inside a loop on a CPU.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from surgrad._shapes import require_shapes
 from surgrad._types import Numbers
 from surgrad.nn._checks import real_array
 from surgrad.nn._contract import Connection, flag, weight_array
-from surgrad.nn._events import convolution_pays, event_convolution
+from surgrad.nn._events import convolution_pays, cross_correlation
 from surgrad.nn._linear import Initializer, initial_weight, with_bias, with_weight
 from surgrad.nn._loops import automatically_sharded
 from surgrad.nn._windows import Padding, PerAxis, channels_first_hint, paddings, per_axis, space_axes
@@ -171,17 +172,22 @@ class Conv(Connection):
         y = self._convolved(x.reshape(math.prod(leading), *image), weight)
         return y.reshape(*leading, *y.shape[1:])
 
+    @property
+    def _in_loops(self) -> bool:
+        """Whether the convolution is as fast inside a loop over time as outside, and may be event-driven."""
+        return self.spatial <= 2 and {*self.stride, *self.dilation, self.groups} == {1}
+
     def _convolved(self, x: Array, weight: Array) -> Array:
-        if self.spatial > 2 or {*self.stride, *self.dilation, self.groups} != {1}:
+        known = all(isinstance(size, int) for size in x.shape)  # others are symbolic, in a program to be exported
+        if not (known and self._in_loops):
             return self._dilated(x, weight, self.padding, stride=self.stride)
         images, kernel = (x, weight) if self.spatial == 2 else (x[:, None], weight[None])
-        if not convolution_pays(images, kernel, self.event_driven):
-            return self._dilated(x, weight, self.padding, stride=self.stride)
         padding = list(self.padding)
         if self.padding == "SAME":
             padding = [((k - 1) // 2, k // 2) for k in weight.shape[: self.spatial]]
         above, across = ((0, 0), *padding)[-2:]
-        y = event_convolution(images, kernel, (above, across))
+        events = convolution_pays(images, kernel, self.event_driven)
+        y = cross_correlation(images, kernel, (above, across), events=events)
         return y if self.spatial == 2 else y[:, 0]
 
     def _dilated(self, x: Array, weight: Array, padding: Any, **strides: tuple[int, ...]) -> Array:
@@ -244,7 +250,12 @@ class Conv1d(Conv):
     """Convolution along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = True
+
+    @property
+    def whole_sequence(self) -> bool:
+        """Whether it has strides, dilation or groups."""
+        return not self._in_loops
 
 
 @_documented
@@ -252,7 +263,12 @@ class Conv2d(Conv):
     """Convolution along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = True
+
+    @property
+    def whole_sequence(self) -> bool:
+        """Whether it has strides, dilation or groups."""
+        return not self._in_loops
 
 
 @_documented

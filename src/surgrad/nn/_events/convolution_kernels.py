@@ -13,20 +13,11 @@ from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 
 from surgrad.nn._events import call_frame as xla
 from surgrad.nn._events.call_frame import compiled
+from surgrad.nn._events.kernels import list_events
 from surgrad.nn._events.sums import add_pieces
 
 IMAGES_PER_THREAD, ROWS_PER_THREAD = 8, 2
 """Blocks for each thread. Those of the gradient by the kernel each read all images, so that there are few."""
-
-
-@compiled
-def _list_events(x, first, last, where):
-    """List the indices of the non-zeros of a part of an array, NaN included, and return their number."""
-    count = 0
-    for c in range(first, last):
-        where[count] = c
-        count += x[c] != 0
-    return count
 
 
 @compiled
@@ -43,7 +34,7 @@ def _spread(x, kernel, out, sizes, first, last):
             for w in range(width):
                 at = ((n * height + h) * width + w) * channels
                 pixel = x[at : at + channels]
-                count = _list_events(pixel, 0, channels, where)
+                count = list_events(pixel, 0, channels, where)
                 if count == 0:
                     continue
                 j0, j1 = max(0, left - w), min(columns, wide + left - w)
@@ -60,7 +51,7 @@ def _list_columns(x, counts, lists, where):
     for q in range(counts.size):
         counts[q] = 0
     for h in range(x.shape[0]):
-        for t in range(_list_events(x[h], 0, counts.size, where)):
+        for t in range(list_events(x[h], 0, counts.size, where)):
             q = where[t]
             lists[q, counts[q]] = h
             counts[q] += 1

@@ -15,7 +15,7 @@ from numba import cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 
 from surgrad.nn._events import call_frame as xla
 from surgrad.nn._events.call_frame import compiled
-from surgrad.nn._events.sums import add_pieces
+from surgrad.nn._events.sums import GROUP, add_pieces, lowest_bit, nonzero_bits
 
 BLOCK = 128
 """Number of rows of a transposed product whose non-zeros are listed at once; they stay in the processor's cache."""
@@ -24,12 +24,19 @@ BLOCKS_PER_THREAD, TRANSPOSED_PER_THREAD = 8, 2
 
 
 @compiled
-def _list_events(row, first, last, where):
-    """List the indices of the non-zeros of a part of a row, NaN included, and return their number, without a branch."""
-    count = 0
-    for j in range(first, last):
-        where[count] = j
-        count += row[j] != 0
+def list_events(row, first, last, where):
+    """List the indices of the non-zeros of a part of a contiguous row, NaN included, and return their number."""
+    count, j, one = 0, first, np.uint64(1)
+    while j + GROUP <= last:
+        bits = nonzero_bits(row, j)
+        while bits:
+            where[count] = j + lowest_bit(bits)
+            count += 1
+            bits &= bits - one
+        j += GROUP
+    for i in range(j, last):  # without a branch
+        where[count] = i
+        count += row[i] != 0
     return count
 
 
@@ -39,7 +46,7 @@ def _product(left, right, out, first, last):
     columns, size, flat = left.shape[1], out.shape[1], right.reshape(-1)
     where = np.empty(columns, np.int64)
     for r in range(first, last):
-        count = _list_events(left[r], 0, columns, where)
+        count = list_events(left[r], 0, columns, where)
         for c in range(size):
             out[r, c] = 0
         add_pieces(out[r], size, left[r], where, count, flat, 0, size)
@@ -58,7 +65,7 @@ def _transposed_product(left, right, out, first, last):
     for start in range(0, rows, block):
         counts = np.zeros(last - first, np.int64)
         for r in range(start, min(start + block, rows)):
-            for t in range(_list_events(left[r], first, last, where)):
+            for t in range(list_events(left[r], first, last, where)):
                 i = where[t] - first
                 lists[i, counts[i]] = r
                 counts[i] += 1

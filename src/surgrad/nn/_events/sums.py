@@ -1,4 +1,4 @@
-"""Weighted sums of pieces of memory, kept in registers: what all kernels spend their time on.
+"""The search for non-zeros, and weighted sums of pieces of memory in registers: what all kernels spend their time on.
 
 Numba's own loops load and store the sum for every few pieces, and first check whether pieces overlap, which takes as
 long as the sum where pieces are short. Importing this module imports Numba.
@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import types  # pyright: ignore[reportPrivateImportUsage]
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+GROUP = 64
+"""Number of neighbours that are compared with zero at once."""
 
 TILES = (128, 64, 32, 16, 4, 1)
 """Numbers of neighbouring sums that are kept in registers at once, the widest that fits first: 128 of float32 are 8
@@ -73,3 +76,29 @@ add_pieces: Any = intrinsic(_of_sums)
 """`add_pieces(out, size, x, where, count, pieces, start, step)`: add to `out[:size]` the sum of `x[j]` times the piece
 `pieces[start + j * step :][:size]`, of an array of one axis, over the first `count` elements j of `where`, in their
 order. `x` may have a stride; the others are contiguous."""
+
+
+def _of_comparison(typing: Any, x: Any, start: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, start = arguments
+        values = context.make_array(signature.args[0])(context, builder, values)
+        kind = ir.VectorType(values.data.type.pointee, GROUP)
+        place = builder.bitcast(builder.gep(values.data, [start]), kind.as_pointer())
+        zeros = ir.Constant(kind, [0.0] * GROUP)
+        differ = builder.fcmp_unordered("!=", builder.load(place, align=4), zeros)
+        return builder.bitcast(differ, ir.IntType(GROUP))
+
+    return types.uint64(x, types.intp), generate
+
+
+def _of_count(typing: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.intp(types.uint64), generate
+
+
+nonzero_bits: Any = intrinsic(_of_comparison)
+"""`nonzero_bits(x, start)`: which of `x[start:][:GROUP]`, contiguous, are not zero, NaN included, as bits of a word."""
+lowest_bit: Any = intrinsic(_of_count)
+"""`lowest_bit(bits)`: the place of the lowest bit of a word that is set; one must be."""
