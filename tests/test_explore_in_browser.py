@@ -448,6 +448,7 @@ def test_the_page_fits_and_has_its_colours(driver, page, look, tmp_path):
         browser.window(driver, 1280, 1000)
 
 
+@pytest.mark.slow
 def test_the_switch_overrules_the_system(opened):
     switch = Select(opened.find_element(By.ID, "theme"))
     switch.select_by_value("dark")

@@ -104,7 +104,7 @@ def test_epsilon_of_the_logarithm_does_not_underflow(dtype):
     np.testing.assert_allclose([above.beta, above.epsilon], [np.log(2), 0.5], rtol=1e-6)
 
 
-@pytest.mark.parametrize("x_dtype", [DTYPES[0], *SLOWLY, jnp.float32])
+@pytest.mark.parametrize("x_dtype", [DTYPES[0], *SLOWLY, pytest.param(jnp.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("dtype", [DTYPES[0], *SLOWLY])
 @pytest.mark.parametrize("name", NAMES)
 def test_hyperparameters_in_half_precision_are_the_numbers_that_they_are(name, dtype, x_dtype):

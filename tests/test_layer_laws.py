@@ -167,6 +167,10 @@ ALIKE = {name for name in LONG if name.endswith(("1d", "3d"))} | {
     "ConvTranspose2d",
     "AdEx",
     "CuBaLIF",
+    "DelayedLinear",
+    "LearnableDelay",
+    "ParallelLIF",
+    "Izhikevich",
 }
 
 

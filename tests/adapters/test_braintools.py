@@ -189,6 +189,7 @@ def test_theirs_are_no_pytrees_and_check_neither_ranges_nor_shapes():
         surgrad.Sigmoid(jnp.ones(3))(jnp.zeros(()))
 
 
+@pytest.mark.slow
 def test_in_the_third_document_alpha_moves_as_printed_but_not_since_04(monkeypatch):
     printed = 8.02
     assert round(runs.learned_alpha()[-1][1], 2) == printed
