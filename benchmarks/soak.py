@@ -31,6 +31,7 @@ import optax
 import surgrad
 from surgrad import study, tasks, train
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
+from surgrad.train._checkpoints import Store
 
 LIMIT = 0.02
 """Flat is: over the second half of the time, the fitted growth, and the difference between the medians of the second
@@ -129,38 +130,36 @@ def one_round(folder: Path, data: tasks.Split, given: Parts) -> None:
         raise SystemExit("the study that was run again has other rows")
 
 
-def alone(rounds: int) -> dict[str, Any]:
-    """The growth of memory by checkpoints without training, as many in a round as a run of the soak writes.
+def checkpoints() -> int:
+    """How many checkpoints a run of the soak writes."""
+    of_epoch = len(tasks.temporal_xor(samples=96, steps=16).train) // 16
+    return sum(step % 3 == 0 or step % of_epoch == 0 for step in range(1, 4 * of_epoch + 1))
 
-    Parameters:
-        rounds: how many folders each way to write them fills, one after the other.
-    """
+
+ARRAYS = {str(i): np.zeros((20, 16), np.float32) for i in range(15)}
+
+
+def by_fit(folder: Path) -> None:
+    """As many checkpoints as a run writes, without training, as `fit` writes them."""
+    store = Store(train.Checkpoints(folder))
+    for step in range(checkpoints()):
+        store.save(step, ARRAYS, {})
+    store.close()
+
+
+def by_orbax(folder: Path) -> None:
+    """The same by Orbax' own handlers."""
     import orbax.checkpoint as ocp
 
-    from surgrad.train._checkpoints import Store
-
-    of_epoch = len(tasks.temporal_xor(samples=96, steps=16).train) // 16
-    count = sum(step % 3 == 0 or step % of_epoch == 0 for step in range(1, 4 * of_epoch + 1))
-    arrays = {str(i): np.zeros((20, 16), np.float32) for i in range(15)}
-
-    def of_fit(folder: Path) -> None:
-        store = Store(train.Checkpoints(folder))
-        for step in range(count):
-            store.save(step, arrays, {})
-        store.close()
-
-    def of_orbax(folder: Path) -> None:
-        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        with ocp.CheckpointManager(folder, options=options) as manager:
-            parts = {"arrays": ocp.args.PyTreeSave(arrays), "report": ocp.args.JsonSave({})}
-            for step in range(count):
-                manager.save(step, args=ocp.args.Composite(**parts), force=True)
-
-    return {"rounds": rounds, "checkpoints": count, "fit": growth(of_fit, rounds), "orbax": growth(of_orbax, rounds)}
+    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
+    parts = ocp.args.Composite(arrays=ocp.args.PyTreeSave(ARRAYS), report=ocp.args.JsonSave({}))
+    with ocp.CheckpointManager(folder, options=options) as manager:
+        for step in range(checkpoints()):
+            manager.save(step, args=parts, force=True)
 
 
 def growth(write: Callable[[Path], None], rounds: int) -> float:
-    """MB a round by which memory grows, over the second half of the rounds."""
+    """MB by which memory grows with each folder that is written, over the second half of so many."""
     memory: list[float] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
@@ -288,7 +287,9 @@ def main() -> None:
     parser.add_argument("--alone", type=int, metavar="ROUNDS", help="add to a result how checkpoints alone grow memory")
     options = parser.parse_args()
     if options.alone:
-        found = json.loads(options.out.read_text()) | {"alone": alone(options.alone)}
+        found = json.loads(options.out.read_text())
+        found["alone"] = {"rounds": options.alone, "checkpoints": checkpoints()}
+        found["alone"] |= {"fit": growth(by_fit, options.alone), "orbax": growth(by_orbax, options.alone)}
     else:
         samples = soak(options.minutes, options.anew)
         command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"

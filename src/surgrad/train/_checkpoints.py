@@ -152,7 +152,7 @@ class Store:
         before = self.latest()
         try:
             self.manager.save(step, args=self.ocp.args.Composite(**{self.orbax.ITEM: args}), force=True)
-        except Exception as error:  # Orbax wraps some errors of the file system in its own
+        except OSError as error:
             for unfinished in self.path.glob(f"{step}.*tmp*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
             kept = "there is none before it" if before is None else f"that of step {before} is as it was"
