@@ -179,8 +179,8 @@ def sample(begun: float, programs: int) -> Sample:
     return Sample(minutes, memory, len(gc.get_objects()), files, threads, arrays, programs)
 
 
-def soak(minutes: float, anew: bool) -> list[Sample]:
-    """A sample after each round of so many minutes."""
+def soak(minutes: float, anew: bool, keep: Callable[[list[Sample]], None]) -> list[Sample]:
+    """A sample after each round of so many minutes; each ten of them, and all at the end, are kept."""
     compiled: list[str] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda name, seconds, **others: compiled.append(name) if name.endswith("backend_compile_duration") else None
@@ -193,7 +193,10 @@ def soak(minutes: float, anew: bool) -> list[Sample]:
             one_round(Path(folder), data, parts() if anew else fixed)
         gc.collect()
         samples.append(sample(begun, len(compiled)))
+        if len(samples) % 10 == 0:
+            keep(samples)
         time.sleep(max(0.0, PAUSE * (time.process_time() - cpu) - (time.monotonic() - wall)))
+    keep(samples)
     return samples
 
 
@@ -215,7 +218,7 @@ def verdict(samples: Sequence[Sample]) -> dict[str, Any]:
     }
     for name, numbers in found.items():
         more, most = numbers["last quarter"] - numbers["second quarter"], LIMIT * numbers["second quarter"]
-        numbers["flat"] = more <= 0 if name in COUNTED else max(numbers["growth"], more) <= most
+        numbers["flat"] = bool(more <= 0 if name in COUNTED else max(numbers["growth"], more) <= most)
     return found
 
 
@@ -264,6 +267,12 @@ def page(found: dict[str, Any], picture: str) -> str:
     return "\n".join([*lines, "", f"![Each of these over time]({picture})", ""])
 
 
+def write(found: dict[str, Any], path: Path) -> None:
+    """A result as JSON, and its page beside it."""
+    path.write_text(json.dumps(found) + "\n")
+    path.with_suffix(".md").write_text(page(found, path.with_suffix(".png").name))
+
+
 def draw(samples: Sequence[Sample], path: Path) -> None:
     """The picture: one panel for each quantity."""
     import matplotlib.pyplot as plt
@@ -286,19 +295,21 @@ def main() -> None:
     parser.add_argument("--anew", action="store_true", help="build optimiser, loss and metric anew in each round")
     parser.add_argument("--alone", type=int, metavar="ROUNDS", help="add to a result how checkpoints alone grow memory")
     options = parser.parse_args()
+    command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"
+
+    def keep(samples: list[Sample]) -> None:
+        found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}
+        write(found | {"fields": Sample._fields, "samples": samples}, options.out)
+
     if options.alone:
         found = json.loads(options.out.read_text())
         found["alone"] = {"rounds": options.alone, "checkpoints": checkpoints()}
         found["alone"] |= {"fit": growth(by_fit, options.alone), "orbax": growth(by_orbax, options.alone)}
+        write(found, options.out)
     else:
-        samples = soak(options.minutes, options.anew)
-        command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"
-        found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}
-        found |= {"fields": Sample._fields, "samples": samples}
-        draw(samples, options.out.with_suffix(".png"))
-    options.out.write_text(json.dumps(found) + "\n")
-    options.out.with_suffix(".md").write_text(page(found, options.out.with_suffix(".png").name))
+        draw(soak(options.minutes, options.anew, keep), options.out.with_suffix(".png"))
     print(options.out.with_suffix(".md").read_text())
+    found = json.loads(options.out.read_text())
     sys.exit(not all(numbers["flat"] for numbers in found["verdict"].values()))
 
 
