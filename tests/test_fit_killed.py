@@ -84,7 +84,7 @@ def killed_until_finished(kind, folder, wait):
     for kills in range(100):
         process = started(kind, folder, epochs=60)
         try:
-            process.wait(wait())
+            process.wait(wait() * (1 + kills / 10))  # the machine may be busier than at first
         except subprocess.TimeoutExpired:
             process.kill()
         if finished(process):

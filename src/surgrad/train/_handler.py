@@ -20,7 +20,7 @@ class OneFile(ocp.CheckpointHandler):
     """Writes the archive of `surgrad.save`, whose entries have checksums, and waits until it is on the disk.
 
     Orbax' own handlers write by TensorStore, which keeps memory of each checkpoint, so that a long run grows; 6 kB for
-    15 arrays (orbax-checkpoint 0.12.8, tensorstore 0.1.86). Orbax still makes the folders, gives a complete one its
+    15 arrays (version 0.12.8 of Orbax, 0.1.86 of TensorStore). Orbax still makes the folders, gives a complete one its
     name, deletes old ones and finds the newest one.
     """
 
