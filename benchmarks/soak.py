@@ -5,7 +5,7 @@
 One process repeats a round: `train.fit` with checkpoints and a table of CSV, which a callback breaks off in the middle;
 the same call again, which resumes it; and a small study in a new database, twice, of which the second time finds all
 rows. Between rounds it waits, so that it takes half a core. Written are the samples as JSON, and beside it a page and a
-picture; `--orbax 30` adds what Orbax alone does.
+picture; `--alone 60` adds how memory grows by checkpoints alone, of `fit` and of Orbax' own handlers.
 With `--anew` each round builds its optimiser, loss and metric anew, as a loop does in which they are written.
 """
 
@@ -31,35 +31,35 @@ import optax
 import surgrad
 from surgrad import study, tasks, train
 from surgrad.nn import LIF, LeakyIntegrator, Linear, Recurrent, Sequential
+from surgrad.train._checkpoints import Store
 
 LIMIT = 0.02
 """Flat is: over the second half of the time, the fitted growth, and the difference between the medians of the second
-and of the last quarter, are below this share of the median; and files and threads are not more at the end."""
+and of the last quarter, are below this share of the median; and of what is `COUNTED`, the medians do not rise."""
 PAUSE = 2.0
 """Seconds of wall time for one of CPU time."""
-SECONDS = 5.0
-"""Seconds from one sample to the next, at least; each is taken between two rounds."""
 KEY = jax.random.key(0)
-QUANTITIES = {"memory": "memory, MB", "files": "open files", "threads": "threads"}
+QUANTITIES = {
+    "memory": "memory, MB",
+    "objects": "objects of Python",
+    "files": "open files",
+    "threads": "threads",
+    "arrays": "arrays on the device",
+    "programs": "programs compiled",
+}
+COUNTED = ("files", "threads", "arrays", "programs")
 
 
 class Sample(NamedTuple):
-    """What the operating system says of this process at a time."""
+    """What the operating system, Python and JAX say of this process after a round."""
 
     minutes: float
     memory: float
+    objects: int
     files: int
     threads: int
-
-
-class Round(NamedTuple):
-    """What Python and JAX say after a round: rounds so far, live objects, arrays on the device, programs compiled."""
-
-    minutes: float
-    rounds: int
-    objects: int
     arrays: int
-    compiled: int
+    programs: int
 
 
 class Parts(NamedTuple):
@@ -130,56 +130,74 @@ def one_round(folder: Path, data: tasks.Split, given: Parts) -> None:
         raise SystemExit("the study that was run again has other rows")
 
 
-def orbax_alone(rounds: int) -> dict[str, float]:
-    """The growth of memory by checkpoints that Orbax writes without surgrad, as many in a round as a run does."""
+def checkpoints() -> int:
+    """How many checkpoints a run of the soak writes."""
+    of_epoch = len(tasks.temporal_xor(samples=96, steps=16).train) // 16
+    return sum(step % 3 == 0 or step % of_epoch == 0 for step in range(1, 4 * of_epoch + 1))
+
+
+ARRAYS = {str(i): np.zeros((20, 16), np.float32) for i in range(15)}
+
+
+def by_fit(folder: Path) -> None:
+    """As many checkpoints as a run writes, without training, as `fit` writes them."""
+    store = Store(train.Checkpoints(folder))
+    for step in range(checkpoints()):
+        store.save(step, ARRAYS, {})
+    store.close()
+
+
+def by_orbax(folder: Path) -> None:
+    """The same by Orbax' own handlers."""
     import orbax.checkpoint as ocp
 
-    of_epoch = len(tasks.temporal_xor(samples=96, steps=16).train) // 16
-    count = sum(step % 3 == 0 or step % of_epoch == 0 for step in range(1, 4 * of_epoch + 1))
-    arrays = {str(i): np.zeros((20, 16), np.float32) for i in range(15)}
+    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
+    parts = ocp.args.Composite(arrays=ocp.args.PyTreeSave(ARRAYS), report=ocp.args.JsonSave({}))
+    with ocp.CheckpointManager(folder, options=options) as manager:
+        for step in range(checkpoints()):
+            manager.save(step, args=parts, force=True)
+
+
+def growth(write: Callable[[Path], None], rounds: int) -> float:
+    """MB by which memory grows with each folder that is written, over the second half of so many."""
     memory: list[float] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-            manager = ocp.CheckpointManager(Path(folder), options=options)
-            parts = {"arrays": ocp.args.PyTreeSave(arrays), "report": ocp.args.JsonSave({})}
-            for step in range(count):
-                manager.save(step, args=ocp.args.Composite(**parts), force=True)
-            manager.close()
+            write(Path(folder))
         gc.collect()
-        memory.append(sample(0.0).memory)
-    slope = float(np.polyfit(np.arange(rounds // 2, rounds), memory[rounds // 2 :], 1)[0])
-    return {"rounds": rounds, "checkpoints": count, "MB a round": slope}
+        memory.append(sample(0.0, 0).memory)
+    return float(np.polyfit(np.arange(rounds // 2, rounds), memory[rounds // 2 :], 1)[0])
 
 
-def sample(begun: float) -> Sample:
-    """The state of this process, from Linux' files."""
+def sample(begun: float, programs: int) -> Sample:
+    """The state of this process, in part from Linux' files."""
     status = Path("/proc/self/status").read_text().splitlines()
     found = {line.partition(":")[0]: line.split()[1] for line in status if line.startswith(("VmRSS", "Threads"))}
     files = len(os.listdir("/proc/self/fd")) - 1  # one of them is that of this folder
-    return Sample((time.monotonic() - begun) / 60, int(found["VmRSS"]) / 1e3, files, int(found["Threads"]))
+    memory, threads = int(found["VmRSS"]) / 1e3, int(found["Threads"])
+    minutes, arrays = (time.monotonic() - begun) / 60, len(jax.live_arrays())
+    return Sample(minutes, memory, len(gc.get_objects()), files, threads, arrays, programs)
 
 
-def soak(minutes: float, anew: bool) -> tuple[list[Sample], list[Round]]:
-    """Samples, and rounds, of so many minutes."""
+def soak(minutes: float, anew: bool, keep: Callable[[list[Sample]], None]) -> list[Sample]:
+    """A sample after each round of so many minutes; each ten of them, and all at the end, are kept."""
     compiled: list[str] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda name, seconds, **others: compiled.append(name) if name.endswith("backend_compile_duration") else None
     )
     data, fixed = tasks.temporal_xor(samples=96, steps=16), parts()
-    begun, samples, rounds = time.monotonic(), list[Sample](), list[Round]()
-
+    begun, samples = time.monotonic(), list[Sample]()
     while time.monotonic() < begun + 60 * minutes:
         wall, cpu = time.monotonic(), time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             one_round(Path(folder), data, parts() if anew else fixed)
         gc.collect()
-        now = (time.monotonic() - begun) / 60
-        rounds.append(Round(now, len(rounds) + 1, len(gc.get_objects()), len(jax.live_arrays()), len(compiled)))
-        if not samples or now >= samples[-1].minutes + SECONDS / 60:
-            samples.append(sample(begun))
+        samples.append(sample(begun, len(compiled)))
+        if len(samples) % 10 == 0:
+            keep(samples)
         time.sleep(max(0.0, PAUSE * (time.process_time() - cpu) - (time.monotonic() - wall)))
-    return samples, rounds
+    keep(samples)
+    return samples
 
 
 def judged(minutes: np.ndarray, values: np.ndarray) -> dict[str, float]:
@@ -199,11 +217,8 @@ def verdict(samples: Sequence[Sample]) -> dict[str, Any]:
         name: judged(minutes, np.array([getattr(one, name) for one in samples], float)) for name in QUANTITIES
     }
     for name, numbers in found.items():
-        more = numbers["last quarter"] - numbers["second quarter"]
-        if name == "memory":
-            numbers["flat"] = bool(max(numbers["growth"], more) <= LIMIT * numbers["second quarter"])
-        else:
-            numbers["flat"] = more <= 0
+        more, most = numbers["last quarter"] - numbers["second quarter"], LIMIT * numbers["second quarter"]
+        numbers["flat"] = bool(more <= 0 if name in COUNTED else max(numbers["growth"], more) <= most)
     return found
 
 
@@ -217,12 +232,11 @@ def versions() -> str:
 
 def page(found: dict[str, Any], picture: str) -> str:
     """The page of a result."""
-    rounds = [Round(*one) for one in found["rounds"]]
-    quarter = next(one for one in rounds if one.minutes >= rounds[-1].minutes / 4)
+    rounds, minutes = len(found["samples"]), found["samples"][-1][0]
     lines = [
         "# A soak",
         "",
-        f"`{found['command']}`: one process repeats a round, {len(rounds)} times in {rounds[-1].minutes:.0f} minutes.",
+        f"`{found['command']}`: one process repeats a round, {rounds} times in {minutes:.0f} minutes.",
         "A round is a run of `train.fit` with checkpoints and a table of CSV, which is broken off and resumed, and a",
         "small study in a new database, run twice. Between rounds it waits, so that it takes half a core.",
         "",
@@ -234,36 +248,36 @@ def page(found: dict[str, Any], picture: str) -> str:
         "|-|-|-|-|-|",
     ]
     for name, numbers in found["verdict"].items():
-        cells = (f"{numbers[part]:.2f}" for part in ("second quarter", "last quarter", "growth"))
+        cells = (f"{numbers[part]:,.2f}" for part in ("second quarter", "last quarter", "growth"))
         lines.append(f"| {QUANTITIES[name]} | {' | '.join(cells)} | {'yes' if numbers['flat'] else '**no**'} |")
     lines += [
         "",
-        "Memory counts as flat if the growth that a straight line shows over the second half, and the difference of",
-        f"the medians, are at most {100 * LIMIT:.0f} % of the median; files and threads, if the medians do not rise.",
-        "",
-        "| after | rounds | programs compiled | arrays on the device | objects of Python |",
-        "|-|-|-|-|-|",
+        "Memory and objects count as flat if the growth that a straight line shows over the second half, and the",
+        f"difference of the medians, are at most {100 * LIMIT:.0f} % of the median; the others, if the medians do not",
+        "rise.",
     ]
-    for one in (rounds[0], quarter, rounds[-1]):
-        lines.append(f"| {one.minutes:.1f} min | {one.rounds} | {one.compiled} | {one.arrays} | {one.objects:,} |")
-    if alone := found.get("orbax"):
-        half = [one for one in rounds if one.minutes >= rounds[-1].minutes / 2]
-        growth = found["verdict"]["memory"]["growth"] / len(half)
+    if by := found.get("alone"):
         lines += [
             "",
-            f"Memory grew by {growth:.3f} MB a round. Orbax alone, without surgrad, grows by "
-            f"{alone['MB a round']:.3f} MB",
-            f"in {alone['checkpoints']} checkpoints, as many as a round has "
-            f"(`--orbax {alone['rounds']}`, second half).",
+            f"A round writes {by['checkpoints']} checkpoints. Checkpoints alone, without training, grow memory by "
+            f"{1e3 * by['fit']:.1f} kB a round;",
+            f"with the handlers of Orbax itself, in place of that of surgrad, it would be {1e3 * by['orbax']:.0f} kB",
+            f"(`--alone {by['rounds']}`, second half of the rounds).",
         ]
-    return "\n".join([*lines, "", f"![Memory, open files and threads over time]({picture})", ""])
+    return "\n".join([*lines, "", f"![Each of these over time]({picture})", ""])
+
+
+def write(found: dict[str, Any], path: Path) -> None:
+    """A result as JSON, and its page beside it."""
+    path.write_text(json.dumps(found) + "\n")
+    path.with_suffix(".md").write_text(page(found, path.with_suffix(".png").name))
 
 
 def draw(samples: Sequence[Sample], path: Path) -> None:
     """The picture: one panel for each quantity."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(QUANTITIES), sharex=True, figsize=(7, 5), layout="constrained")
+    figure, axes = plt.subplots(len(QUANTITIES), sharex=True, figsize=(7, 9), layout="constrained")
     for axis, (name, label) in zip(axes, QUANTITIES.items(), strict=True):
         axis.plot([one.minutes for one in samples], [getattr(one, name) for one in samples])
         axis.set_ylabel(label)
@@ -279,22 +293,23 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/soak.json"))
     parser.add_argument("--anew", action="store_true", help="build optimiser, loss and metric anew in each round")
-    parser.add_argument("--orbax", type=int, metavar="ROUNDS", help="add to a result what Orbax does alone")
+    parser.add_argument("--alone", type=int, metavar="ROUNDS", help="add to a result how checkpoints alone grow memory")
     options = parser.parse_args()
-    if options.orbax:
-        found = json.loads(options.out.read_text()) | {"orbax": orbax_alone(options.orbax)}
-        options.out.write_text(json.dumps(found) + "\n")
-        options.out.with_suffix(".md").write_text(page(found, options.out.with_suffix(".png").name))
-        print(options.out.with_suffix(".md").read_text())
-        return
-    samples, rounds = soak(options.minutes, options.anew)
     command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"
-    found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}
-    found |= {"fields": [Sample._fields, Round._fields], "samples": samples, "rounds": rounds}
-    options.out.write_text(json.dumps(found) + "\n")
-    draw(samples, options.out.with_suffix(".png"))
-    options.out.with_suffix(".md").write_text(page(found, options.out.with_suffix(".png").name))
+
+    def keep(samples: list[Sample]) -> None:
+        found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}
+        write(found | {"fields": Sample._fields, "samples": samples}, options.out)
+
+    if options.alone:
+        found = json.loads(options.out.read_text())
+        found["alone"] = {"rounds": options.alone, "checkpoints": checkpoints()}
+        found["alone"] |= {"fit": growth(by_fit, options.alone), "orbax": growth(by_orbax, options.alone)}
+        write(found, options.out)
+    else:
+        draw(soak(options.minutes, options.anew, keep), options.out.with_suffix(".png"))
     print(options.out.with_suffix(".md").read_text())
+    found = json.loads(options.out.read_text())
     sys.exit(not all(numbers["flat"] for numbers in found["verdict"].values()))
 
 

@@ -4,6 +4,8 @@ import dataclasses
 import resource
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,16 +15,18 @@ import pytest
 pytestmark = pytest.mark.promotes("Optax does")
 
 optax = pytest.importorskip("optax")
-pytest.importorskip("orbax.checkpoint")
+ocp = pytest.importorskip("orbax.checkpoint")
 train = pytest.importorskip("surgrad.train")
 
 import fit_runs as runs  # noqa: E402
 import surgrad  # noqa: E402
 from surgrad import nn  # noqa: E402
+from surgrad._files import pack, unpack  # noqa: E402
+from surgrad.train import _checkpoints  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
 
 KINDS = ("feed-forward", "recurrent", "convolutional")
-# TensorStore leaves reads and writes behind when one fails, which end after their event loop.
-LEFT_BEHIND = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 BATCHES = runs.SAMPLES // runs.BATCH
 
 
@@ -143,17 +147,16 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(name, begun):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 200 kB, which root alone may make."""
+    """A disk of 80 kB, which root alone may make."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=80k", "tmpfs", disk]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no permission to mount a disk")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-@LEFT_BEHIND
 def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(small_disk, tmp_path, undisturbed):
     checkpoints = train.Checkpoints(small_disk / "run", keep=9)
     with pytest.raises(
@@ -167,7 +170,6 @@ def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(small_disk, tmp_pat
     assert_same(runs.run("recurrent", checkpoints=tmp_path / "run"), undisturbed["recurrent"])
 
 
-@LEFT_BEHIND
 def test_files_that_may_not_grow_are_told_and_cost_no_earlier_checkpoint(tmp_path, undisturbed):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -184,18 +186,66 @@ def test_files_that_may_not_grow_are_told_and_cost_no_earlier_checkpoint(tmp_pat
     assert_same(runs.run("recurrent", tmp_path), undisturbed["recurrent"])
 
 
-@LEFT_BEHIND
 def test_a_damaged_checkpoint_is_told_and_the_one_before_serves(tmp_path):
     whole = runs.run("recurrent", data=StopsAfter(1000))
     interrupted("recurrent", tmp_path, 5)
     folder = tmp_path / "checkpoints" / "4"
-    for file in folder.rglob("*"):
-        if file.is_file() and file.parent.name == "d":
-            file.write_bytes(b"damage")
-    with pytest.raises(ValueError, match=r"the checkpoint of step 4 in .* is damaged.*delete .*/4 to go on"):
-        runs.run("recurrent", tmp_path)
+    file = folder / "state" / "state.zip"
+    content = file.read_bytes()
+    for wrong in b"damage", b"", content[:-100], content[: len(content) // 2] + b"?" + content[len(content) // 2 + 1 :]:
+        file.write_bytes(wrong)
+        with pytest.raises(ValueError, match=r"the checkpoint of step 4 in .* is damaged.*delete .*/4 to go on"):
+            runs.run("recurrent", tmp_path)
     shutil.rmtree(folder)
     assert_same(runs.run("recurrent", tmp_path, data=StopsAfter(1000)), whole)
+
+
+def test_one_wrong_byte_anywhere_in_the_file_is_found_or_changes_nothing(tmp_path):
+    file, arrays = tmp_path / "state.zip", [np.arange(3.0), np.ones((2, 0), np.int8), np.array(True)]
+    pack(file, '{"arrays": 3}', arrays)
+    content, found = bytearray(file.read_bytes()), 0
+    for place in range(len(content)):
+        content[place] ^= 0b100
+        file.write_bytes(content)
+        content[place] ^= 0b100
+        try:
+            head, read = unpack(file)
+        except Exception:  # of many kinds; `Store` catches all of them
+            found += 1
+            continue
+        assert head == {"arrays": 3}
+        for a, b in zip(read, arrays, strict=True):
+            assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    assert found > sum(len(array.tobytes()) for array in arrays)
+
+
+def test_checkpoints_of_another_format_are_refused_and_stay_as_they_were(tmp_path):
+    with ocp.CheckpointManager(tmp_path) as manager:
+        parts = {"arrays": ocp.args.PyTreeSave({"0": np.ones(3)}), "report": ocp.args.JsonSave({"format": 1})}
+        manager.save(7, args=ocp.args.Composite(**parts))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with pytest.raises(
+        ValueError, match=r"fit: the checkpoint of step 7 .* has no file state/state.zip: .*other folder"
+    ):
+        runs.run("feed-forward", checkpoints=tmp_path)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_checkpoints_of_a_newer_version_are_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr(_checkpoints, "FORMAT", _checkpoints.FORMAT + 1)
+        runs.run("feed-forward", checkpoints=tmp_path, epochs=1)
+    with pytest.raises(ValueError, match=r"step 3 in .*, in a format that this version does not read; install a newer"):
+        runs.run("feed-forward", checkpoints=tmp_path)
+
+
+@pytest.mark.slow
+def test_checkpoints_leave_no_memory_behind():
+    code = "from benchmarks import soak; print(soak.growth(soak.by_fit, 60))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # MB for 12 checkpoints; Orbax' own handlers leave 0.07 behind.
+    assert float(done.stdout) < 0.01
 
 
 @jax.tree_util.register_dataclass

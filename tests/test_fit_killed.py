@@ -44,14 +44,19 @@ def assert_same(folder, undisturbed):
 
 
 def test_a_run_that_is_killed_while_it_writes_a_checkpoint_ends_as_if_it_had_not_been(tmp_path):
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    process = started("recurrent", killed)
-    while not writes_a_checkpoint(killed, after=2):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.002)
-    process.kill()
-    assert not finished(process)
-    assert writes_a_checkpoint(killed, after=1), "the kill came after the checkpoint was complete"
+    undisturbed = tmp_path / "undisturbed"
+    for attempt in range(10):  # the checkpoint may be complete before the signal arrives
+        killed = tmp_path / f"killed-{attempt}"
+        process = started("recurrent", killed)
+        while not writes_a_checkpoint(killed, after=2):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.001)
+        process.kill()
+        assert not finished(process)
+        if writes_a_checkpoint(killed, after=1):
+            break
+    else:
+        raise AssertionError("each kill came after the checkpoint was complete")
     assert finished(started("recurrent", killed))
     assert finished(started("recurrent", undisturbed))
     assert_same(killed, undisturbed)
@@ -63,13 +68,13 @@ def test_kills_at_random_moments_change_nothing(kind, tmp_path):
     seconds = []
     for folder in "first", "undisturbed":  # the second one finds its programs compiled
         begin = time.monotonic()
-        assert finished(started(kind, tmp_path / folder, epochs=20))
+        assert finished(started(kind, tmp_path / folder, epochs=60))
         seconds.append(time.monotonic() - begin)
     chance, kills, rounds = random.Random(kind), 0, 0
     while kills < 3:  # a run that is lucky is followed by another
         rounds += 1
         folder = tmp_path / f"killed-{rounds}"
-        kills += killed_until_finished(kind, folder, lambda: chance.uniform(0.2, 0.5) * min(seconds))
+        kills += killed_until_finished(kind, folder, lambda: chance.uniform(0.4, 0.9) * min(seconds))
         assert_same(folder, tmp_path / "undisturbed")
     print(f"{kills} kills in {rounds} runs")
 
@@ -77,9 +82,9 @@ def test_kills_at_random_moments_change_nothing(kind, tmp_path):
 def killed_until_finished(kind, folder, wait):
     """Start a run again and again, and kill it after a time, until it ends first; the number of kills."""
     for kills in range(100):
-        process = started(kind, folder, epochs=20)
+        process = started(kind, folder, epochs=60)
         try:
-            process.wait(wait())
+            process.wait(wait() * (1 + kills / 10))  # the machine may be busier than at first
         except subprocess.TimeoutExpired:
             process.kill()
         if finished(process):

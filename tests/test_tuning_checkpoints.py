@@ -108,7 +108,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("message", OTHERS)
 def test_a_checkpoint_of_another_search_is_refused_with_what_differs(message, begun):
-    with pytest.raises(ValueError, match=rf"are of another search; .*{message}.*Give another folder"):
+    with pytest.raises(ValueError, match=rf"are of another run; .*{message}.*Give another folder"):
         runs.run(checkpoints=begun, **OTHERS[message]())
 
 
@@ -138,7 +138,7 @@ def test_a_method_that_asks_for_something_else_is_refused(tmp_path):
 def test_a_damaged_checkpoint_names_its_folder(begun, tmp_path):
     shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     newest = tmp_path / str(steps_in(tmp_path)[-1])
-    shutil.rmtree(newest / "arrays")
+    (newest / "state" / "state.zip").write_bytes(b"damage")
     with pytest.raises(
         ValueError, match=rf"tune: the checkpoint of step 51 .* is damaged.*delete {re.escape(str(newest))}"
     ):
@@ -204,8 +204,8 @@ def test_kills_at_random_moments_change_nothing(kind, tmp_path):
     seconds, chance, kills = time.monotonic() - begin, random.Random(kind), 0
     for round_ in range(20):
         (folder := tmp_path / str(round_)).mkdir()
-        for _ in range(100):
-            end = time.monotonic() + chance.uniform(0.3, 0.9) * seconds
+        for attempt in range(100):  # the machine may be busier than at first
+            end = time.monotonic() + chance.uniform(0.3, 0.9) * seconds * (1 + attempt / 10)
             if not killed(started(PROGRAM, kind, folder), folder, lambda _, end=end: time.monotonic() > end):
                 break
             kills += 1

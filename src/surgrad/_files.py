@@ -53,14 +53,10 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
         "format": _FORMAT,
         "surgrad": import_module(__name__.partition(".")[0]).__version__,
         "jax": jax.__version__,
+        "arrays": len(described.arrays),
         "tree": described.structure,
     }
-    text = json.dumps(head, allow_nan=False, indent=1)
-    with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_STRUCTURE, text)
-        for place, array in enumerate(described.arrays):
-            with archive.open(_entry(place), "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)
+    pack(Path(path), json.dumps(head, allow_nan=False, indent=1), described.arrays)
 
 
 def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[type] = ()) -> Any:
@@ -90,6 +86,22 @@ def load(path: str | os.PathLike[str], like: Any = None, *, classes: Iterable[ty
         if like is not None and (found := difference(head["tree"], Described(like).structure)):
             raise ValueError(f"load: {os.fspath(path)} differs from `like`; {found}.")
         return restored(head["tree"], lambda place: _array(archive, place), known)
+
+
+def pack(path: Path, head: str, arrays: Iterable[np.ndarray]) -> None:
+    """Write the archive of `save`: a head, which is JSON and has the number of arrays, and these, with checksums."""
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_STRUCTURE, head)
+        for place, array in enumerate(arrays):
+            with archive.open(_entry(place), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def unpack(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Return the head and the arrays that `pack` wrote. A damaged file raises an error of `zipfile`, JSON or NumPy."""
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read(_STRUCTURE))
+        return head, [_array(archive, place) for place in range(head["arrays"])]
 
 
 def require_file(path: Path) -> None:

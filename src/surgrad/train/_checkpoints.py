@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,8 +16,9 @@ from surgrad._extras import missing
 from surgrad._numbers import require_whole
 from surgrad._structure import Described, restored
 from surgrad._types import PyTree
+from surgrad.train._outline import other_run
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +57,18 @@ class Checkpoints:
 
 def _orbax() -> Any:
     try:
-        import orbax.checkpoint
+        from surgrad.train import _handler
     except ModuleNotFoundError as error:
         raise ImportError(missing("train.Checkpoints", "optax", "orbax")) from error
-    return orbax.checkpoint
+    return _handler
+
+
+class Found(NamedTuple):
+    """A checkpoint that was read: the step, the report, and the tree, whose lists are lists of leaves."""
+
+    step: int
+    report: dict[str, Any]
+    tree: Any
 
 
 class Store:
@@ -76,7 +84,8 @@ class Store:
 
     def __init__(self, checkpoints: Checkpoints, writes: bool = True, writer: str = "fit") -> None:
         self.writer = writer
-        self.ocp, self.path, self.writes = _orbax(), Path(checkpoints.folder).absolute(), writes
+        self.orbax, self.path, self.writes = _orbax(), Path(checkpoints.folder).absolute(), writes
+        self.ocp = self.orbax.ocp
         process = jax.process_index()  # Orbax would have all processes write together otherwise
         options = self.ocp.CheckpointManagerOptions(
             max_to_keep=checkpoints.keep,
@@ -100,34 +109,34 @@ class Store:
             self.manager.reload()
         return self.manager.latest_step()
 
-    def report(self, step: int) -> dict[str, Any]:
-        """The report of a checkpoint.
+    def newest(self, same: dict[str, Any]) -> Found | None:
+        """The newest complete checkpoint, None if there is none.
+
+        Parameters:
+            same: what the run that wrote it must have in common with this one, as of `other_run`.
 
         Raises:
-            ValueError: it is damaged, of a newer format, or of another function.
+            ValueError: it is damaged, of another format, of another function, or of another run; the message says what
+                differs.
         """
-        found = self._read(step, report=self.ocp.args.JsonRestore())["report"]
-        if (writer := found.get("writer", "fit")) != self.writer:
+        if (step := self.latest()) is None:
+            return None
+        report, arrays = self._read(step)
+        if (writer := report["writer"]) != self.writer:
             raise ValueError(
                 f"{self.writer}: the checkpoints in {self.path} were written by {writer}; give another folder."
             )
-        if found["format"] > FORMAT:
+        if report["format"] > FORMAT:
             raise ValueError(
                 f"{self.writer}: the checkpoint of step {step} in {self.path} was written by surgrad "
-                f"{found['surgrad']}, in a format that this version does not read; install a newer one."
+                f"{report['surgrad']}, in a format that this version does not read; install a newer one."
             )
-        return found
-
-    def arrays(self, step: int, report: dict[str, Any]) -> Any:
-        """The tree of a checkpoint, whose lists are lists of leaves.
-
-        Raises:
-            ValueError: it is damaged.
-        """
-        args = self.ocp.RestoreArgs(restore_type=np.ndarray)
-        wanted = dict.fromkeys(report["stored"], args)
-        found = self._read(step, arrays=self.ocp.args.PyTreeRestore(restore_args=wanted))["arrays"] if wanted else {}
-        return restored(report["tree"], lambda place: _stored(found, report, place), {})
+        if different := other_run(report, same):
+            raise ValueError(
+                f"{self.writer}: the checkpoints in {self.path} are of another run; {different}. Give another folder "
+                f"to start anew, or what the run had to go on."
+            )
+        return Found(step, report, restored(report["tree"], arrays.__getitem__, {}))
 
     def save(self, step: int, tree: PyTree, report: dict[str, Any]) -> None:
         """Write a checkpoint.
@@ -136,25 +145,14 @@ class Store:
             OSError: it cannot be written; earlier ones are as they were.
         """
         described = Described(tree)
-        arrays = {str(i): np.asarray(array) for i, array in enumerate(described.arrays)}
-        stored = {name: array for name, array in arrays.items() if array.size}  # Orbax takes no empty arrays
-        empty = {name: [array.dtype.str, array.shape] for name, array in arrays.items() if not array.size}
         version = import_module(__name__.partition(".")[0]).__version__
-        head = {
-            "format": FORMAT,
-            "writer": self.writer,
-            "surgrad": version,
-            "tree": described.structure,
-            "stored": list(stored),
-            "empty": empty,
-        }
-        parts = {"report": self.ocp.args.JsonSave(head | report)}
-        if stored:
-            parts["arrays"] = self.ocp.args.PyTreeSave(stored)
+        head = {"format": FORMAT, "writer": self.writer, "surgrad": version}
+        head |= {"arrays": len(described.arrays), "tree": described.structure}
+        args = self.orbax.Save(head | report, described.arrays)
         before = self.latest()
         try:
-            self.manager.save(step, args=self.ocp.args.Composite(**parts), force=True)
-        except Exception as error:  # Orbax and TensorStore wrap the errors of the file system in several of their own
+            self.manager.save(step, args=self.ocp.args.Composite(**{self.orbax.ITEM: args}), force=True)
+        except OSError as error:
             for unfinished in self.path.glob(f"{step}.*tmp*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
             kept = "there is none before it" if before is None else f"that of step {before} is as it was"
@@ -163,14 +161,20 @@ class Store:
                 f"Make room on the disk, or mend what this says, and start the same program again."
             ) from error
 
-    def _read(self, step: int, **parts: Any) -> Any:
+    def _read(self, step: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+        item, file = self.orbax.ITEM, self.orbax.FILE
+        if not (self.path / str(step) / item / file).exists():
+            raise ValueError(
+                f"{self.writer}: the checkpoint of step {step} in {self.path} has no file {item}/{file}: {self.writer} "
+                f"of this version of surgrad did not write it. It is as it was; give another folder."
+            )
         try:
-            return self.manager.restore(step, args=self.ocp.args.Composite(**parts))
+            args = self.ocp.args.Composite(**{item: self.orbax.Restore()})
+            return self.manager.restore(step, args=args)[item]
         except Exception as error:
             raise ValueError(
-                f"{self.writer}: the checkpoint of step {step} in {self.path} is damaged, or was not written by "
-                f"{self.writer} ({_reason(error)}); delete {self.path / str(step)} to go on from the one before, if "
-                f"there is one."
+                f"{self.writer}: the checkpoint of step {step} in {self.path} is damaged ({_reason(error)}); delete "
+                f"{self.path / str(step)} to go on from the one before, if there is one."
             ) from error
 
     def close(self) -> None:
@@ -178,17 +182,8 @@ class Store:
         self.manager.close()
 
 
-def _stored(found: dict[str, np.ndarray], report: dict[str, Any], place: int) -> np.ndarray:
-    if str(place) in found:
-        return np.asarray(found[str(place)])
-    dtype, shape = report["empty"][str(place)]
-    return np.zeros(shape, dtype)
-
-
 def _reason(error: BaseException) -> str:
     """What the file system says, or else the beginning of what an error says."""
-    if code := re.search(r"os_error_code='(\d+)'", str(error)):
-        return os.strerror(int(code[1]))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:200]}"

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from surgrad.train._checkpoints import Store
-from surgrad.train._outline import fingerprints, other_run, outline
+from surgrad.train._outline import fingerprints, outline
 from surgrad.train._update import Carry
 
 Row = dict[str, float]
@@ -93,16 +93,8 @@ class Saved:
         Raises:
             ValueError: it is damaged, or of another run; the message says what differs.
         """
-        step = self.store.latest()
-        if step is None:
+        if (found := self.store.newest(self.same)) is None:
             return None
-        report = self.store.report(step)
-        if found := other_run(report, self.same):
-            raise ValueError(
-                f"fit: the checkpoints in {self.store.path} are of another run; {found}. Give another folder to start "
-                f"anew, or what the run had to go on."
-            )
-        tree = self.store.arrays(step, report)
-        self.written = step
+        self.written, tree = found.step, found.tree
         losses = [float(loss) for loss in tree["losses"]]
-        return State(self.structure.unflatten(tree["carry"]), losses=losses, best=tree["best"], **report["state"])
+        return State(self.structure.unflatten(tree["carry"]), losses=losses, best=tree["best"], **found.report["state"])

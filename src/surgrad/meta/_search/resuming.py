@@ -16,7 +16,7 @@ from surgrad.meta._search.population import Population
 from surgrad.meta._search.space import Candidates, Space
 from surgrad.meta._search.training import Hyper, Training
 from surgrad.train._checkpoints import Checkpoints, Store
-from surgrad.train._outline import fingerprints, other_run, outline
+from surgrad.train._outline import fingerprints, outline
 
 
 class ResumedPopulation(Population):
@@ -60,20 +60,13 @@ class ResumedPopulation(Population):
 
     def _read(self) -> dict[str, Any] | None:
         """The numbers of the newest checkpoint, None if there is none."""
-        step = self.store.latest()
-        if step is None:
+        if (found := self.store.newest(self._same)) is None:
             return None
-        report = self.store.report(step)
-        if found := other_run(report, self._same):
-            raise ValueError(
-                f"tune: the checkpoints in {self.store.path} are of another search; {found}. Give another folder to "
-                f"start anew, or what the search had to go on."
-            )
-        found = self.store.arrays(step, report)
-        self._requests, self._done, self.seconds = (report["search"][name] for name in ("requests", "done", "seconds"))
-        self._sums = [jnp.asarray(sums) for sums in found["sums"]]
-        self.updates = self.written = step
-        return found
+        search = found.report["search"]
+        self._requests, self._done, self.seconds = (search[name] for name in ("requests", "done", "seconds"))
+        self._sums = [jnp.asarray(sums) for sums in found.tree["sums"]]
+        self.updates = self.written = found.step
+        return found.tree
 
     def advance(self, indices: Int[np.ndarray, " runs"], first: int, count: int) -> Float[Array, " runs"]:
         request, number = [np.asarray(indices).tolist(), int(first), int(count)], self._made
