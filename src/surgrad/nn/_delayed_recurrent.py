@@ -20,8 +20,8 @@ from surgrad.nn._checks import check_same, check_state, real_array
 from surgrad.nn._contract import Cell, cell_field, check_alike, flag, promises, weight_array
 from surgrad.nn._lags import check_delays, delayed_product, delays_of, initial_delays, kernel, placed
 from surgrad.nn._linear import Initializer, initial_weight
-from surgrad.nn._loops import steps
-from surgrad.nn._recurrent import observed_inside, recurrent_cell, require_cell_first, resting
+from surgrad.nn._loops import carried
+from surgrad.nn._recurrent import fed_back_over_time, observed_inside, recurrent_cell, require_cell_first, resting
 
 
 class DelayedRecurrentState(NamedTuple):
@@ -35,7 +35,7 @@ class _Fed(Cell):
     """A cell whose outputs come back through weights of each lag, `(lags, features, features)`."""
 
     cell: Any
-    weights: Any
+    weight: Any
     event_driven: bool | str = static()
 
     def __call__(self, state: DelayedRecurrentState, current: Array) -> tuple[DelayedRecurrentState, Array]:
@@ -45,9 +45,14 @@ class _Fed(Cell):
 
     def entering(self, state: DelayedRecurrentState, current: Array) -> Array:
         """The input of the cell."""
-        fed_back = delayed_product(state.outputs.astype(self.weights.dtype), self.weights, self.event_driven)[0]
+        fed_back = delayed_product(state.outputs.astype(self.weight.dtype), self.weight, self.event_driven)[0]
         meeting = promoted(current, fed_back)
         return current.astype(meeting) + fed_back.astype(meeting)
+
+    def came_back(self, state: DelayedRecurrentState, outputs: Array, weight: Array) -> Array:
+        """What comes back through weights of each lag at all time steps."""
+        known = jnp.concatenate([state.outputs, outputs[:-1].astype(state.outputs.dtype)])
+        return delayed_product(known.astype(weight.dtype), weight, self.event_driven)
 
 
 @dataclasses.dataclass(eq=False, repr=False, init=False)
@@ -194,7 +199,7 @@ class DelayedRecurrent(Cell):
         return self.weight.shape[-1]
 
     def over_time(self, state: DelayedRecurrentState, currents: Numbers) -> tuple[DelayedRecurrentState, Array]:
-        """Many time steps, with the weights of all lags computed once.
+        """Many time steps. The weights of all lags are computed once, and their gradient is that of one convolution.
 
         Raises:
             TypeError, ValueError: as for one time step.
@@ -202,7 +207,9 @@ class DelayedRecurrent(Cell):
         check_state(self, state, DelayedRecurrentState)
         currents = real_array(self, currents)
         check_same(self, jnp.shape(state.outputs)[1:], currents.shape[1:])
-        return steps(self._fed(), self._placed(state, currents), currents)
+        fed, state = self._fed(), self._placed(state, currents)
+        currents = currents.astype(promoted(floating(currents.dtype), fed.weight))
+        return fed_back_over_time(fed, carried(fed, state, currents), currents)
 
     @staticmethod
     def _placed(state: DelayedRecurrentState, currents: Array) -> DelayedRecurrentState:

@@ -210,11 +210,17 @@ class Recurrent(Cell):
         if not jnp.issubdtype(currents.dtype, jnp.inexact):  # the rule below differentiates by the currents
             currents = currents.astype(self.weight.dtype)
         # The rule below puts the outputs of the state before those of the steps: they must be of one type over a mesh.
-        return _over_time(self, carried(self, state, currents), currents)
+        return fed_back_over_time(self, carried(self, state, currents), currents)
+
+    def came_back(self, state: RecurrentState, outputs: Array, weight: Array) -> Array:
+        """What comes back through a weight at all time steps, from a state and the outputs of these steps."""
+        before = jnp.concatenate([state.outputs[None], outputs[:-1].astype(state.outputs.dtype)])
+        return product(before, weight, self.event_driven)
 
 
 @jax.custom_jvp
-def _over_time(recurrent: Recurrent, state: RecurrentState, currents: Array) -> tuple[RecurrentState, Array]:
+def fed_back_over_time(recurrent: Any, state: Any, currents: Array) -> tuple[Any, Array]:
+    """Many time steps of a cell with fields `cell` and `weight`, and a method `came_back` as that of `Recurrent`."""
     return steps(recurrent, state, currents)
 
 
@@ -239,12 +245,11 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     (last, outputs), linear = jax.linearize(run, [leaves[i] for i in moving])
     change = directions[-1]
     if not isinstance(along_weight, SymbolicZero):
-        before = jnp.concatenate([state.outputs[None], outputs[:-1].astype(state.outputs.dtype)])
-        by_weight = product(before, along_weight, recurrent.event_driven).astype(currents.dtype)
+        by_weight = recurrent.came_back(state, outputs, along_weight).astype(currents.dtype)
         change = by_weight if isinstance(change, SymbolicZero) else change + by_weight
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)
     return (last, outputs), linear([*(directions[i] for i in moving[:-1]), change])
 
 
-_over_time.defjvp(_over_time_jvp, symbolic_zeros=True)
+fed_back_over_time.defjvp(_over_time_jvp, symbolic_zeros=True)
