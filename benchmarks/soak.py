@@ -236,9 +236,10 @@ def page(found: dict[str, Any], picture: str) -> str:
     lines = [
         "# A soak",
         "",
-        f"`{found['command']}`: one process repeats a round, {rounds} times in {minutes:.0f} minutes.",
-        "A round is a run of `train.fit` with checkpoints and a table of CSV, which is broken off and resumed, and a",
-        "small study in a new database, run twice. Between rounds it waits, so that it takes half a core.",
+        f"`{found['command']}`: one process repeats a round, {rounds} times in {minutes:.2g} of",
+        f"{found['minutes']:g} minutes. A round is a run of `train.fit` with checkpoints and a table of CSV, which is",
+        "broken off and resumed, and a small study in a new database, run twice. Between rounds it waits, so that it",
+        "takes half a core.",
         "",
         f"{found['versions']}.",
         "",
@@ -255,6 +256,9 @@ def page(found: dict[str, Any], picture: str) -> str:
         "Memory and objects count as flat if the growth that a straight line shows over the second half, and the",
         f"difference of the medians, are at most {100 * LIMIT:.0f} % of the median; the others, if the medians do not",
         "rise.",
+        "",
+        "What objects and memory still grow by is a cache of JAX, which is bounded: an eager `jax.vmap` of a function",
+        "that computes with an array of its own leaves an entry there. A study measures its surrogates in this way.",
     ]
     if by := found.get("alone"):
         lines += [
@@ -277,7 +281,7 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
     """The picture: one panel for each quantity."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(QUANTITIES), sharex=True, figsize=(7, 9), layout="constrained")
+    figure, axes = plt.subplots(len(QUANTITIES), sharex=True, figsize=(7, 11), layout="constrained")
     for axis, (name, label) in zip(axes, QUANTITIES.items(), strict=True):
         axis.plot([one.minutes for one in samples], [getattr(one, name) for one in samples])
         axis.set_ylabel(label)
@@ -298,7 +302,8 @@ def main() -> None:
     command = f"python -m benchmarks.soak --minutes {options.minutes:g}{' --anew' * options.anew}"
 
     def keep(samples: list[Sample]) -> None:
-        found = {"command": command, "versions": versions(), "verdict": verdict(samples), "limit": LIMIT}
+        found = {"command": command, "minutes": options.minutes, "versions": versions(), "limit": LIMIT}
+        found |= {"verdict": verdict(samples)}
         write(found | {"fields": Sample._fields, "samples": samples}, options.out)
 
     if options.alone:

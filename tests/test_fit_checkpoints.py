@@ -244,8 +244,8 @@ def test_checkpoints_leave_no_memory_behind():
     code = "from benchmarks import soak; print(soak.growth(soak.by_fit, 60))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    # MB for 12 checkpoints; Orbax' own handlers leave 0.07 behind.
-    assert float(done.stdout) < 0.01
+    # MB for 12 checkpoints; Orbax' own handlers leave 0.07 behind, as `by_orbax` shows.
+    assert float(done.stdout) < 0.03
 
 
 @jax.tree_util.register_dataclass
