@@ -300,3 +300,18 @@ def test_rules_that_adapt_change_what_is_learned(name, tiny):
     assert all(np.isfinite(found[one]).all() for one in ("test_accuracy", "test_loss", "widths"))
     same = name == "tune" and np.array_equal(found["widths"], plain["widths"])  # it may keep the calibrated width
     assert (float(found["test_loss"]) == float(plain["test_loss"])) == same
+
+
+def test_shapes_are_compared_over_all_tasks_and_architectures():
+    rows = [(f"task {i}", "1 layer") for i in range(12)]
+    noise = np.random.default_rng(0).normal(size=12)
+    lost = {"first": np.zeros(12), "worse": 1 + np.abs(noise), "alike": noise, "the same": np.zeros(12)}
+    points = {
+        statistics.Case(task, net, name, "height"): float(value)
+        for name, values in lost.items()
+        for (task, net), value in zip(rows, values, strict=True)
+    }
+    found = statistics.over_cases(points, "first")
+    assert found["worse"] == (pytest.approx(lost["worse"].mean()), True)  # p = 2/2¹², by hand
+    assert not found["alike"][1]
+    assert "the same" not in found

@@ -99,10 +99,16 @@ def _points(found: dict[str, Any]) -> str:
 
 def _separated(summary: dict[str, Any], shape: str) -> str:
     count = Counter(one["shape"] for one in summary["worse"])
+    names = [name for name in summary["shapes"] if name in summary["worse_over_cases"]]
+    text = f"Over all tasks and architectures together (signed-rank test, Holm, 95 %), {len(names)} shapes are worse"
+    text += f" than `{shape}` by more than chance{': ' if names else ''}{', '.join(f'`{name}`' for name in names)}. "
     if not count:
-        return f"None of {summary['tests']} comparisons of other shapes with `{shape}` is significant (Holm, 95 %)."
+        return (
+            f"{text}Within one task and architecture {summary['seeds']} seeds are too few to separate any of them: "
+            f"none of {summary['tests']} comparisons is significant."
+        )
     listed = ", ".join(f"`{name}` {number} times" for name, number in count.most_common())
-    return (
+    return text + (
         f"Of {summary['tests']} comparisons with `{shape}`, other shapes are worse by more than chance in "
         f"{len(summary['worse'])} (Holm, 95 %): {listed}."
     )
@@ -141,8 +147,9 @@ def _fails(summary: dict[str, Any]) -> str:
 
 def _width(results: Sequence[Result], summary: dict[str, Any], folder: Path) -> str:
     text = "## Width\n\n"
+    there = {case.size for case, of in statistics.curves(results).items() if len(of) > 1}
     for size in shapes.SIZES:
-        if any(result.run.size == size for result in results):
+        if size in there:
             pictures.widths(results, size).savefig(folder / f"widths-{size}.png", dpi=80)
             text += f"![Accuracy over width at unit {size}](widths-{size}.png)\n\n"
     text += "Bands are standard errors of the mean over seeds. What a width loses against the best one of its case:\n\n"

@@ -153,6 +153,31 @@ def compared(accuracies: dict[Case, dict[int, float]], size: str, against: str) 
     return study.compare(rows, against=against, confidence=CONFIDENCE) if rows else []
 
 
+def over_cases(points: dict[Case, float], against: str) -> dict[str, tuple[float, bool]]:
+    """All shapes beside one over tasks and architectures: points below it on average, and whether by more than chance.
+
+    Wilcoxon's signed-rank test, paired by task and architecture; corrected by Holm's method.
+
+    Parameters:
+        points: what cases of one size lose.
+        against: the shape.
+    """
+    from scipy import stats
+    from statsmodels.stats.multitest import multipletests
+
+    rows: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
+    for case, lost in points.items():
+        rows[case.shape][case.task, case.net] = lost
+    reference = rows.pop(against)
+    apart = {name: [of[row] - reference[row] for row in of if row in reference] for name, of in rows.items()}
+    apart = {name: values for name, values in apart.items() if len(values) > 1 and any(values)}
+    if not apart:
+        return {}
+    chances = [stats.wilcoxon(values).pvalue for values in apart.values()]
+    significant = multipletests(chances, alpha=1 - CONFIDENCE, method="holm")[0]
+    return {n: (float(np.mean(v)), bool(yes)) for (n, v), yes in zip(apart.items(), significant, strict=True)}
+
+
 def relative(accuracies: dict[Case, dict[int, float]]) -> dict[Case, float]:
     """Points below the best shape of the same task, architecture and size."""
     means = {case: float(np.mean(list(of.values()))) for case, of in accuracies.items()}
