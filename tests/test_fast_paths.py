@@ -102,3 +102,19 @@ def test_event_driven_derivatives_are_those_of_a_sparse_surrogate_on_the_dense_p
     for a, b in zip(found, expected, strict=True):
         # Sums of 48 rows and 40 inputs in another order, through two derivatives.
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11 * float(jnp.abs(b).max()))
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, bool])
+def test_the_backward_pass_keeps_bytes_as_they_are(dtype):
+    xs = (jax.random.uniform(jax.random.key(0), (40, 3, 64)) < 0.1).astype(dtype)
+    net = Sequential(Linear(64, 2, key=jax.random.key(1)), LIF(), MeanOverTime())
+
+    def outputs(weights):
+        return unroll(net.with_connections(weights), xs, chunk_size=10)[1].sum()
+
+    weights = net.connections()
+    kept = [leaf for leaf in jax.tree.leaves(jax.vjp(outputs, weights)[1]) if leaf.size > xs.size / 4]
+    assert [leaf.dtype for leaf in kept] == [dtype]
+    as_floats = xs.astype(jnp.float32)
+    expected = jax.grad(lambda w: unroll(net.with_connections(w), as_floats, chunk_size=10)[1].sum())(weights)
+    jax.tree.map(np.testing.assert_array_equal, jax.grad(outputs)(weights), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -138,10 +139,21 @@ def product(x: Numbers, weight: Numbers, event_driven: bool | str) -> Float[Arra
     """The product x W, through the non-zero elements of x only if `event_driven`, see `Linear`."""
     x, weight = jnp.asarray(x), jnp.asarray(weight)
     dtype = promoted(x, weight)
-    x, weight = x.astype(dtype), weight.astype(dtype)
-    if not event_driven or (event_driven == "auto" and not pays(x.shape[:-1], weight)):
-        return automatically_sharded(jnp.matmul, x, weight)
-    return automatically_sharded(event_product, x, weight)
+    weight = weight.astype(dtype)
+    dense = not event_driven or (event_driven == "auto" and not pays(x.shape[:-1], weight))
+    multiply = jnp.matmul if dense else event_product
+    if jnp.issubdtype(x.dtype, jnp.inexact):
+        return automatically_sharded(multiply, x.astype(dtype), weight)
+    return automatically_sharded(_of_bytes(multiply), x, weight)
+
+
+@functools.cache
+def _of_bytes(multiply: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """The product of whole numbers and weights.
+
+    The backward pass converts them again, which costs less than keeping them as floats.
+    """
+    return jax.checkpoint(lambda x, weight: multiply(x.astype(weight.dtype), weight), prevent_cse=False)
 
 
 def with_bias(y: Float[Array, "... outputs"], bias: Numbers | None) -> Float[Array, "... outputs"]:
