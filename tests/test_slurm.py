@@ -82,8 +82,10 @@ def test_jobs_that_are_killed_are_replaced_once_runs_have_finished(here, cluster
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     print(err)
-    assert f"job {first} was ended before a run had finished, and is not sent again; it may need more time" in err
     assert ": worker 2; its output is in results/jobs" in err
+    # The first may be missed only after the second has finished a run, on a fast machine; then it is sent again too.
+    missed = err.count(f"job {first} was ended before a run had finished, and is not sent again; it may need more time")
+    assert missed + err.count("; its output is in results/jobs") == 4
     studies.require_same(one, address(here), undisturbed[1])
 
 
@@ -102,8 +104,8 @@ def test_a_command_that_is_interrupted_cancels_its_jobs(here, cluster):
 
 
 def test_jobs_without_time_end_the_command(here):
-    # submitit ends a job 90 seconds before its time is over.
-    studies.written(here)
+    # submitit ends a job 90 seconds before its time is over; no run must end within those that Slurm takes to say so.
+    studies.written(here, epochs=20_000)
     process = studies.started(here, address(here), *TWO, "--slurm", "timeout_min=1")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 2
