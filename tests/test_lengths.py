@@ -32,6 +32,26 @@ class Own(nn.Cell):
         return {"v": v, "n": n}, jnp.tanh(v)
 
 
+class Chain(nn.Cell):
+    """A user's own network, whose parts are as they were given."""
+
+    parts: tuple = ()
+    in_order = True
+
+    def init(self, shape, dtype=None):
+        return nn.Sequential(*self.parts).init(shape, dtype)
+
+    def through(self, run, state, x):
+        states, outputs = [], []
+        for part, before in zip(self.parts, state, strict=True):
+            after, x = run(part, before, x)
+            states, outputs = [*states, after], [*outputs, x]
+        return tuple(states), tuple(outputs)
+
+    def __call__(self, state, x):
+        return nn.Sequential(*self.parts)(state, x)
+
+
 def networks():
     key = jax.random.key(0)
     return {
@@ -50,6 +70,7 @@ def networks():
         ),
         "a user's own": Own(),
         "a function at the beginning": nn.Sequential(jnp.exp, nn.LIF()),
+        "a user's own network": Chain(parts=(jnp.exp, nn.LIF())),
         "a network at the beginning": nn.Sequential(nn.Sequential(nn.Linear(5, 3, key=key), nn.LIF()), Own()),
         "nothing at the beginning": nn.Sequential(nn.Sequential(), Own()),
         "a network": nn.Sequential(

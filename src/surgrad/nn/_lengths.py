@@ -164,10 +164,11 @@ def _over_time(
         if not is_cell(layer):
             if at_connection and place == place_of_first:
                 # The backward pass blanks the inputs again, which costs less than keeping another copy of them.
+                # The layer may be any function, and so no argument.
                 blanked = jax.checkpoint(
-                    lambda layer, xs: of_connection(layer, place, inside, _blanked(active, xs)), prevent_cse=False
+                    lambda xs: of_connection(layer, place, inside, _blanked(active, xs)), prevent_cse=False
                 )
-                return blanked(layer, xs)
+                return blanked(xs)
             return of_connection(layer, place, inside, xs)
 
         def alone(state: PyTree, xs: Any, active: Array) -> tuple[PyTree, Any, Observed]:
