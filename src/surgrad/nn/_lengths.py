@@ -54,6 +54,14 @@ class Held(Cell):
         return _where(active, after, state), _where(active, output, jax.tree.map(jnp.zeros_like, output))
 
 
+class EndingState(NamedTuple):
+    """The state of all samples of a cell, how many time steps each has left, and its outputs at its last one so far."""
+
+    cell: PyTree
+    left: Array
+    last: Array
+
+
 class Ending(Cell):
     """All samples of a cell, each of which stands still after time steps that its state counts down.
 
@@ -67,12 +75,13 @@ class Ending(Cell):
     cell: Any
     axes: tuple[int, ...] = static()
 
-    def __call__(self, state: tuple[PyTree, Array], x: Any) -> tuple[tuple[PyTree, Array], Any]:
+    def __call__(self, state: EndingState, x: Any) -> tuple[EndingState, Any]:
         """One time step of all samples."""
-        before, left = state
-        axes = jax.tree.unflatten(jax.tree.structure(before), list(self.axes))
-        after, output = jax.vmap(Held(self.cell), (axes, 0), (axes, 0))(before, (x, left > 0))
-        return (after, left - 1), output
+        active = state.left > 0
+        axes = jax.tree.unflatten(jax.tree.structure(state.cell), list(self.axes))
+        after, output = jax.vmap(Held(self.cell), (axes, 0), (axes, 0))(state.cell, (x, active))
+        last = _where(_alike(active, output), output.astype(state.last.dtype), state.last)
+        return EndingState(after, state.left - 1, last), output
 
 
 class Padded(Cell):
@@ -204,14 +213,11 @@ def _recurrent(
     layer: Recurrent, state: RecurrentState, axes: Any, xs: Any, active: Array
 ) -> tuple[RecurrentState, Array]:
     """Many time steps of all samples of a recurrent layer, whose products are those of the batch."""
-    steps = active.sum(axis=0, dtype=int)
     ending = layer.replace(cell=Ending(layer.cell, tuple(jax.tree.leaves(axes.cell))))
     fed_back = jnp.moveaxis(state.outputs, axes.outputs, 0)
-    after, outputs = ending.over_time(RecurrentState((state.cell, steps), fed_back), xs)
-    final = jnp.arange(len(active))[:, None] == steps[None] - 1
-    last = jnp.where(_alike(final, outputs), outputs, jnp.zeros_like(outputs)).sum(0, dtype=outputs.dtype)
-    last = jnp.where(_alike(steps > 0, last), last.astype(fed_back.dtype), fed_back)
-    return RecurrentState(after.cell[0], jnp.moveaxis(last, 0, axes.outputs)), outputs
+    before = EndingState(state.cell, active.sum(axis=0, dtype=int), fed_back)
+    (after, _), outputs = ending.over_time(RecurrentState(before, fed_back), xs)
+    return RecurrentState(after.cell, jnp.moveaxis(after.last, 0, axes.outputs)), outputs
 
 
 def _paired(layer: Any, state: PyTree, axes: PyTree) -> Any:
