@@ -1,7 +1,7 @@
 """The study of all shapes: its plan, its runs, and its page.
 
 python -m benchmarks.which_one plan study.db                     # what each stage has, and how long it will take
-python -m benchmarks.which_one run study.db --stages 1,2         # goes on where it was stopped
+python -m benchmarks.which_one run study.db --stages 1,2         # goes on where it, or the committed rows, stopped
 python -m benchmarks.which_one page study.db FOLDER              # README.md, pictures, summary.json, rows.csv.gz
 """
 
@@ -16,12 +16,20 @@ from pathlib import Path
 
 from benchmarks.which_one import plan, runs
 from benchmarks.which_one.problems import NETS, problems
+from benchmarks.which_one.rules import RULES
+
+
+ROWS = Path(__file__).with_name("results") / "rows.csv.gz"
+"""The rows that are kept with the code."""
 
 
 def table_of(path: Path) -> runs.Table:
-    """The table in a file, for the present design."""
-    pairs = itertools.product(problems().values(), NETS.values())
-    return runs.Table(path, {(problem.name, net.name): runs.design(problem, net) for problem, net in pairs})
+    """The table in a file, for the present design; a new one begins with the rows that are kept with the code."""
+    pairs, new = itertools.product(problems().values(), NETS.values()), not path.exists()
+    table = runs.Table(path, {(problem.name, net.name): runs.design(problem, net) for problem, net in pairs})
+    if new and ROWS.exists():
+        table.read(ROWS)
+    return table
 
 
 def tell(stage: str, table: runs.Table) -> list[runs.Run]:
@@ -36,12 +44,15 @@ def tell(stage: str, table: runs.Table) -> list[runs.Run]:
     return missing
 
 
-def run(table: runs.Table, stages: list[str], seeds: Container[int] = range(5)) -> None:
-    """Run what is missing of some seeds, stage by stage."""
+def run(
+    table: runs.Table, stages: list[str], seeds: Container[int] = range(5), rules: Container[str] = tuple(RULES)
+) -> None:
+    """Run what is missing of some seeds and rules, stage by stage."""
     from benchmarks.which_one.training import finished
 
     for stage in stages:
-        missing, begin = [one for one in tell(stage, table) if one.seed in seeds], time.perf_counter()
+        missing = [one for one in tell(stage, table) if one.seed in seeds and one.rule in rules]
+        begin = time.perf_counter()
         for (task, net, seed), group in itertools.groupby(missing, lambda one: (one.task, one.net, one.seed)):
             data, several = samples(task), list(group)
             for one in several:
@@ -67,14 +78,16 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("benchmarks/which_one/results"))
     parser.add_argument("--stages", default=",".join(name for name in plan.STAGES if name != "tiny"))
     parser.add_argument("--seeds", default="0,1,2,3,4", help="of the runs: two processes may take different ones")
+    parser.add_argument("--rules", default=",".join(RULES), help="of the runs")
     given = parser.parse_args(arguments)
     table, stages = table_of(given.database), given.stages.split(",")
     if given.command == "page":
         from benchmarks.which_one.page import write
 
         write(table.results(), given.folder, stages)
+        table.write(given.folder / ROWS.name)
     elif given.command == "run":
-        run(table, stages, set(map(int, given.seeds.split(","))))
+        run(table, stages, set(map(int, given.seeds.split(","))), given.rules.split(","))
     else:
         for stage in stages:
             tell(stage, table)

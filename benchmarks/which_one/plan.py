@@ -17,6 +17,9 @@ WIDTHS = (0.1, 0.316, 1.0, 3.16, 10.0)
 """Full widths at half maximum in thresholds."""
 BETWEEN = (0.0316, 0.178, 0.562, 1.78, 5.62, 31.6)
 """Those between and beyond them."""
+SOME = WIDTHS[1:4]
+"""Those at which most shapes are best in deep networks."""
+SEEDS = range(5)
 FIRST = ("Sigmoid", "Arctan", "FastSigmoid", "PiecewiseQuadratic", "ERF", "PiecewiseExp")
 """Shapes that come first: those that most libraries have."""
 ADAPTED = "Sigmoid"
@@ -44,7 +47,7 @@ class Stage:
     sizes: Sequence[str] = ("height",)
     widths: Sequence[float] = WIDTHS
     rules: Sequence[str] = ("calibrate",)
-    seeds: Sequence[int] = (0, 1, 2)
+    seeds: Sequence[int] = SEEDS
     tasks: Sequence[str] = ()
 
     def runs(self) -> Iterator[Run]:
@@ -65,20 +68,17 @@ class Stage:
 
 
 SHALLOW, DEEP = tuple(n for n in NETS if NETS[n].depth == 1), tuple(n for n in NETS if NETS[n].depth > 1)
-LATER = (3, 4)
 ADAPTIVE = tuple(name for name in RULES if name not in ("fixed", "calibrate"))
 STAGES = {
     "tiny": Stage("to try", SHALLOW[:1], FIRST[:4], widths=WIDTHS[1:4], seeds=(0, 1), tasks=("digits", "manifolds")),
-    "1": Stage("one layer, the usual shapes, unit height", SHALLOW, FIRST),
-    "2": Stage("the rules that adapt", SHALLOW, (ADAPTED,), widths=(), rules=ADAPTIVE),
-    "3": Stage("all shapes", SHALLOW),
-    "4": Stage("unit area", SHALLOW, sizes=("area",)),
-    "5": Stage("three and six layers, the usual shapes", DEEP, FIRST),
-    "6": Stage("two more seeds, one layer", SHALLOW, sizes=shapes.SIZES, seeds=LATER),
-    "7": Stage("two more seeds of the rules that adapt", SHALLOW, (ADAPTED,), widths=(), rules=ADAPTIVE, seeds=LATER),
-    "8": Stage("three and six layers, all shapes, both sizes, five seeds", DEEP, sizes=shapes.SIZES, seeds=range(5)),
-    "9": Stage("rules that adapt in deep networks", DEEP, (ADAPTED,), widths=(), rules=ADAPTIVE, seeds=range(5)),
-    "10": Stage("widths between and beyond", tuple(NETS), FIRST, shapes.SIZES, BETWEEN, (), range(5)),
+    "1": Stage("one layer, all shapes, unit height", SHALLOW),
+    "2": Stage("one layer, the rules that adapt", SHALLOW, (ADAPTED,), widths=(), rules=ADAPTIVE),
+    "3": Stage("three and six layers, the usual shapes", DEEP, FIRST),
+    "4": Stage("one layer, all shapes, unit area", SHALLOW, sizes=("area",)),
+    "5": Stage("three and six layers, unit area", DEEP, FIRST, ("area",)),
+    "6": Stage("three and six layers, the rules that adapt", DEEP, (ADAPTED,), widths=(), rules=ADAPTIVE),
+    "7": Stage("three and six layers, the other shapes", DEEP, widths=SOME),
+    "8": Stage("widths between and beyond", SHALLOW, FIRST, widths=BETWEEN, rules=()),
 }
 
 

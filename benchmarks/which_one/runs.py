@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import csv
 import datetime
+import gzip
 import hashlib
+import io
 import json
 import math
 import sqlite3
@@ -124,10 +127,33 @@ class Table:
     def _counts(self, row: dict[str, Any]) -> bool:
         return self._designs.get((row["task"], row["net"])) == row["design"]
 
+    def write(self, path: Path) -> None:
+        """Write the rows of the present design to a compressed CSV file, the same bytes for the same rows."""
+        text = io.StringIO()
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(_COLUMNS)
+        found = self._file.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs ORDER BY {', '.join(_RUN)}").fetchall()
+        lines.writerows(row for row in found if self._counts(dict(zip(_COLUMNS, row, strict=True))))
+        path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+
+    def read(self, path: Path) -> None:
+        """Add the rows of a file that `write` wrote; those that are there stay."""
+        with gzip.open(path, "rt", newline="") as file:
+            rows = [[_parsed(name, row[name]) for name in _COLUMNS] for row in csv.DictReader(file)]
+        with self._file:
+            self._file.executemany(f"INSERT OR IGNORE INTO runs VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
+
     def missing(self, runs: Iterable[Run]) -> list[Run]:
         """The runs that have no row."""
         done = {result.run.same() for result in self.results()}
         return [run for run in runs if run.same() not in done]
+
+
+def _parsed(name: str, text: str) -> Any:
+    """A member of a row of CSV: NaN is NULL in the table, and nothing in the file."""
+    if name in _NUMBERS:
+        return float(text) if text else None
+    return {"width": float, "seed": int}.get(name, str)(text)
 
 
 def _finite(number: float) -> float | None:
