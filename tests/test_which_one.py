@@ -274,6 +274,26 @@ def test_rows_of_another_design_do_not_count(tmp_path):
     assert runs.design(TINY, NET) != runs.design(dataclasses.replace(TINY, updates=17), NET)
 
 
+def test_a_new_table_begins_with_the_rows_that_are_kept_with_the_code(tiny, tmp_path, monkeypatch):
+    kept, design = tmp_path / "rows.csv.gz", command.table_of(tmp_path / "a.db")
+    found = [
+        dataclasses.replace(result(seed, 50.0 + seed / 3), test_loss=math.inf, widths=(0.3, 2.0)) for seed in (1, 0)
+    ]
+    found = [dataclasses.replace(one, run=dataclasses.replace(one.run, task="xor", net="1 layer")) for one in found]
+    for one in found:
+        design.add(one)
+    design.write(kept)
+    first = kept.read_bytes()
+    monkeypatch.setattr(command, "ROWS", kept)
+    table = command.table_of(tmp_path / "b.db")
+    assert [one.run for one in table.results()] == [one.run for one in reversed(found)]
+    assert [one.test_accuracy for one in table.results()] == [one.test_accuracy for one in reversed(found)]
+    assert all(math.isnan(one.test_loss) and one.widths == (0.3, 2.0) for one in table.results())
+    table.read(kept)  # once more: nothing is there twice
+    table.write(kept)
+    assert kept.read_bytes() == first
+
+
 def test_a_loss_that_has_overflowed_is_kept_as_unknown(tmp_path):
     table = runs.Table(tmp_path / "a.db", {("digits", "1 layer"): "one"})
     table.add(dataclasses.replace(result(0, 50.0), test_loss=math.inf))

@@ -18,7 +18,6 @@ from benchmarks.which_one import plan, runs
 from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.rules import RULES
 
-
 ROWS = Path(__file__).with_name("results") / "rows.csv.gz"
 """The rows that are kept with the code."""
 
