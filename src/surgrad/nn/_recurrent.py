@@ -245,7 +245,9 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     (last, outputs), linear = jax.linearize(run, [leaves[i] for i in moving])
     change = directions[-1]
     if not isinstance(along_weight, SymbolicZero):
-        by_weight = recurrent.came_back(state, outputs, along_weight).astype(currents.dtype)
+        # The backward pass shifts the outputs by a step again, which costs less than keeping another copy of them.
+        came_back = jax.checkpoint(recurrent.came_back, prevent_cse=False)
+        by_weight = came_back(state, outputs, along_weight).astype(currents.dtype)
         change = by_weight if isinstance(change, SymbolicZero) else change + by_weight
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)

@@ -165,9 +165,14 @@ def _some(x: Membranes) -> Array:
 
 
 def _best(seen: Callable[[Array], Array], target: Array, factors: Any) -> Array:
+    """The factor nearest to the target, from the flattest scale to the first one that has no more than the target.
+
+    Behind that one a slope that oscillates may reach the target again, with membrane potentials in several of its waves.
+    """
     slopes = jax.lax.map(seen, factors)
     off = jnp.abs(jnp.log(jnp.maximum(slopes, 1e-30)) - jnp.log(target)) + TIE * jnp.abs(jnp.log(factors))
-    return factors[jnp.argmin(off)]
+    fallen = jnp.cumsum(slopes <= target) - (slopes <= target)
+    return factors[jnp.argmin(jnp.where((slopes[0] > target) & (fallen > 0), jnp.inf, off))]
 
 
 def _is_recurrent(leaf: Any) -> bool:
