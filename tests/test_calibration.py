@@ -110,6 +110,31 @@ def test_slopes_that_do_not_vanish_on_both_sides_are_as_wide_as_those_that_do(ki
         assert 0.2 < inside.mean() < 0.7
 
 
+def test_an_oscillating_slope_has_the_membrane_potentials_in_its_first_wave_wherever_it_begins():
+    x = jnp.asarray(np.random.default_rng(0).normal(-0.5, 1.0, (50, 4, 30)), jnp.float32)
+    periods = 0.5, 8.0
+    cells = [Passing(sg.SquarewaveFourierSeries(2, period)) for period in periods]
+    ends = [p / float(calibrate(cell, x, target=0.2).factors[0]) for p, cell in zip(periods, cells, strict=True)]
+    np.testing.assert_allclose(*ends, rtol=0.2)  # float32 holds the phase of the steepest waves badly
+    assert np.mean(np.abs(x) < ends[0] / 2) > 0.6  # the first positive wave and half of the negative one
+
+
+class Rectangle(OneSide):
+    """1 within the width on both sides."""
+
+    def surrogate_grad(self, x):
+        return jnp.where(jnp.abs(x) < self.width, 1.0, 0.0)
+
+
+def test_a_rectangle_is_half_as_wide_in_a_recurrent_layer_as_in_another_one():
+    net = network(Rectangle())
+    done = calibrate(net, SPIKES, target=0.2)
+    pairs = zip(record(net, SPIKES).membranes, done.factors, strict=True)
+    shares = [np.mean(np.abs(np.asarray(x)) < 1 / float(factor)) for x, factor in pairs]
+    np.testing.assert_allclose(shares, [0.2, 0.1], atol=0.01)
+    np.testing.assert_allclose(done.after, shares, atol=0.01)
+
+
 def test_the_default_target_grows_with_the_slopes_in_a_row():
     cell = LIF(at_peak(1.0))
     layer = Linear(40, 40, key=KEY), cell

@@ -23,6 +23,9 @@ from surgrad.tasks import Dataset
 BASE, GROWTH = 0.167, 0.1
 """Target for a single slope, and its relative growth with each further one that a gradient passes in a row: chosen on
 one half of the cases of `benchmarks/calibration`."""
+SQUARE = 0.5
+"""Largest mean square of the relative slope in a recurrent layer, as a share of the target: that of a Gaussian under
+evenly spread membrane potentials, ∫ σ'² / ∫ √σ'. A rectangle has twice as much."""
 RANGE, COARSE = 1e6, 25
 """Coarse grid of factors: from 1/RANGE to RANGE, two for each decade."""
 NEAR, FINE = 10**0.5, 41
@@ -44,8 +47,8 @@ class Calibration(NamedTuple):
         model: the model with steeper or flatter surrogates.
         factors: `(surrogates,)`, how many times steeper each became, in the order of `surrogates(model)`.
         before: `(surrogates,)`, the mean root slope of each, see `calibrate`, before the change.
-        after: `(surrogates,)`, after the change; off the target if no factor from 1e-6 to 1e6 changes anything, as of
-            `StraightThrough`, whose factor is 1.
+        after: `(surrogates,)`, after the change; above the target if no factor from 1e-6 to 1e6 changes anything, as of
+            `StraightThrough`, whose factor is 1; below it if the mean square would be too large in a recurrent layer.
         target: the mean root slope that was aimed at.
     """
 
@@ -78,9 +81,11 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
     The mean root slope of a surrogate is the mean of √(σ'(x)/max σ') over all time steps, samples and neurons of one
     forward pass; where σ' is negative, −√|σ'/max σ'| counts. The root gives weight to tails, which carry gradients far
     from the threshold. What the steepest scale has is subtracted: a leak is there at all scales. Of a slope on one side
-    of the threshold alone, the target is at most half of what the flattest scale has. Each surrogate is calibrated
-    alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A spike does not depend
-    on its surrogate, so that one forward pass suffices; nothing is trained.
+    of the threshold alone, the target is at most half of what the flattest scale has. In a `Recurrent` layer, where a
+    gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of a
+    Gaussian; rectangles become half as wide by that. Each surrogate is calibrated alone; its scale changes, its shape and normalisation stay
+    (`Surrogate.steeper`). A spike does not depend on its surrogate, so that one forward pass suffices; nothing is
+    trained.
 
         >>> import jax.numpy as jnp, surgrad
         >>> cell = surgrad.nn.LIF(surgrad.Sigmoid(4000.0))
@@ -121,25 +126,31 @@ def default_target(model: PyTree) -> float:
 
 def root_slope(surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
     """The mean of √(σ'(x)/max σ') over all entries; a negative slope counts as −√(|σ'(x)|/max σ')."""
+    return _mean(jnp.sqrt, surrogate, x)
+
+
+def _mean(power: Callable[[Array], Array], surrogate: Surrogate, x: Membranes) -> Float[Array, ""]:
+    """The mean of a power of the relative slope, with the sign of the slope."""
     slope = surrogate.surrogate_grad(x)
-    root = jnp.sign(slope) * jnp.sqrt(jnp.abs(slope) / like(x, surrogate.peak()))
-    return jnp.mean(jnp.where(jnp.isfinite(x), root, 0))
+    values = jnp.sign(slope) * power(jnp.abs(slope) / like(x, surrogate.peak()))
+    return jnp.mean(jnp.where(jnp.isfinite(values), values, 0))
 
 
 @jax.jit
 def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
     """Factors, and root slopes before and after, of all surrogates."""
-    membranes = record(model, inputs).membranes
-    solved = [_solve(s, x, target) for s, x in zip(surrogates(model).values(), membranes, strict=True)]
+    each = zip(surrogates(model).values(), record(model, inputs).membranes, _fed_back(model), strict=True)
+    solved = [_solve(surrogate, x, target, fed_back) for surrogate, x, fed_back in each]
     return tuple(jnp.stack(each) for each in zip(*solved, strict=True))
 
 
-def _solve(surrogate: Surrogate, x: Membranes, target: Array) -> tuple[Array, Array, Array]:
+def _solve(surrogate: Surrogate, x: Membranes, target: Array, fed_back: bool) -> tuple[Array, Array, Array]:
     """The factor that brings the mean root slope nearest to the target, and the root slopes before and after."""
     x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     seen = _reachable(surrogate, x, target)
-    coarse = _best(seen, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
-    best = _best(seen, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
+    bounded = _bounded(seen, surrogate, x) if fed_back else seen
+    coarse = _best(bounded, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
+    best = _best(bounded, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
     return best, seen(jnp.ones((), x.dtype)), seen(best)
 
 
@@ -157,6 +168,14 @@ def _reachable(surrogate: Surrogate, x: Membranes, target: Array) -> Callable[[A
     )
 
 
+def _bounded(seen: Callable[[Array], Array], surrogate: Surrogate, x: Membranes) -> Callable[[Array], Array]:
+    """What is seen, or the mean square over its largest share of the target if that is more."""
+    steepest = _mean(jnp.square, surrogate.steeper(jnp.asarray(RANGE, x.dtype)), x)
+    return lambda factor: jnp.maximum(
+        seen(factor), (_mean(jnp.square, surrogate.steeper(factor), x) - steepest) / SQUARE
+    )
+
+
 def _some(x: Membranes) -> Array:
     """At most about `ENTRIES` entries, `(some, neurons)`: random time steps and samples."""
     x = x.reshape(-1, *x.shape[2:]) if x.ndim > 2 else x
@@ -167,12 +186,19 @@ def _some(x: Membranes) -> Array:
 def _best(seen: Callable[[Array], Array], target: Array, factors: Any) -> Array:
     """The factor nearest to the target, from the flattest scale to the first one that has no more than the target.
 
-    Behind that one a slope that oscillates may reach the target again, with membrane potentials in several of its waves.
+    Behind that one a slope that oscillates may reach the target again, with potentials in several of its waves.
     """
     slopes = jax.lax.map(seen, factors)
     off = jnp.abs(jnp.log(jnp.maximum(slopes, 1e-30)) - jnp.log(target)) + TIE * jnp.abs(jnp.log(factors))
-    fallen = jnp.cumsum(slopes <= target) - (slopes <= target)
-    return factors[jnp.argmin(jnp.where((slopes[0] > target) & (fallen > 0), jnp.inf, off))]
+    reached = (slopes <= target).astype(int)
+    behind = (jnp.cumsum(reached) > reached) & (slopes[0] > target)
+    return factors[jnp.argmin(jnp.where(behind, jnp.inf, off))]
+
+
+def _fed_back(model: PyTree) -> list[bool]:
+    """Whether each surrogate of a model is in a recurrent layer."""
+    leaves = jax.tree.leaves(model, is_leaf=lambda leaf: _is_recurrent(leaf) or isinstance(leaf, Surrogate))
+    return [_is_recurrent(leaf) for leaf in leaves for _ in surrogates(leaf)]
 
 
 def _is_recurrent(leaf: Any) -> bool:
