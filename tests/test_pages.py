@@ -65,3 +65,21 @@ def test_what_the_page_on_speed_says_of_eager_gradients_is_in_the_results():
     sine = figures["eager gradient of a sum of a jitted sine"] / figures["braintools, eager gradient of a sum"]
     assert f"takes {took['gradient_ratio']['cpu']:.2f} of the CPU time of that of braintools" in text
     assert f"takes {sine:.2f}; the project's goal is {took['target_ratio']}" in text
+
+
+def test_what_the_page_on_speed_says_of_products_alone_was_measured():
+    table = (PAGES.parent / "benchmarks" / "bounds.md").read_text(encoding="utf-8")
+    text = " ".join((PAGES / "explanations" / "speed.md").read_text(encoding="utf-8").split())
+    small, large = (
+        {name: f"{float(share):.2f}" for name, share in re.findall(r"^\| ([^|]+) \| [\d.]+ \| ([\d.]+) \|", part, re.M)}
+        for part in table.split("512-512")[1].split("1024-1024")
+    )
+    products, squares = "products alone, XLA", "products and squares, XLA"
+    assert f"The products alone take {small[products]} of it" in text
+    assert f"XLA takes {small[squares]}; the project's goal is 0.70" in text
+    assert (
+        f"products alone take {large[products]} of the fastest library's time (sparx), the squares {large[squares]}"
+        in text
+    )
+    assert float(small[squares]) > 0.7  # goals that XLA's products leave no room for
+    assert float(large[squares]) > 0.8
