@@ -61,17 +61,17 @@ def _recommendation(summary: dict[str, Any]) -> str:
         return (
             "**There are too few rows for a recommendation**: no case has two seeds at several widths and calibrated.\n"
         )
-    shape = next(iter(summary["shapes"]))
+    shape = summary["take"]
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
-    beside = f"One width for all, {width} thresholds, which is the best of them, loses {_points(single)}."
+    beside = f"One width for all, {width} thresholds, which is the best of them, {_lost(single)}."
     if ours["mean"] <= single["mean"]:
         how = f"Take `{shape}`, and let `meta.calibrate` set its width."
-        cost = f"A calibrated width loses {_points(ours)} against the best width of each case. {beside}"
+        cost = f"A calibrated width {_lost(ours)} against the best width of each case. {beside}"
     else:
         how = f"Take `{shape}` with a width of {width} thresholds."
-        cost = f"{beside} A calibrated width loses {_points(ours)}; both against the best width of each case."
+        cost = f"{beside} A calibrated width {_lost(ours)}; both against the best width of each case."
     begin = "" if summary["enough"] else "So far, from too few rows to rely on: "
     return (
         f"**{begin}{how}** {cost} A width of {wrong} loses {costly['mean']:.1f} points.\n\n{_near(summary)} "
@@ -81,20 +81,34 @@ def _recommendation(summary: dict[str, Any]) -> str:
 
 def _near(summary: dict[str, Any]) -> str:
     """How far apart the shapes are, each at its best width."""
-    shape, mean = next(iter(summary["shapes"].items()))
-    apart = {name: found["mean"] - mean["mean"] for name, found in summary["shapes"].items()}
-    near = [name for name, points in apart.items() if points <= NEAR]
+    shape = summary["take"]
+    apart = {name: found["mean"] - summary["shapes"][shape]["mean"] for name, found in summary["shapes"].items()}
+    near = [name for name, points in apart.items() if points <= NEAR and name != shape]
     far = ", ".join(f"`{name}` {points:.1f}" for name, points in apart.items() if points > NEAR)
+    better = ", ".join(_better(name, -points, summary) for name, points in apart.items() if points < 0)
     text = (
-        f"At the best width of each, {len(near)} of {len(apart)} shapes are within {NEAR:g} points of `{shape}`, "
-        f"averaged over tasks and architectures: {', '.join(f'`{name}`' for name in near[1:])}."
+        f"`{shape}` is the best of the shapes that most libraries have{f' ({better})' if better else ''}. At the best "
+        f"width of each, {len(near)} of the {len(apart) - 1} others are within {NEAR:g} points of it, averaged over "
+        f"tasks and architectures: {', '.join(f'`{name}`' for name in near)}."
     )
-    return f"{text} The others are further below, by points: {far}." if far else text
+    return f"{text} The rest are further below, by points: {far}." if far else text
+
+
+def _better(name: str, points: float, summary: dict[str, Any]) -> str:
+    chance = "more" if name in summary["better_over_cases"] else "no more"
+    return f"`{name}` is {points:.2f} points better, {chance} than chance"
 
 
 def _points(found: dict[str, Any]) -> str:
-    reach = f"95 % interval {found['low']:.2f} to {found['high']:.2f}; worst case {found['worst']:.1f}"
+    reach = f"95 % interval {found['low']:.2f} to {found['high']:.2f}; worst case loses {found['worst']:.1f}"
     return f"{found['mean']:.2f} points ({reach})"
+
+
+def _lost(found: dict[str, Any]) -> str:
+    """What a choice loses; it gains where the best width of some seeds is not that of the others."""
+    if found["mean"] >= 0:
+        return f"loses {_points(found)}"
+    return f"gains {_points(found | {'mean': -found['mean'], 'low': -found['high'], 'high': -found['low']})}"
 
 
 def _separated(summary: dict[str, Any], shape: str) -> str:
@@ -135,7 +149,7 @@ def _fails(summary: dict[str, Any]) -> str:
         if found := summary[name]:
             goal = "meets" if found["mean"] <= statistics.GOAL_MEAN else "misses"
             text += (
-                f"- On {about}, {found['cases']} cases, it {goal} the first with {_points(found)}; "
+                f"- On {about}, {found['cases']} cases, it {goal} the first with a loss of {_points(found)}; "
                 f"{len(found['fails'])} cases lose more than the second allows.\n"
             )
     failing = summary["calibrate"]["fails"] if summary["calibrate"] else []
@@ -248,9 +262,11 @@ def _rules(results: Sequence[Result], folder: Path) -> str:
 def _contents(results: Sequence[Result], stages: Sequence[str]) -> str:
     same = "; ".join(" = ".join(f"`{name}`" for name in one.names) for one in shapes.shapes() if len(one.names) > 1)
     without = [one.name for one in shapes.shapes() if not one.has_width]
-    unscaled = f"{', '.join(f'`{n}`' for n in without)} never falls to half, and runs unscaled. " if without else ""
+    unscaled = (
+        f"Slopes that never fall to half run unscaled: {', '.join(f'`{n}`' for n in without)}." if without else ""
+    )
     out = {name: why for name, kind in surgrad.catalogue().items() if (why := shapes.left_out(kind))}
-    left = "Left out: " + "; ".join(f"`{name}` ({why})" for name, why in out.items()) + "." if out else ""
+    left = " Left out: " + "; ".join(f"`{name}` ({why})" for name, why in out.items()) + "." if out else ""
     lines = "| task | architecture | runs | seeds | shapes |\n|-|-|-|-|-|\n"
     for task in statistics.tasks_of(results):
         for net in NETS:

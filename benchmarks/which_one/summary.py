@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration.cases import TASKS as CHOSEN_BY
-from benchmarks.which_one import statistics
+from benchmarks.which_one import plan, statistics
 from benchmarks.which_one.problems import problems
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.statistics import Loss
@@ -32,15 +32,18 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     names = {case.shape for case in compared}
     by_shape = {name: [relative[case] for case in sorted(compared) if case.shape == name] for name in names}
     ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
-    tests = statistics.compared(best, "height", ranked[0]) if ranked else []
-    over = statistics.over_cases({case: relative[case] for case in compared}, ranked[0]) if ranked else {}
+    take = next((name for name in ranked if name in plan.FIRST), ranked[0] if ranked else "")
+    tests = statistics.compared(best, "height", take) if ranked else []
+    over = statistics.over_cases({case: relative[case] for case in compared}, take) if ranked else {}
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
         "done": done, "planned": planned, "seeds": len({r.run.seed for r in results}),
         "cases": len(best), "tasks": statistics.tasks_of(results), "enough": enough(best),
+        "take": take,
         "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
         "tests": len(tests), "worse_over_cases": [name for name, (lost, yes) in over.items() if yes and lost > 0],
+        "better_over_cases": [name for name, (lost, yes) in over.items() if yes and lost < 0],
         "calibrate": _summary(calibrated),
         "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
