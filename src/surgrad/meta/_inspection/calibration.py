@@ -81,11 +81,11 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
     The mean root slope of a surrogate is the mean of √(σ'(x)/max σ') over all time steps, samples and neurons of one
     forward pass; where σ' is negative, −√|σ'/max σ'| counts. The root gives weight to tails, which carry gradients far
     from the threshold. What the steepest scale has is subtracted: a leak is there at all scales. Of a slope on one side
-    of the threshold alone, the target is at most half of what the flattest scale has. In a `Recurrent` layer, where a
-    gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of a
-    Gaussian; rectangles become half as wide by that. Each surrogate is calibrated alone; its scale changes, its shape and normalisation stay
-    (`Surrogate.steeper`). A spike does not depend on its surrogate, so that one forward pass suffices; nothing is
-    trained.
+    of the threshold alone, the target is at most half of what the flattest scale has. In a `Recurrent` layer, where the
+    variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of
+    a Gaussian; rectangles become half as wide by that. Each surrogate is calibrated alone; its scale changes, its shape
+    and normalisation stay (`Surrogate.steeper`). A spike does not depend on its surrogate, so that one forward pass
+    suffices; nothing is trained.
 
         >>> import jax.numpy as jnp, surgrad
         >>> cell = surgrad.nn.LIF(surgrad.Sigmoid(4000.0))
@@ -133,7 +133,7 @@ def _mean(power: Callable[[Array], Array], surrogate: Surrogate, x: Membranes) -
     """The mean of a power of the relative slope, with the sign of the slope."""
     slope = surrogate.surrogate_grad(x)
     values = jnp.sign(slope) * power(jnp.abs(slope) / like(x, surrogate.peak()))
-    return jnp.mean(jnp.where(jnp.isfinite(values), values, 0))
+    return jnp.mean(jnp.where(jnp.isfinite(x), values, 0))
 
 
 @jax.jit
