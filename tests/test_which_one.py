@@ -206,6 +206,27 @@ def test_the_summary_recommends_what_the_rows_say():
     assert not found["enough"]
 
 
+def test_a_usual_shape_is_recommended_unless_another_is_better_by_more_than_chance():
+    cases = [statistics.Case(f"task {i}", "1 layer", "", "height") for i in range(12)]
+    lost = {"Dspike": 0.0, "Arctan": 0.1, "Sigmoid": 0.2}
+    noise = np.random.default_rng(0).normal(0, 1, (3, 12))
+
+    def relative(scale):
+        return {
+            case._replace(shape=name): points + scale * by
+            for (name, points), row in zip(lost.items(), noise, strict=True)
+            for case, by in zip(cases, row, strict=True)
+        }
+
+    ranked = list(lost)
+    assert (
+        summary.taken(ranked, relative(1.0)) == "Sigmoid"
+    )  # the first of those that do not differ by more than chance
+    assert summary.taken(ranked, relative(0.01)) == "Arctan"
+    assert summary.taken(["Dspike"], relative(1.0)) == "Dspike"
+    assert summary.taken([], {}) == ""
+
+
 def test_rows_are_enough_once_each_task_has_several_shapes_with_three_seeds():
     best = {
         statistics.Case(task, "1 layer", shape, "height"): dict.fromkeys(range(3), 50.0)

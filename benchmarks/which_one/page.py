@@ -85,18 +85,16 @@ def _near(summary: dict[str, Any]) -> str:
     apart = {name: found["mean"] - summary["shapes"][shape]["mean"] for name, found in summary["shapes"].items()}
     near = [name for name, points in apart.items() if points <= NEAR and name != shape]
     far = ", ".join(f"`{name}` {points:.1f}" for name, points in apart.items() if points > NEAR)
-    better = ", ".join(_better(name, -points, summary) for name, points in apart.items() if points < 0)
-    text = (
-        f"`{shape}` is the best of the shapes that most libraries have{f' ({better})' if better else ''}. At the best "
-        f"width of each, {len(near)} of the {len(apart) - 1} others are within {NEAR:g} points of it, averaged over "
-        f"tasks and architectures: {', '.join(f'`{name}`' for name in near)}."
+    better = ", ".join(f"`{name}` {-points:.2f}" for name, points in apart.items() if points < 0)
+    sure = ", ".join(f"`{name}`" for name in summary["better_over_cases"])
+    text = f"Better than `{shape}` by more than chance: {sure}"
+    text = text if sure else f"No shape is better than `{shape}` by more than chance"
+    text += (
+        f"{f' (on average, by points: {better})' if better else ''}. At the best width of each, {len(near)} of the "
+        f"{len(apart) - 1} others are within {NEAR:g} points of it, averaged over tasks and architectures: "
+        f"{', '.join(f'`{name}`' for name in near)}."
     )
     return f"{text} The rest are further below, by points: {far}." if far else text
-
-
-def _better(name: str, points: float, summary: dict[str, Any]) -> str:
-    chance = "more" if name in summary["better_over_cases"] else "no more"
-    return f"`{name}` is {points:.2f} points better, {chance} than chance"
 
 
 def _points(found: dict[str, Any]) -> str:

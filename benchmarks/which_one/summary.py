@@ -32,7 +32,7 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     names = {case.shape for case in compared}
     by_shape = {name: [relative[case] for case in sorted(compared) if case.shape == name] for name in names}
     ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
-    take = next((name for name in ranked if name in plan.FIRST), ranked[0] if ranked else "")
+    take = taken(ranked, {case: relative[case] for case in compared})
     tests = statistics.compared(best, "height", take) if ranked else []
     over = statistics.over_cases({case: relative[case] for case in compared}, take) if ranked else {}
     worse = [test for test in tests if test.significant and test.difference < 0]
@@ -48,6 +48,16 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
         "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
     }  # fmt: skip
+
+
+def taken(ranked: Sequence[str], relative: dict[statistics.Case, float]) -> str:
+    """The first usual shape that is not worse than the best of them by more than chance; without any the best shape."""
+    usual = [name for name in ranked if name in plan.FIRST]
+    if not usual:
+        return ranked[0] if ranked else ""
+    over = statistics.over_cases(relative, usual[0])
+    worse = {name for name, (lost, yes) in over.items() if yes and lost > 0}
+    return next(name for name in plan.FIRST if name in usual and name not in worse)
 
 
 def enough(best: dict[statistics.Case, dict[int, float]]) -> bool:
