@@ -121,6 +121,20 @@ def test_bytes_a_neuron_and_step_that_the_backward_pass_keeps(cell, ceiling):
     assert (kept(30) - kept(20)) / (10 * 4 * 8) <= ceiling
 
 
+def test_bytes_that_a_recurrent_network_keeps_in_chunks():
+    """Inputs, slopes and outputs of each step, and outputs before each chunk; no copy shifted by a step."""
+    into, back, out = jax.random.split(jax.random.key(0), 3)
+    first, last = nn.Linear(8, 8, key=into, event_driven=False), nn.Linear(8, 2, key=out, event_driven=False)
+    net = nn.Sequential(first, nn.Recurrent(nn.LIF(), 8, key=back, event_driven=False), last)
+
+    def kept(time):
+        xs = jax.ShapeDtypeStruct((time, 4, 8), jnp.float32)
+        run = lambda weights, xs: nn.unroll(net.with_connections(weights), xs, chunk_size=5).outputs
+        return size_of(jax.eval_shape(lambda weights, xs: jax.vjp(run, weights, xs)[1], net.connections(), xs))
+
+    assert (kept(30) - kept(20)) / (10 * 4 * 8) <= 3 * 4 + 4 / 5
+
+
 def test_bytes_that_a_kernel_keeps():
     """The inputs, and one state a segment of eight steps."""
 
