@@ -1,6 +1,7 @@
 """The model of large networks: its formulas beside counts by hand, and its page beside what was measured."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -99,3 +100,27 @@ def test_the_model_is_near_what_was_measured(activity):
 
 def test_the_page_has_the_tables_that_the_program_makes():
     assert program.page(RESULTS) in (ROOT / "proposals" / "scale.md").read_text()
+
+
+def _times(page, title):
+    """Seconds of an update, and the share of computing in %, by numbers of neurons and devices, of a table of the page."""
+    units = {"ms": 1e-3, "s": 1.0, "ks": 1e3}
+    rows = re.findall(
+        r"^\| (10\^\d) \| (\d+) \| [^|]+ \| [^|]+ \| ([\d.]+) (\w+) \| (\d+)% ",
+        page.split(title)[1].split("###")[0],
+        re.M,
+    )
+    return {(n, int(count)): (float(t) * units[unit], int(share)) for n, count, t, unit, share in rows}
+
+
+def test_what_the_page_says_in_words_is_in_its_tables():
+    page = (ROOT / "proposals" / "scale.md").read_text()
+    ratios = [float(ratio) for ratio in re.findall(r"^\| \([ag]\) .* \| ([\d.]+) \|$", page, re.M)]
+    assert len(ratios) > 5
+    assert all(2 / 3 < ratio < 4 / 3 for ratio in ratios), "within a third"
+    gpu, cpu = _times(page, "### Divisions, cluster"), _times(page, "### Divisions, two cores")
+    slower = [cpu[case][0] / gpu[case][0] for case in cpu if case in gpu]
+    assert min(slower) == pytest.approx(20, rel=0.2)
+    assert max(slower) == pytest.approx(260, rel=0.1)
+    assert cpu["10^6", 64][0] == pytest.approx(5, rel=0.1)
+    assert all(share > 50 for (_, count), (_, share) in cpu.items() if count <= 64)
