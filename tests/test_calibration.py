@@ -135,6 +135,32 @@ def test_a_rectangle_is_half_as_wide_in_a_recurrent_layer_as_in_another_one():
     np.testing.assert_allclose(done.after, shares, atol=0.01)
 
 
+class Echo(Cell):
+    """A user's own layer: the outputs of its cell, less a tenth, come back."""
+
+    feeds_back = True
+    cell: LIF
+
+    def init(self, shape, dtype=None):
+        return self.cell.init(shape, dtype), jnp.zeros(shape)
+
+    def __call__(self, state, x):
+        inside, outputs = self.cell(state[0], x - 0.1 * state[1])
+        return (inside, outputs), outputs
+
+
+def test_a_layer_of_a_user_that_promises_to_feed_back_bounds_rectangles_too():
+    net = Sequential(Linear(30, 40, key=KEY, gain=3.0), Echo(LIF(Rectangle())))
+    ((x,), (factor,)) = record(net, SPIKES).membranes, calibrate(net, SPIKES, target=0.2).factors
+    assert np.mean(np.abs(np.asarray(x)) < 1 / float(factor)) == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["Sigmoid", "Arctan", "FastSigmoid", "PiecewiseQuadratic", "ERF", "PiecewiseExp"])
+def test_the_usual_bumps_meet_the_target_in_recurrent_layers(name):
+    done = calibrate(network(getattr(sg, name)()), SPIKES)
+    np.testing.assert_allclose(done.after, done.target, rtol=0.1)
+
+
 def test_the_default_target_grows_with_the_slopes_in_a_row():
     cell = LIF(at_peak(1.0))
     layer = Linear(40, 40, key=KEY), cell

@@ -219,9 +219,8 @@ def test_a_usual_shape_is_recommended_unless_another_is_better_by_more_than_chan
         }
 
     ranked = list(lost)
-    assert (
-        summary.taken(ranked, relative(1.0)) == "Sigmoid"
-    )  # the first of those that do not differ by more than chance
+    # Arctan and Sigmoid do not differ by more than chance, and Sigmoid comes first.
+    assert summary.taken(ranked, relative(1.0)) == "Sigmoid"
     assert summary.taken(ranked, relative(0.01)) == "Arctan"
     assert summary.taken(["Dspike"], relative(1.0)) == "Dspike"
     assert summary.taken([], {}) == ""
@@ -296,14 +295,14 @@ def test_rows_of_another_design_do_not_count(tmp_path):
 
 
 def test_a_new_table_begins_with_the_rows_that_are_kept_with_the_code(tiny, tmp_path, monkeypatch):
-    kept, design = tmp_path / "rows.csv.gz", command.table_of(tmp_path / "a.db")
+    kept, first_table = tmp_path / "rows.csv.gz", command.table_of(tmp_path / "a.db")
     found = [
         dataclasses.replace(result(seed, 50.0 + seed / 3), test_loss=math.inf, widths=(0.3, 2.0)) for seed in (1, 0)
     ]
     found = [dataclasses.replace(one, run=dataclasses.replace(one.run, task="xor", net="1 layer")) for one in found]
     for one in found:
-        design.add(one)
-    design.write(kept)
+        first_table.add(one)
+    first_table.write(kept)
     first = kept.read_bytes()
     monkeypatch.setattr(command, "ROWS", kept)
     table = command.table_of(tmp_path / "b.db")
@@ -313,6 +312,20 @@ def test_a_new_table_begins_with_the_rows_that_are_kept_with_the_code(tiny, tmp_
     table.read(kept)  # once more: nothing is there twice
     table.write(kept)
     assert kept.read_bytes() == first
+
+
+def test_the_committed_summary_is_that_of_the_committed_rows(tmp_path):
+    kept = json.loads((command.ROWS.parent / "summary.json").read_text())
+    results = command.table_of(tmp_path / "study.db").results()
+    found = summary.plain(summary.summarised(results, kept["done"], kept["planned"]))
+    assert len(results) >= kept["done"] > 0
+    assert found["take"] == kept["take"]
+    for name in ("calibrate", "unseen"):
+        assert found[name]["mean"] == pytest.approx(kept[name]["mean"], abs=0.01)
+        assert found[name]["cases"] == kept[name]["cases"]
+    for name in ("fixed", "shapes"):
+        means = {one: of["mean"] for one, of in kept[name].items()}
+        assert {one: of["mean"] for one, of in found[name].items()} == pytest.approx(means, abs=0.01)
 
 
 def test_a_loss_that_has_overflowed_is_kept_as_unknown(tmp_path):

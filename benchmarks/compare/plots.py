@@ -155,6 +155,7 @@ def slopes(elements: dict[str, Any]) -> Figure:
     axes.plot([], [], "|", color="#E69F00", ms=12, mew=2.5, ls="", label="the operations that it cannot do without")
     axes.axvline(2, color=GREY, lw=1, ls=":", label="target, where these allow it")
     axes.set_yticks(range(len(bounds)), list(bounds))
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xlabel(f"CPU time of a slope / of a copy ({elements['size']:,} float32, a copy takes {copy:.2g} ns each)")
     axes.legend(loc="lower right", frameon=False, fontsize=9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
+    results = sorted(results, key=_place)  # the page does not depend on the order in which runs were finished
     done = {result.run.same() for result in results}
     planned = {run.same() for run in plan.planned(stages)}
     summary = summarised(results, len(done & planned), len(planned))
@@ -53,6 +55,11 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
         _contents(results, stages),
     ]  # fmt: skip
     (folder / "README.md").write_text("\n".join(part for part in parts if part))
+
+
+def _place(result: Result) -> tuple[Any, ...]:
+    run = result.run
+    return list(problems()).index(run.task), list(NETS).index(run.net), dataclasses.astuple(run)
 
 
 def _recommendation(summary: dict[str, Any]) -> str:

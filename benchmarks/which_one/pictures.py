@@ -82,7 +82,7 @@ def _curve(axes: Any, case: Case, curves: Any, calibrated: Any, look: dict[str, 
 def heat(found: dict[Case, float], significant: set[Case], size: str, title: str) -> Figure:
     """Points below the best shape: a row for each task and architecture, a column for each shape."""
     cases = {case: value for case, value in found.items() if case.size == size}
-    rows = sorted({(case.net, case.task) for case in cases}, key=lambda row: list(NETS).index(row[0]))
+    rows = sorted(dict.fromkeys((case.net, case.task) for case in cases), key=lambda row: list(NETS).index(row[0]))
     there = [shape.name for shape in shapes.shapes() if any(case.shape == shape.name for case in cases)]
     whole = statistics.complete(cases)
     each = {name: [cases[case] for case in whole if case.shape == name] for name in there}

@@ -28,13 +28,14 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
     common = max((len(found) for found in fixed.values()), default=0)
     fixed = {width: found for width, found in fixed.items() if len(found) > common / 2}
     relative = {case: v for case, v in statistics.relative(best).items() if case.size == "height"}
-    compared = statistics.complete(relative)
-    names = {case.shape for case in compared}
-    by_shape = {name: [relative[case] for case in sorted(compared) if case.shape == name] for name in names}
+    whole = {case: relative[case] for case in sorted(statistics.complete(relative))}
+    names = {case.shape for case in whole}
+    by_shape = {name: [lost for case, lost in whole.items() if case.shape == name] for name in names}
     ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
-    take = taken(ranked, {case: relative[case] for case in compared})
+    take = taken(ranked, whole)
     tests = statistics.compared(best, "height", take) if ranked else []
-    over = statistics.over_cases({case: relative[case] for case in compared}, take) if ranked else {}
+    over = statistics.over_cases(whole, take) if ranked else {}
+    sure = [name for name in ranked if name in over and over[name][1]]
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
         "done": done, "planned": planned, "seeds": len({r.run.seed for r in results}),
@@ -42,8 +43,8 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
         "take": take,
         "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
-        "tests": len(tests), "worse_over_cases": [name for name, (lost, yes) in over.items() if yes and lost > 0],
-        "better_over_cases": [name for name, (lost, yes) in over.items() if yes and lost < 0],
+        "tests": len(tests), "worse_over_cases": [name for name in sure if over[name][0] > 0],
+        "better_over_cases": [name for name in sure if over[name][0] < 0],
         "calibrate": _summary(calibrated),
         "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
