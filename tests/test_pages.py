@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.compare import targets
 
 from surgrad.cli._entry import COMMANDS, parser
 
@@ -67,6 +68,26 @@ def test_what_the_page_on_speed_says_of_eager_gradients_is_in_the_results():
     assert f"takes {sine:.2f}; the project's goal is {took['target_ratio']}" in text
 
 
+def results_of_dense_input():
+    """The figures of one layer with dense input in the results of the benchmark, by its number of neurons."""
+    runs = json.loads((PAGES.parent / "benchmarks" / "results" / "results.json").read_text(encoding="utf-8"))["runs"]
+    return {run["sizes"][0]: run for run in runs if run["workload"] == "a" and run["activity"] is None}
+
+
+def shares_of(neurons, table):
+    """What surgrad takes of the fastest peer, the less and the more in two runs: that of the results and of a table."""
+    run = results_of_dense_input()[neurons]
+    found = targets.ratio(run, "surgrad", targets.fastest_peer(run, "cpu_s"), "cpu_s")
+    return " to ".join(sorted((f"{found:.2f}", table["surgrad"])))
+
+
+def test_what_the_page_on_speed_says_of_compilation_is_in_the_results():
+    text = " ".join((PAGES / "explanations" / "speed.md").read_text(encoding="utf-8").split())
+    found = results_of_dense_input()[512]["competitors"]
+    dense, spikes = (found[name]["compile_cpu_s"] for name in ("surgrad_dense", "surgrad"))
+    assert f"takes {dense:.1f} s of CPU time for a layer of 512 neurons with dense products, and {spikes:.1f}" in text
+
+
 def test_what_the_page_on_speed_says_of_products_alone_was_measured():
     table = (PAGES.parent / "benchmarks" / "bounds.md").read_text(encoding="utf-8")
     text = " ".join((PAGES / "explanations" / "speed.md").read_text(encoding="utf-8").split())
@@ -81,5 +102,7 @@ def test_what_the_page_on_speed_says_of_products_alone_was_measured():
         f"products alone take {large[products]} of the fastest library's time (sparx), the squares {large[squares]}"
         in text
     )
+    assert f"takes {shares_of(512, small)} of the time of the fastest other library" in text
+    assert f"and surgrad {shares_of(1024, large)}, where the goal is 0.80" in text
     assert float(small[squares]) > 0.7  # goals that XLA's products leave no room for
     assert float(large[squares]) > 0.8

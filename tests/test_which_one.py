@@ -147,6 +147,21 @@ def test_what_a_choice_loses_is_measured_against_the_best_width():
     assert {width: found[0].beside for width, found in fixed.items()} == pytest.approx({0.1: 10, 1.0: 0, 10.0: 20})
 
 
+def test_a_case_that_loses_too_much_is_judged_once_more_with_fresh_seeds():
+    rows = [*grid(), *calibrated(77.0)]
+    (loss,) = statistics.losses(rows, "calibrate")
+    runs_again = statistics.again(loss)
+    assert {run.seed for run in runs_again} == set(plan.FRESH) and not set(plan.FRESH) & set(plan.SEEDS)
+    assert {(run.rule, run.width) for run in runs_again} == {("fixed", 1.0), ("calibrate", 0.0)}
+    assert "fresh" not in summary.summarised(rows, 3, 10)["calibrate"]["fails"][0]
+    for accuracy, fails in ((79.5, False), (78.0, True)):
+        more = [result(run.seed, 80.0 if run.width else accuracy, run.width, run.rule) for run in runs_again]
+        found = summary.summarised([*rows, *more], 3, 10)["calibrate"]
+        fresh = {"seeds": len(plan.FRESH), "points": 80 - accuracy, "error": 0.0, "fails": fails}
+        assert found["fails"][0]["fresh"] == fresh
+        assert (found["mean"], found["fails"][0]["points"]) == (3.0, 3.0)  # what all cases have counts alone
+
+
 def test_the_best_of_noisy_widths_is_too_good_and_that_beside_other_seeds_is_not():
     random = np.random.default_rng(0)
     found = []

@@ -2,6 +2,7 @@
 
 python -m benchmarks.which_one plan study.db                     # what each stage has, and how long it will take
 python -m benchmarks.which_one run study.db --stages 1,2         # goes on where it, or the committed rows, stopped
+python -m benchmarks.which_one again study.db                    # where calibration loses too much: with fresh seeds
 python -m benchmarks.which_one page study.db FOLDER              # README.md, pictures, summary.json, rows.csv.gz
 """
 
@@ -14,7 +15,7 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from benchmarks.which_one import plan, runs
+from benchmarks.which_one import plan, runs, statistics
 from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.rules import RULES
 
@@ -47,17 +48,30 @@ def run(
     table: runs.Table, stages: list[str], seeds: Container[int] = range(5), rules: Container[str] = tuple(RULES)
 ) -> None:
     """Run what is missing of some seeds and rules, stage by stage."""
-    from benchmarks.which_one.training import finished
-
     for stage in stages:
         missing = [one for one in tell(stage, table) if one.seed in seeds and one.rule in rules]
-        begin = time.perf_counter()
-        for (task, net, seed), group in itertools.groupby(missing, lambda one: (one.task, one.net, one.seed)):
-            data, several = samples(task), list(group)
-            for one in several:
-                table.add(finished(one, data))
-            minutes = (time.perf_counter() - begin) / 60
-            print(f"stage {stage}, {task}, {net}, seed {seed}: {len(several)} runs; {minutes:.1f} min", flush=True)
+        finish(table, missing, f"stage {stage}")
+
+
+def finish(table: runs.Table, missing: list[runs.Run], about: str) -> None:
+    """Run what is missing; say so after each seed of a task and an architecture."""
+    from benchmarks.which_one.training import finished
+
+    begin = time.perf_counter()
+    for (task, net, seed), group in itertools.groupby(missing, lambda one: (one.task, one.net, one.seed)):
+        data, several = samples(task), list(group)
+        for one in several:
+            table.add(finished(one, data))
+        minutes = (time.perf_counter() - begin) / 60
+        print(f"{about}, {task}, {net}, seed {seed}: {len(several)} runs; {minutes:.1f} min", flush=True)
+
+
+def again(table: runs.Table) -> None:
+    """Run the cases in which calibration loses too much once more, with fresh seeds."""
+    first = [result for result in table.results() if result.run.seed in plan.SEEDS]
+    failing = [loss for loss in statistics.losses(first, "calibrate") if loss.fails]
+    planned = [run for loss in failing for run in statistics.again(loss)]
+    finish(table, table.missing(planned), f"{len(failing)} cases with fresh seeds")
 
 
 def samples(task: str) -> object:
@@ -72,7 +86,7 @@ _SAMPLES: dict[str, object] = {}
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.which_one")
-    parser.add_argument("command", choices=("plan", "run", "page"))
+    parser.add_argument("command", choices=("plan", "run", "again", "page"))
     parser.add_argument("database", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("benchmarks/which_one/results"))
     parser.add_argument("--stages", default=",".join(name for name in plan.STAGES if name != "tiny"))
@@ -85,6 +99,8 @@ def main(arguments: list[str]) -> None:
 
         write(table.results(), given.folder, stages)
         table.write(given.folder / ROWS.name)
+    elif given.command == "again":
+        again(table)
     elif given.command == "run":
         run(table, stages, set(map(int, given.seeds.split(","))), given.rules.split(","))
     else:

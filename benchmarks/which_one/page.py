@@ -16,7 +16,7 @@ from benchmarks.which_one import pictures, plan, shapes, statistics
 from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.rules import RULES
 from benchmarks.which_one.runs import Result
-from benchmarks.which_one.summary import plain, summarised
+from benchmarks.which_one.summary import first_seeds, plain, summarised
 
 NEAR = 2.0
 """Points below the best shape that count as near."""
@@ -48,6 +48,7 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
     done = {result.run.same() for result in results}
     planned = {run.same() for run in plan.planned(stages)}
     summary = summarised(results, len(done & planned), len(planned))
+    results = first_seeds(results)
     (folder / "summary.json").write_text(json.dumps(plain(summary), indent=1) + "\n")
     parts = [
         "# Which surrogate?\n", _recommendation(summary), _unfinished(summary), _fails(summary),
@@ -160,8 +161,28 @@ def _fails(summary: dict[str, Any]) -> str:
     failing = summary["calibrate"]["fails"] if summary["calibrate"] else []
     if not failing:
         return text
-    lines = [f"| {one['case']} | {one['points']:.1f} | {one['error']:.1f} |" for one in failing]
-    return f"{text}\n| case | lost, points | standard error |\n|-|-|-|\n" + "\n".join(lines) + "\n"
+    lines = [f"| {one['case']} | {one['points']:.1f} | {one['error']:.1f} | {_fresh(one)} |" for one in failing]
+    text += "\n| case | lost, points | standard error | with fresh seeds | standard error |\n|-|-|-|-|-|\n"
+    return text + "\n".join(lines) + f"\n\n{_still(failing)}"
+
+
+def _fresh(one: dict[str, Any]) -> str:
+    """The columns of what a case loses with fresh seeds."""
+    found = one.get("fresh")
+    return f"{found['points']:.1f} | {found['error']:.1f}" if found else " | "
+
+
+def _still(failing: Sequence[dict[str, Any]]) -> str:
+    """How many of the failing cases fail with fresh seeds."""
+    fresh = [one["fresh"] for one in failing if "fresh" in one]
+    if not fresh:
+        return ""
+    seeds, still = max(found["seeds"] for found in fresh), sum(found["fails"] for found in fresh)
+    return (
+        f"The largest of many noisy losses are too large by chance. So the calibrated width is compared once more with "
+        f"the width that was best, with {seeds} seeds that nothing was chosen by: {still} of {len(fresh)} cases lose "
+        f"more than the second allows.\n"
+    )
 
 
 def _width(results: Sequence[Result], summary: dict[str, Any], folder: Path) -> str:

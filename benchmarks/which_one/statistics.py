@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.which_one import shapes
+from benchmarks.which_one import plan, shapes
 from benchmarks.which_one.grids import Curve, grid_of
 from benchmarks.which_one.problems import problems
-from benchmarks.which_one.runs import Result
+from benchmarks.which_one.runs import Result, Run
 from surgrad import study
 from surgrad.study import Comparison, Row
 
@@ -106,6 +106,28 @@ def losses(results: Sequence[Result], rule: str) -> list[Loss]:
     }
     found = (lost(case, curve[case], chosen[case]) for case in chosen if case in curve)
     return [one for one in found if one is not None]
+
+
+def again(loss: Loss) -> list[Run]:
+    """The runs that show a loss of calibration once more: its case at the best width and calibrated, fresh seeds."""
+    task, net, shape, size = loss.case
+    both = (("fixed", loss.best), ("calibrate", 0.0))
+    return [Run(task, net, rule, shape, size, width, seed) for seed in plan.FRESH for rule, width in both]
+
+
+def repeated(loss: Loss, results: Iterable[Result]) -> Loss | None:
+    """What calibration loses in a case with fresh seeds, against the width that was best for the others.
+
+    None if fewer than two of them have both runs.
+    """
+    runs = {run: (run.rule, run.seed) for run in again(loss)}
+    found = {runs[r.run.same()]: 100 * r.test_accuracy for r in results if r.run.same() in runs}
+    seeds = [seed for seed in plan.FRESH if {("fixed", seed), ("calibrate", seed)} <= set(found)]
+    if len(seeds) < 2:
+        return None
+    ours, best = (np.array([found[rule, seed] for seed in seeds]) for rule in ("calibrate", "fixed"))
+    mean, error = float((best - ours).mean()), float((best - ours).std(ddof=1) / math.sqrt(len(seeds)))
+    return Loss(loss.case, len(seeds), loss.best, float(ours.mean()), mean, mean, error)
 
 
 def fixed_losses(results: Sequence[Result]) -> dict[float, list[Loss]]:

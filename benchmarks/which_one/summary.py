@@ -21,8 +21,9 @@ def unseen(task: str) -> bool:
     return task.replace(" ", "_") not in {name.partition(",")[0] for name in CHOSEN_BY}
 
 
-def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, Any]:
+def summarised(rows: Sequence[Result], done: int, planned: int) -> dict[str, Any]:
     """The numbers that the recommendation is made of, as plain JSON."""
+    results = first_seeds(rows)
     best, calibrated = statistics.at_best(results), statistics.losses(results, "calibrate")
     fixed = {width: found for width, found in statistics.fixed_losses(results).items() if found}
     common = max((len(found) for found in fixed.values()), default=0)
@@ -45,8 +46,8 @@ def summarised(results: Sequence[Result], done: int, planned: int) -> dict[str, 
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
         "tests": len(tests), "worse_over_cases": [name for name in sure if over[name][0] > 0],
         "better_over_cases": [name for name in sure if over[name][0] < 0],
-        "calibrate": _summary(calibrated),
-        "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)]),
+        "calibrate": _summary(calibrated, rows),
+        "unseen": _summary([loss for loss in calibrated if unseen(loss.case.task)], rows),
         "fixed": {f"{width:g}": _summary(found) for width, found in fixed.items()},
     }  # fmt: skip
 
@@ -74,7 +75,12 @@ def _interval(values: Sequence[float]) -> dict[str, float]:
     return dict(zip(("mean", "low", "high"), (round(v, 3) for v in statistics.interval(values)), strict=True))
 
 
-def _summary(found: Sequence[Loss]) -> dict[str, Any] | None:
+def first_seeds(rows: Sequence[Result]) -> list[Result]:
+    """The rows of the seeds that all cases have."""
+    return [row for row in rows if row.run.seed in plan.SEEDS]
+
+
+def _summary(found: Sequence[Loss], rows: Sequence[Result] = ()) -> dict[str, Any] | None:
     """Mean and worst loss over cases, and those that lose more than the goal; None if there are no cases."""
     if not found:
         return None
@@ -83,12 +89,18 @@ def _summary(found: Sequence[Loss]) -> dict[str, Any] | None:
     failing = sorted((loss for loss in found if loss.fails), key=lambda loss: -loss.beside)
     return _interval(values) | {
         "cases": len(found), "worst": round(worst.beside, 2), "worst_case": ", ".join(worst.case),
-        "fails": [_failing(loss) for loss in failing],
+        "fails": [_failing(loss, rows) for loss in failing],
     }  # fmt: skip
 
 
-def _failing(loss: Loss) -> dict[str, Any]:
-    return {"case": ", ".join(loss.case), "points": round(loss.beside, 2), "error": round(loss.error, 2)}
+def _failing(loss: Loss, rows: Sequence[Result]) -> dict[str, Any]:
+    """A case that loses more than the goal, and what it loses with fresh seeds, where there are any."""
+    told = {"case": ", ".join(loss.case), "points": round(loss.beside, 2), "error": round(loss.error, 2)}
+    fresh = statistics.repeated(loss, rows)
+    if fresh is None:
+        return told
+    numbers = {"seeds": fresh.seeds, "points": round(fresh.beside, 2), "error": round(fresh.error, 2)}
+    return told | {"fresh": numbers | {"fails": fresh.fails}}
 
 
 def plain(value: Any) -> Any:
