@@ -221,6 +221,21 @@ def test_the_summary_recommends_what_the_rows_say():
     assert not found["enough"]
 
 
+def test_deep_networks_with_few_shapes_hide_none_of_the_others():
+    rows = [*grid(), *grid(75.0, shape="Arctan"), *grid(70.0, shape="Circ")]
+    deep = [
+        dataclasses.replace(row, run=dataclasses.replace(row.run, net=net))
+        for net in ("3 layers", "6 layers")
+        for row in [*grid(60.0), *grid(52.0, shape="Arctan")]
+    ]
+    found = summary.summarised([*rows, *deep], 3, 10)
+    assert list(found["shapes"]) == ["Sigmoid", "Arctan", "Circ"]
+    assert found["shapes"]["Circ"]["mean"] == pytest.approx(10)  # of one layer alone
+    assert found["nets"] == {
+        "1 layer": {"Arctan": 5.0, "Circ": 10.0}, "3 layers": {"Arctan": 8.0}, "6 layers": {"Arctan": 8.0}
+    }  # fmt: skip
+
+
 def test_a_usual_shape_is_recommended_unless_another_is_better_by_more_than_chance():
     cases = [statistics.Case(f"task {i}", "1 layer", "", "height") for i in range(12)]
     lost = {"Dspike": 0.0, "Arctan": 0.1, "Sigmoid": 0.2}

@@ -52,7 +52,7 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
     (folder / "summary.json").write_text(json.dumps(plain(summary), indent=1) + "\n")
     parts = [
         "# Which surrogate?\n", _recommendation(summary), _unfinished(summary), _fails(summary),
-        _width(results, summary, folder), _shape(results, folder), _rules(results, folder),
+        _width(results, summary, folder), _shape(results, folder), _nets(summary), _rules(results, folder),
         _contents(results, stages),
     ]  # fmt: skip
     (folder / "README.md").write_text("\n".join(part for part in parts if part))
@@ -73,12 +73,13 @@ def _recommendation(summary: dict[str, Any]) -> str:
     ours = summary["calibrate"]
     width, single = min(summary["fixed"].items(), key=lambda item: item[1]["mean"])
     wrong, costly = max(summary["fixed"].items(), key=lambda item: item[1]["mean"])
-    beside = f"One width for all, {width} thresholds, which is the best of them, {_lost(single)}."
+    unit = f"threshold{'' if width == '1' else 's'}"
+    beside = f"One width for all, {width} {unit}, which is the best of them, {_lost(single)}."
     if ours["mean"] <= single["mean"]:
         how = f"Take `{shape}`, and let `meta.calibrate` set its width."
         cost = f"A calibrated width {_lost(ours)} against the best width of each case. {beside}"
     else:
-        how = f"Take `{shape}` with a width of {width} thresholds."
+        how = f"Take `{shape}` with a width of {width} {unit}."
         cost = f"{beside} A calibrated width {_lost(ours)}; both against the best width of each case."
     begin = "" if summary["enough"] else "So far, from too few rows to rely on: "
     return (
@@ -99,8 +100,8 @@ def _near(summary: dict[str, Any]) -> str:
     text = text if sure else f"No shape is better than `{shape}` by more than chance"
     text += (
         f"{f' (on average, by points: {better})' if better else ''}. At the best width of each, {len(near)} of the "
-        f"{len(apart) - 1} others are within {NEAR:g} points of it, averaged over tasks and architectures: "
-        f"{', '.join(f'`{name}`' for name in near)}."
+        f"{len(apart) - 1} others are within {NEAR:g} points of it, averaged over the tasks and architectures "
+        f"that all have: {', '.join(f'`{name}`' for name in near)}."
     )
     return f"{text} The rest are further below, by points: {far}." if far else text
 
@@ -263,6 +264,21 @@ def _shape(results: Sequence[Result], folder: Path) -> str:
             pictures.heat(found, stars, size, title).savefig(folder / f"shapes-{what}-{size}.png", dpi=90)
             text += f"![{title}](shapes-{what}-{size}.png)\n\n"
     return text
+
+
+def _nets(summary: dict[str, Any]) -> str:
+    """How far shapes are from the one to take, by architecture."""
+    nets = [net for net in NETS if net in summary["nets"]]
+    if len(nets) < 2:
+        return ""
+    take = summary["take"]
+    names = [name for name in summary["shapes"] if name != take]
+    text = f"Points below `{take}` at the best width of each, averaged over tasks:\n\n| shape | " + " | ".join(nets)
+    text += " |\n|-" + "|-" * len(nets) + "|\n"
+    for name in names:
+        of = [summary["nets"][net].get(name) for net in nets]
+        text += f"| `{name}` | " + " | ".join("" if one is None else f"{one:.1f}" for one in of) + " |\n"
+    return f"{text}\n"
 
 
 def _rules(results: Sequence[Result], folder: Path) -> str:

@@ -210,6 +210,21 @@ def relative(accuracies: dict[Case, dict[int, float]]) -> dict[Case, float]:
     return {case: best[case._replace(shape="")] - mean for case, mean in means.items()}
 
 
+def below(points: dict[Case, float], against: str) -> dict[str, dict[str, float]]:
+    """Points below one shape, averaged over the tasks that both have: by architecture, then by shape.
+
+    Parameters:
+        points: what cases of one size lose.
+        against: the shape.
+    """
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for case, lost in points.items():
+        reference = points.get(case._replace(shape=against))
+        if reference is not None and case.shape != against:
+            found[case.net][case.shape].append(lost - reference)
+    return {net: {n: round(float(np.mean(v)), 2) for n, v in of.items()} for net, of in found.items()}
+
+
 def complete(cases: Iterable[Case]) -> set[Case]:
     """The cases of a size whose means can be compared: shapes that most rows have, in the rows that have all of these.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.calibration.cases import TASKS as CHOSEN_BY
 from benchmarks.which_one import plan, statistics
-from benchmarks.which_one.problems import problems
+from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.runs import Result
 from benchmarks.which_one.statistics import Loss
 
@@ -29,13 +29,14 @@ def summarised(rows: Sequence[Result], done: int, planned: int) -> dict[str, Any
     common = max((len(found) for found in fixed.values()), default=0)
     fixed = {width: found for width, found in fixed.items() if len(found) > common / 2}
     relative = {case: v for case, v in statistics.relative(best).items() if case.size == "height"}
-    whole = {case: relative[case] for case in sorted(statistics.complete(relative))}
+    shallow = [case for case in relative if NETS[case.net].depth == 1]  # all shapes; deep networks have the usual ones
+    whole = {case: relative[case] for case in sorted(statistics.complete(shallow or relative))}
     names = {case.shape for case in whole}
     by_shape = {name: [lost for case, lost in whole.items() if case.shape == name] for name in names}
     ranked = sorted(names, key=lambda name: float(np.mean(by_shape[name])))
-    take = taken(ranked, whole)
+    take = taken(ranked, relative)
     tests = statistics.compared(best, "height", take) if ranked else []
-    over = statistics.over_cases(whole, take) if ranked else {}
+    over = statistics.over_cases(relative, take) if ranked else {}
     sure = [name for name in ranked if name in over and over[name][1]]
     worse = [test for test in tests if test.significant and test.difference < 0]
     return {
@@ -43,6 +44,7 @@ def summarised(rows: Sequence[Result], done: int, planned: int) -> dict[str, Any
         "cases": len(best), "tasks": statistics.tasks_of(results), "enough": enough(best),
         "take": take,
         "shapes": {n: _interval(by_shape[n]) | {"cases": len(by_shape[n])} for n in ranked},
+        "nets": statistics.below(relative, take),
         "worse": [{"shape": t.surrogate, "task": t.task, "net": t.network, "points": -t.difference} for t in worse],
         "tests": len(tests), "worse_over_cases": [name for name in sure if over[name][0] > 0],
         "better_over_cases": [name for name in sure if over[name][0] < 0],
