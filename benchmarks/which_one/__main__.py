@@ -15,7 +15,7 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from benchmarks.which_one import plan, runs, statistics
+from benchmarks.which_one import plan, runs, statistics, summary
 from benchmarks.which_one.problems import NETS, problems
 from benchmarks.which_one.rules import RULES
 
@@ -68,7 +68,7 @@ def finish(table: runs.Table, missing: list[runs.Run], about: str) -> None:
 
 def again(table: runs.Table) -> None:
     """Run the cases in which calibration loses too much once more, with fresh seeds."""
-    first = [result for result in table.results() if result.run.seed in plan.SEEDS]
+    first = summary.first_seeds(table.results())
     failing = [loss for loss in statistics.losses(first, "calibrate") if loss.fails]
     planned = [run for loss in failing for run in statistics.again(loss)]
     finish(table, table.missing(planned), f"{len(failing)} cases with fresh seeds")

@@ -59,6 +59,7 @@ def write(results: Sequence[Result], folder: Path, stages: Sequence[str]) -> Non
 
 
 def _place(result: Result) -> tuple[Any, ...]:
+    """Where a row comes: by task and architecture, then by the rest of its run."""
     run = result.run
     return list(problems()).index(run.task), list(NETS).index(run.net), dataclasses.astuple(run)
 
@@ -140,8 +141,9 @@ def _unfinished(summary: dict[str, Any]) -> str:
     if done == planned:
         return f"All {planned} planned runs are done, with {summary['seeds']} seeds.\n"
     return (
-        f"**Unfinished: {done:,} of {planned:,} planned runs ({100 * done / planned:.1f} %), with {summary['seeds']} "
-        f"of 5 seeds, on {len(summary['tasks'])} of {len(problems())} tasks.** What is said here can change.\n"
+        f"**Unfinished: {done:,} of {planned:,} planned runs ({100 * done / planned:.1f} %), with up to "
+        f"{summary['seeds']} of 5 seeds, on {len(summary['tasks'])} of {len(problems())} tasks.** What is said "
+        f"here can change.\n"
     )
 
 
