@@ -161,6 +161,16 @@ class NormalisesOverTime(Connection):
         return x / (1 + jnp.abs(x).mean(tuple(range(x.ndim - 1)), keepdims=True))
 
 
+class Rectifies(Connection):
+    """Promises to be linear in its inputs, and is so for those of one sign."""
+
+    breaks = ("linear_in_inputs",)
+    linear_in_inputs = True
+
+    def __call__(self, x):
+        return jnp.maximum(x, 0) + 1.0
+
+
 class CumulativeOverTime(Connection):
     """Promises to take time, and sums over it."""
 

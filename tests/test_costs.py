@@ -122,7 +122,7 @@ def test_bytes_a_neuron_and_step_that_the_backward_pass_keeps(cell, ceiling):
 
 
 def test_bytes_that_a_recurrent_network_keeps_in_chunks():
-    """Inputs, slopes and outputs of each step, and outputs before each chunk; no copy shifted by a step."""
+    """Inputs and slopes of each step, whether there was a spike, and outputs before each chunk; no shifted copy."""
     into, back, out = jax.random.split(jax.random.key(0), 3)
     first, last = nn.Linear(8, 8, key=into, event_driven=False), nn.Linear(8, 2, key=out, event_driven=False)
     net = nn.Sequential(first, nn.Recurrent(nn.LIF(), 8, key=back, event_driven=False), last)
@@ -132,7 +132,22 @@ def test_bytes_that_a_recurrent_network_keeps_in_chunks():
         run = lambda weights, xs: nn.unroll(net.with_connections(weights), xs, chunk_size=5).outputs
         return size_of(jax.eval_shape(lambda weights, xs: jax.vjp(run, weights, xs)[1], net.connections(), xs))
 
-    assert (kept(30) - kept(20)) / (10 * 4 * 8) <= 3 * 4 + 4 / 5
+    assert (kept(30) - kept(20)) / (10 * 4 * 8) <= 2 * 4 + 2 + 4 / 5
+
+
+@pytest.mark.parametrize("event_driven", [True, False])
+def test_bytes_that_layers_keep_in_chunks(event_driven):
+    """Inputs, slopes of two layers, and whether there were spikes between them."""
+    keys = jax.random.split(jax.random.key(0))
+    first, second = (nn.Linear(8, 8, key=key, event_driven=event_driven) for key in keys)
+    net = nn.Sequential(first, nn.LIF(), second, nn.LIF())
+
+    def kept(time):
+        xs = jax.ShapeDtypeStruct((time, 4, 8), jnp.float32)
+        run = lambda weights, xs: nn.unroll(net.with_connections(weights), xs, chunk_size=5).outputs
+        return size_of(jax.eval_shape(lambda weights, xs: jax.vjp(run, weights, xs)[1], net.connections(), xs))
+
+    assert (kept(30) - kept(20)) / (10 * 4 * 8) <= 3 * 4 + 1
 
 
 def test_bytes_that_a_kernel_keeps():

@@ -26,11 +26,12 @@ from benchmarks.compare.competitors import COMPETITORS, entered
 from benchmarks.compare.processes import ENVIRONMENT, ROOT
 
 OPERATIONS = {
-    "elements": ("e", "benchmarks.elementwise", "--repeats"),
-    "eager": ("f", "benchmarks.eager_call", "--calls"),
-    "imports": ("f", "benchmarks.compare.imports", "--rounds"),
+    "elements": ("e", "benchmarks.elementwise", "--repeats", 1),
+    "eager": ("f", "benchmarks.eager_call", "--calls", 300),
+    "imports": ("f", "benchmarks.compare.imports", "--rounds", 1),
 }
-"""Programs without peers in other processes: their workload and the option for the number of repetitions."""
+"""Programs without peers in other processes: their workload, the option for the number of repetitions, and how many of
+them a round is."""
 
 KEPT, SCRATCH = ROOT / "benchmarks" / "results", ROOT / "results" / "benchmarks"
 """Where results go: of all that there is, which are committed, and of anything less."""
@@ -82,9 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log.write_text("")
     results, start = about(asked), time.monotonic()
     measure(asked, results, log)
-    for name, (letter, module, repetitions) in OPERATIONS.items():
+    for name, (letter, module, repetitions, each) in OPERATIONS.items():
         if letter in asked.workload:
-            results[name] = operation(module, [repetitions, str(2 if asked.quick else asked.rounds)], log)
+            count = 2 if asked.quick else each * asked.rounds
+            results[name] = operation(module, [repetitions, str(count)], log)
     results["seconds"] = None if asked.resume else round(time.monotonic() - start)
     save(results, asked.out)
     print(page.write(results, asked.out))

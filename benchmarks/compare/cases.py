@@ -32,6 +32,7 @@ class Case:
         activity: fraction of the inputs that are 1 while the others are 0; None for dense normal inputs.
         dtype: of inputs and outputs.
         long: whether the length of time is what is asked about, by competitors that can be long.
+        compiles: whether compilation is asked about too, in processes of their own.
     """
 
     workload: str
@@ -42,6 +43,7 @@ class Case:
     activity: float | None = None
     dtype: str = "float32"
     long: bool = False
+    compiles: bool = False
 
     @property
     def name(self) -> str:
@@ -77,7 +79,11 @@ def cases(workload: str, sizes: Sequence[int] | None = None, quick: bool = False
 def _linear(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
     sizes = sizes or ((32,) if quick else (128, 512, 1024, 2048))
     steps, batch = (20, 4) if quick else (500, 16)
-    return [Case("a", "feedforward", (n, n), steps, batch, activity) for activity in (None, 0.05) for n in sizes]
+    return [
+        Case("a", "feedforward", (n, n), steps, batch, activity, compiles=n in (32, 512) and activity is None)
+        for activity in (None, 0.05)
+        for n in sizes
+    ]
 
 
 def _recurrent(sizes: Sequence[int] | None, quick: bool) -> list[Case]:

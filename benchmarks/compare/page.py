@@ -46,7 +46,7 @@ def write(results: dict[str, Any], folder: Path) -> Path:
         if runs:
             parts += [f"## ({workload}) {title}"]
             parts += [f"![{title}]({file})" for name, file in pictures.items() if name.split("-")[0] == workload]
-            parts += [f"### {run['name']}\n\n{_table(run)}" for run in runs]
+            parts += [f"### {run['name']}\n\n{_table(run)}{_compilation(run)}" for run in runs]
     parts += _operations(results, pictures)
     page = folder / "README.md"
     page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
@@ -92,8 +92,23 @@ def _table(run: dict[str, Any]) -> str:
         differ = "—" if parity["entries"] is None else f"{parity['spikes_that_differ']} of {parity['entries']:,}"
         error = "—" if parity["gradient_error"] is None else f"{parity['gradient_error']:.0e}"
         cells = [times(found["cpu_s"]), times(found["wall_s"]), *map(number, ratios), number(memory)]
-        lines.append(f"| {label} | {' | '.join([*cells, number(found['compile_cpu_s']), differ, error])} |")
+        beyond = max(found["first_call_cpu_s"] - found["cpu_s"]["median"], 0.0)
+        lines.append(f"| {label} | {' | '.join([*cells, number(beyond), differ, error])} |")
     return "\n".join(lines)
+
+
+def _compilation(run: dict[str, Any]) -> str:
+    """A table of compilation, where it was asked about."""
+    known = {n: found for n, found in run["competitors"].items() if found.get("compile_cpu_s") is not None}
+    if not known:
+        return ""
+    what = (
+        "CPU seconds that the first step takes beyond a usual one: medians of three processes each, one after another, "
+        "of the first program of a process, and of the same program made again, when what is loaded once is there."
+    )
+    keys = ("compile_cpu_s", "compile_again_cpu_s")
+    rows = [f"| {COMPETITORS[n].label} | {' | '.join(number(found[k]) for k in keys)} |" for n, found in known.items()]
+    return "\n".join(["\n", what, "", "| | the first program | again |", "|-|-|-|", *rows])
 
 
 def _operations(results: dict[str, Any], pictures: dict[str, str]) -> list[str]:
@@ -102,9 +117,16 @@ def _operations(results: dict[str, Any], pictures: dict[str, str]) -> list[str]:
         parts += ["## (e) Slopes", f"![Slopes]({pictures['e']})"]
     if results.get("eager"):
         eager = results["eager"]
-        lines = [f"| {name} | {number(v['cpu'])} | {number(v['wall'])} |" for name, v in eager["median_us"].items()]
-        what = f"## (f) Eager calls\n\n{eager['surrogate']}, {eager['size']} elements."
-        parts.append("\n".join([what, "", "| | CPU µs | wall µs |", "|-|-|-|", *lines]))
+        tables = [eager[key] for key in ("median_us", "first_us", "last_us")]
+        lines = [
+            f"| {name} | {number(v['cpu'])} | {number(v['wall'])} | "
+            + " | ".join(number(table[name]["cpu"]) for table in tables[1:])
+            + " |"
+            for name, v in tables[0].items()
+        ]
+        what = f"## (f) Eager calls\n\n{eager['surrogate']}, {eager['size']} elements, {eager['calls']:,} calls each."
+        columns = "| | CPU µs | wall µs | CPU µs, first tenth | CPU µs, last tenth |"
+        parts.append("\n".join([what, "", columns, "|-|-|-|-|-|", *lines]))
     if results.get("imports"):
         lines = [f"| {m or 'Python alone'} | {number(v)} |" for m, v in results["imports"]["cpu_s"].items()]
         parts.append("\n".join(["## Imports", "", "| | CPU s |", "|-|-|", *lines]))

@@ -1,7 +1,8 @@
 """The process of one competitor and one case: it answers commands, one JSON object a line.
 
 Commands are a word each: `first`, the first step, which compiles; `parity FILE`, spikes and gradients into a file;
-`step`; `memory`. What libraries print goes to stderr.
+`step`; `memory`; `again`, the first step of the same program made anew, in a process that has loaded and prepared what
+a process needs once. What libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Worker:
             return self._step()
         if word == "memory":
             return self._memory()
+        if word == "again":
+            return self._again()
         if word == "parity":
             parity.save(Path(rest), self._head())
             return {}
@@ -79,6 +82,14 @@ class Worker:
     def _memory(self) -> dict[str, Any]:
         found = [peak for _ in range(3) if (peak := peak_of(self.program.step)) is not None]
         return {"memory_bytes": statistics.median(found) if found else None}
+
+    def _again(self) -> dict[str, float]:
+        if "jax" in self.competitor.packages:
+            import jax
+
+            jax.clear_caches()
+        self.program = self.build(self.problem)
+        return self._step()
 
     def _head(self) -> Program:
         """The program, or one for the beginning of a long case."""

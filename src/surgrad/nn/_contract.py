@@ -23,6 +23,8 @@ Promises of cells:
 Promises of connections:
 
 - `takes_time`: also takes `(time, *batch, features)`, and treats each time step alone.
+- `linear_in_inputs`: outputs are linear in the inputs, but for a constant. Of inputs that are spikes the backward pass
+  then stores booleans, and computes again what else it needs: nothing, if the layer is one product.
 
 Promises of both:
 
@@ -59,6 +61,7 @@ from surgrad._surrogates.sigmoidal import Arctan
 from surgrad._types import PyTree, Shape
 from surgrad.nn._fused.choose import time_loop
 from surgrad.nn._loops import Keep, steps, summed_wide
+from surgrad.nn._residuals import Made, through
 
 
 def spike_function() -> Any:
@@ -262,6 +265,17 @@ def over_time(layer: Any, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
     if not is_cell(layer):
         return None, _mapped(layer, inputs)
     return layer.over_time(state, inputs) if runs_over_time(layer) else loop(layer, state, inputs)
+
+
+def in_network(layer: Any, state: PyTree, inputs: Any) -> tuple[PyTree, Any]:
+    """Many time steps of a layer of a network, as `over_time`; between layers the outputs of cells are `Made`."""
+    if isinstance(inputs, Made):
+        if not is_cell(layer) and promises(layer, "linear_in_inputs"):
+            return None, through(lambda xs: _mapped(layer, xs), inputs)
+        inputs = inputs.outputs
+    after, outputs = over_time(layer, state, inputs)
+    spikes = is_cell(layer) and not denies(layer, "spiking")
+    return after, Made(layer, state, inputs, outputs) if spikes else outputs
 
 
 def loop(cell: Any, state: PyTree, inputs: Any, keep: Keep = "all") -> tuple[PyTree, Any]:

@@ -250,7 +250,7 @@ class Conv1d(Conv):
     """Convolution along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
-    takes_time = weighted = True
+    takes_time = weighted = linear_in_inputs = True
 
     @property
     def whole_sequence(self) -> bool:
@@ -263,7 +263,7 @@ class Conv2d(Conv):
     """Convolution along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
-    takes_time = weighted = True
+    takes_time = weighted = linear_in_inputs = True
 
     @property
     def whole_sequence(self) -> bool:
@@ -276,7 +276,7 @@ class Conv3d(Conv):
     """Convolution along three axes of space, `(..., depth, height, width, channels)`."""
 
     spatial = 3
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = linear_in_inputs = whole_sequence = True
 
 
 @_documented
@@ -284,7 +284,7 @@ class ConvTranspose1d(ConvTranspose):
     """Transposed convolution along one axis of space, `(..., width, channels)`."""
 
     spatial = 1
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = linear_in_inputs = whole_sequence = True
 
 
 @_documented
@@ -292,7 +292,7 @@ class ConvTranspose2d(ConvTranspose):
     """Transposed convolution along two axes of space, `(..., height, width, channels)`."""
 
     spatial = 2
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = linear_in_inputs = whole_sequence = True
 
 
 @_documented
@@ -300,4 +300,4 @@ class ConvTranspose3d(ConvTranspose):
     """Transposed convolution along three axes of space, `(..., depth, height, width, channels)`."""
 
     spatial = 3
-    takes_time = weighted = whole_sequence = True
+    takes_time = weighted = linear_in_inputs = whole_sequence = True

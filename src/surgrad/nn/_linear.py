@@ -63,7 +63,7 @@ class Linear(Connection):
         (2, 5)
     """
 
-    takes_time = weighted = True
+    takes_time = weighted = linear_in_inputs = True
 
     weight: Shaped[Array | np.ndarray, "inputs outputs"] = weight_array("in_features, out_features")
     bias: Shaped[Array | np.ndarray, " outputs"] | None = weight_array("out_features", optional=True)

@@ -23,6 +23,7 @@ from surgrad.nn._foreign import as_layer
 from surgrad.nn._linear import Initializer, initial_weight, product
 from surgrad.nn._loops import carried, steps
 from surgrad.nn._observables import observed
+from surgrad.nn._residuals import Made, stored
 
 
 class RecurrentState(NamedTuple):
@@ -245,9 +246,13 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     (last, outputs), linear = jax.linearize(run, [leaves[i] for i in moving])
     change = directions[-1]
     if not isinstance(along_weight, SymbolicZero):
+
+        def came_back(state: Any, narrow: Array, weight: Any) -> Array:
+            return recurrent.came_back(state, narrow.astype(outputs.dtype), weight)
+
         # The backward pass shifts the outputs by a step again, which costs less than keeping another copy of them.
-        came_back = jax.checkpoint(recurrent.came_back, prevent_cse=False)
-        by_weight = came_back(state, outputs, along_weight).astype(currents.dtype)
+        narrow = stored(Made(recurrent, state, currents, outputs))
+        by_weight = jax.checkpoint(came_back, prevent_cse=False)(state, narrow, along_weight).astype(currents.dtype)
         change = by_weight if isinstance(change, SymbolicZero) else change + by_weight
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)

@@ -18,6 +18,7 @@ from surgrad.nn._contract import (
     Cell,
     at_rest,
     connections,
+    in_network,
     over_time,
     promises,
     read_over_time,
@@ -27,6 +28,7 @@ from surgrad.nn._contract import (
 )
 from surgrad.nn._foreign import as_layer
 from surgrad.nn._partition import warn_of_ties
+from surgrad.nn._residuals import Made
 from surgrad.nn._table import table
 
 
@@ -116,8 +118,9 @@ class Sequential(Cell):
 
     def over_time(self, state: tuple[PyTree, ...], inputs: Numbers) -> tuple[tuple[PyTree, ...], Any]:
         """Many steps, layer by layer; time leads."""
-        states, outputs = self.through(over_time, state, inputs)
-        return states, outputs[-1] if outputs else inputs
+        states, outputs = self.through(in_network, state, inputs)
+        last = outputs[-1] if outputs else inputs
+        return states, last.outputs if isinstance(last, Made) else last
 
     def outputs(self, inputs: Numbers, state: tuple[PyTree, ...] | None = None) -> tuple[Any, ...]:
         """What every part puts out over time, `(time, *batch, ...)` each, layer by layer.

@@ -22,7 +22,7 @@ _OF_CELLS = (
     *("spiking", "elementwise", "linear_response", "relays"),
     *("keeps_inputs", "feeds_back", "over_time", "in_order"),
 )
-PROMISES = (*_OF_CELLS, "takes_time", "whole_sequence", "weighted")
+PROMISES = (*_OF_CELLS, "takes_time", "linear_in_inputs", "whole_sequence", "weighted")
 """The promises that a class may make; the contract of layers explains them."""
 
 
@@ -207,6 +207,20 @@ def takes_time(probe: LayerProbe) -> str | None:
         found = np.asarray(run(numbers, probe.at_rest()[1]))
     at = difference({"outputs": found}, {"outputs": wanted}, "steps one by one")
     return None if at is None else f"called on (time, *batch, features): {at}; {_take_back(probe, 'takes_time')}"
+
+
+@law("promised: outputs are linear in the inputs, but for a constant")
+def linear_in_inputs(probe: LayerProbe) -> str | None:
+    _require(probe, "linear_in_inputs")
+    if not jnp.issubdtype(probe.inputs.dtype, jnp.floating):
+        raise NotApplicableError(f"inputs of {probe.inputs.dtype} cannot be added")
+    first = np.round(8 * probe.drawn) / 8  # numbers whose sums are not rounded
+    second = -first[::-1]
+    both, one, other, none = (probe.values(SCAN, x)["outputs"] for x in (first + second, first, second, 0 * first))
+    at = difference({"outputs": both - none}, {"outputs": (one - none) + (other - none)}, "the sum of those of each")
+    if at is None:
+        return None
+    return f"under a sum of inputs, beyond those of no input: {at}; {_take_back(probe, 'linear_in_inputs')}"
 
 
 @law("promised: the last axis of weight is that of the outputs, and with_weight returns a copy with another weight")
