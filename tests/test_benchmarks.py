@@ -295,6 +295,25 @@ def test_a_run_goes_on_where_it_was_interrupted(measured, tmp_path):
         command.main([*names, "--rounds", "4", "--resume", "--out", str(tmp_path)])
 
 
+def test_some_cases_are_measured_again_and_the_page_names_the_commit_of_the_others(measured, tmp_path):
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "results.json"
+    before = json.loads(file.read_text())
+    now, before["commit"]["id"] = before["commit"]["id"], "an older one"
+    for run in before["runs"]:
+        del run["commit"]
+    file.write_text(json.dumps(before))
+    again = ["--competitors", "plain_scan,products_xla", "--workload", "a", "--input", "dense", "--quick"]
+    again += ["--rounds", "3", "--out", str(tmp_path), "--again"]
+    assert command.main([*again, "b"]) == 0
+    kept = json.loads(file.read_text())
+    assert kept["runs"] == [{"commit": "an older one", **run} for run in before["runs"]]
+    assert "Measured at commit an older one." in (tmp_path / "README.md").read_text()
+    assert command.main([*again, "a:32"]) == 0
+    assert [run["commit"] for run in json.loads(file.read_text())["runs"]] == [now]
+    assert "Measured at commit" not in (tmp_path / "README.md").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
 def test_all_peers_agree_with_the_reference(case, tmp_path):

@@ -26,8 +26,8 @@ def spikes(shape, rate=0.05, dtype=jnp.float32):
     ("parts", "shape", "steps"),
     [
         ((Linear(64, 64, key=KEY), CELL), (500, 16, 64), 1),  # the weights stay in the cache
-        ((Linear(1024, 512, key=KEY), CELL), (500, 16, 1024), 25),  # 400 rows
-        ((Linear(512, 512, key=KEY), CELL), (500, 16, 512), 50),  # 800 rows, since the cache has room for them
+        ((Linear(512, 512, key=KEY), CELL), (500, 16, 512), 25),  # 400 rows
+        ((Linear(512, 256, key=KEY), CELL), (500, 16, 512), 50),  # 800 rows, since the cache has room for them
         ((Linear(512, 512, key=KEY), CELL), (500, 400, 512), 1),  # a step has them
         ((Linear(512, 512, key=KEY), CELL), (7, 1, 512), 7),
         ((Conv2d(1, 2, (3, 3), key=KEY), CELL), (50, 2, 8, 8, 1), 1),  # as fast in a loop, with less memory

@@ -59,6 +59,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny cases, to see that everything runs")
     parser.add_argument("--resume", action="store_true", help="keep the cases that the folder has from this commit")
     parser.add_argument(
+        "--again",
+        type=lambda text: text.split(","),
+        help="workloads or cases of a number of inputs, as a:512,f, that are measured again; all others are kept as "
+        "the folder has them, also if they are of another commit, which the page then says",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         help="folder for JSON, page and pictures (default: benchmarks/results, which the README's table is made from, "
@@ -82,12 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = asked.out / "log.txt"
     log.write_text("")
     results, start = about(asked), time.monotonic()
-    measure(asked, results, log)
+    kept = earlier(asked, results)
+    measure(asked, results, kept.get("runs", []), log)
     for name, (letter, module, repetitions, each) in OPERATIONS.items():
-        if letter in asked.workload:
+        if name in kept:
+            results[name] = kept[name]
+        elif letter in asked.workload:
             count = 2 if asked.quick else each * asked.rounds
             results[name] = operation(module, [repetitions, str(count)], log)
-    results["seconds"] = None if asked.resume else round(time.monotonic() - start)
+    results["seconds"] = None if kept else round(time.monotonic() - start)
     save(results, asked.out)
     print(page.write(results, asked.out))
     if asked.full:
@@ -96,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(failed))
 
 
-def measure(asked: argparse.Namespace, results: dict[str, Any], log: Path) -> None:
-    """All cases that were asked for, those that are known from an interrupted run excepted, into the results."""
-    known = {(run["workload"], run["name"]): run for run in earlier(asked, results)}
+def measure(asked: argparse.Namespace, results: dict[str, Any], kept: list[dict[str, Any]], log: Path) -> None:
+    """All cases that were asked for, but for those that are kept from an earlier run, into the results."""
+    known = {(run["workload"], run["name"]): run for run in kept}
     names = asked.competitors or list(COMPETITORS)
     if not asked.quick:
         environments.make(names)
@@ -109,7 +118,7 @@ def measure(asked: argparse.Namespace, results: dict[str, Any], log: Path) -> No
             continue
         count = max(asked.rounds // 5, 3) if case.steps >= SLOW_STEPS else asked.rounds
         match = rounds.Match(case, entered(case, asked.competitors), log, pythons, asked.threads)
-        results["runs"].append(match.play(count))
+        results["runs"].append({"commit": results["commit"]["id"], **match.play(count)})
         rounds.report(f"({case.workload}) {case.name}", match.figures)
         save(results, asked.out)
 
@@ -127,20 +136,27 @@ def about(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def earlier(asked: argparse.Namespace, now: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cases that are kept from a run that was interrupted.
+def earlier(asked: argparse.Namespace, now: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of the results in the folder: after an interruption all, or all that is not to be measured again.
 
     Raises:
-        SystemExit: it was one of another commit, machine or set of versions, or with other options.
+        SystemExit: they are of another machine or set of versions, or with other options; or after an interruption of
+            another commit.
     """
     file = asked.out / "results.json"
-    if not (asked.resume and file.exists()):
-        return []
+    if not ((asked.resume or asked.again) and file.exists()):
+        return {}
     before = json.loads(file.read_text(encoding="utf-8"))
-    for key in ("commit", "machine", "versions", "options"):
+    for key in ("machine", "versions", "options", *([] if asked.again else ["commit"])):
         if before[key] != now[key]:
-            raise SystemExit(f"--resume: {file} has another {key}, {before[key]}; now it is {now[key]}.")
-    return before["runs"]
+            raise SystemExit(f"{file} has another {key}, {before[key]}; now it is {now[key]}.")
+    again = set(asked.again or ())
+    runs = [{"commit": before["commit"]["id"], **run} for run in before["runs"]]
+    found = {"runs": [run for run in runs if not again & {run["workload"], f"{run['workload']}:{run['sizes'][0]}"}]}
+    if not asked.again:
+        return found
+    operations = {name for name, (letter, *_) in OPERATIONS.items() if letter not in again}
+    return found | {name: before[name] for name in operations & before.keys()}
 
 
 def wanted(asked: argparse.Namespace) -> list[Case]:

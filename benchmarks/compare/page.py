@@ -46,7 +46,8 @@ def write(results: dict[str, Any], folder: Path) -> Path:
         if runs:
             parts += [f"## ({workload}) {title}"]
             parts += [f"![{title}]({file})" for name, file in pictures.items() if name.split("-")[0] == workload]
-            parts += [f"### {run['name']}\n\n{_table(run)}{_compilation(run)}" for run in runs]
+            here = results["commit"]["id"]
+            parts += [f"### {run['name']}\n\n{_commit(run, here)}{_table(run)}{_compilation(run)}" for run in runs]
     parts += _operations(results, pictures)
     page = folder / "README.md"
     page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
@@ -92,9 +93,16 @@ def _table(run: dict[str, Any]) -> str:
         differ = "—" if parity["entries"] is None else f"{parity['spikes_that_differ']} of {parity['entries']:,}"
         error = "—" if parity["gradient_error"] is None else f"{parity['gradient_error']:.0e}"
         cells = [times(found["cpu_s"]), times(found["wall_s"]), *map(number, ratios), number(memory)]
-        beyond = max(found["first_call_cpu_s"] - found["cpu_s"]["median"], 0.0)
+        first = found["first_call_cpu_s"]
+        beyond = None if first is None else max(first - found["cpu_s"]["median"], 0.0)
         lines.append(f"| {label} | {' | '.join([*cells, number(beyond), differ, error])} |")
     return "\n".join(lines)
+
+
+def _commit(run: dict[str, Any], here: str | None) -> str:
+    """The commit that a case was measured at, if it is another than that of the page."""
+    made = run.get("commit", here)
+    return "" if made == here else f"Measured at commit {(made or 'unknown')[:12]}.\n\n"
 
 
 def _compilation(run: dict[str, Any]) -> str:

@@ -25,9 +25,10 @@ ROWS = {"cpu": 400}
 """Rows (time steps x batch) of the matrix product of a chunk, by backend. More rows share one pass over the weights and
 over their gradient; with fewer rows the currents stay in the cache. `benchmarks/chunks.py` measures it."""
 
-ROOMY_WEIGHTS = 5 * 2**18
-"""Bytes of weights up to which a core's cache has room for the currents of twice as many rows: with 1.0 MB a training
-step takes 0.88 to 0.99 of the time of that with `ROWS`, with 2.5 and 4.2 MB 1.02 and 1.04 (CPU time, 21 rounds)."""
+ROOMY_WEIGHTS = 2**20
+"""Bytes of weights up to which a core's cache has room for the currents of twice as many rows: 700-256-20, of 1.00 MB,
+takes 0.88 of the time of a training step with `ROWS`. At 512-512, 1.05 MB, it is 0.98 to 0.99, for a tenth more memory,
+at 2.5 and 4.2 MB 1.02 and 1.04 (CPU time, 21 rounds)."""
 
 MANY_ROWS = 8192
 """The same for other backends: a large product fills an accelerator. Not measured."""
