@@ -47,14 +47,40 @@ def plain(x):
 
 plain.defjvp(lambda p, t: (jnp.where(p[0] >= 0, 1.0, 0.0), t[0] / (1 + p[0] ** 2)))
 
+
+@jax.custom_jvp
+def graded(x):
+    """Its rule contradicts it, and says that it is a step."""
+    return jax.nn.sigmoid(x)
+
+
+graded.defjvp(lambda p, t: ((p[0] >= 0).astype(p[0].dtype), t[0] / (1 + p[0] ** 2)))
+
+
+def without_derivatives(x):
+    """The host computes it, so JAX cannot differentiate it."""
+    host = lambda x: (np.asarray(x) >= 0).astype(np.float32)
+    return jax.pure_callback(host, jax.ShapeDtypeStruct(x.shape, x.dtype), x, vmap_method="expand_dims")
+
+
+def of_many_operations(x):
+    fired = (x >= 0).astype(x.dtype)
+    for i in range(1500):
+        fired = jnp.maximum(fired, (x > i + 1).astype(x.dtype))
+    return fired
+
+
 SPIKES = [
     surgrad.Arctan(),
     surgrad.Sparse(surgrad.Arctan(), 1.0),
+    surgrad.Arctan(second_order="surrogate"),
     reverse_only,
+    recursive,
     plain,
     lambda x: jnp.where(x >= 0, plain(x), 0.0),
     lambda x: plain(x) * plain(x + 0.1),
     lambda x: jnp.heaviside(x, 1.0) > 0.5,
+    of_many_operations,
 ]
 OTHERS = [
     lambda x: x,
@@ -64,12 +90,12 @@ OTHERS = [
     lambda x: jnp.where(x >= 0, 1.0, 0.5),
     lambda x: jnp.where(x >= 0, x, 0.0),
     lambda x: x + jax.lax.stop_gradient(plain(x) - x),
-    recursive,
     jax.nn.sigmoid,
+    graded,
+    without_derivatives,
     surgrad.Arctan(forward_mode=forward.Smooth()),
     surgrad.Arctan(forward_mode=forward.Ternary()),
     surgrad.Arctan(forward_mode=forward.MultiSpike(3)),
-    surgrad.Arctan(second_order="surrogate"),
 ]
 
 
@@ -158,6 +184,44 @@ def test_two_derivatives_in_chunks_are_those_of_a_plain_scan(x64, spike):
         found, expected = (jax.jit(derivative(loss))(weights) for loss in (chunks, steps))
         assert any(jnp.abs(leaf).max() > 1e-3 for leaf in jax.tree.leaves(expected))
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11), found, expected)
+
+
+@pytest.mark.parametrize("spike", [graded, without_derivatives])
+def test_values_are_those_of_the_cell_whatever_its_derivatives_are(spike):
+    net = network(spike)
+    xs, state = jax.random.normal(jax.random.key(1), (11, 3, 4)), net.init((3, 4))
+    found = nn.unroll(net, state, xs, chunk_size=4).outputs
+    np.testing.assert_allclose(found, jax.lax.scan(net, state, xs)[1], rtol=1e-5, atol=1e-6)
+
+
+class Gated(nn.Cell):
+    """Spikes of the input, let through by a state that stays as it is."""
+
+    threshold: jax.Array
+
+    def init(self, shape, dtype=None):
+        return jnp.full(shape, 0.5, dtype)
+
+    def __call__(self, gate, x):
+        return gate, plain(gate) * plain(x - self.threshold)
+
+
+def test_a_second_derivative_by_what_the_first_holds_constant(x64):
+    """In one chunk: in a loop over chunks JAX forgets rules of what the first derivative holds constant."""
+    net = nn.Sequential(Gated(threshold=jnp.array(0.3)), nn.Linear(4, 2, key=jax.random.key(0)))
+    xs, state = jax.random.normal(jax.random.key(1), (11, 3, 4)), net.init((3, 4), jnp.float64)
+
+    def size(run):
+        def loss(net, state):
+            return jnp.square(run(net, state)).sum()
+
+        weighted = lambda leaf: (jnp.arange(1.0, leaf.size + 1) * leaf.ravel()).sum()
+        return lambda state: sum(map(weighted, jax.tree.leaves(jax.grad(loss)(net, state))))
+
+    found = jax.grad(size(lambda net, state: nn.unroll(net, state, xs, chunk_size=11).outputs))(state)
+    expected = jax.grad(size(lambda net, state: jax.lax.scan(net, state, xs)[1]))(state)
+    assert jnp.abs(expected[0]).max() > 1
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), found, expected)
 
 
 def test_a_state_whose_outputs_are_no_spikes_counts_as_it_is(x64):

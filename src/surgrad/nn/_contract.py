@@ -24,7 +24,7 @@ Promises of connections:
 
 - `takes_time`: also takes `(time, *batch, features)`, and treats each time step alone.
 - `linear_in_inputs`: outputs are linear in the inputs, but for a constant. Of inputs that are spikes the backward pass
-  then stores booleans, and computes again what else it needs: nothing, if the layer is one product.
+  then stores booleans, and computes again what else it needs: nothing, if the layer is one product. It has no effects.
 
 Promises of both:
 

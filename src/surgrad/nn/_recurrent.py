@@ -23,7 +23,7 @@ from surgrad.nn._foreign import as_layer
 from surgrad.nn._linear import Initializer, initial_weight, product
 from surgrad.nn._loops import carried, steps
 from surgrad.nn._observables import observed
-from surgrad.nn._residuals import Made, stored
+from surgrad.nn._residuals import Made, restored, stored
 
 
 class RecurrentState(NamedTuple):
@@ -247,12 +247,13 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     change = directions[-1]
     if not isinstance(along_weight, SymbolicZero):
 
-        def came_back(state: Any, narrow: Array, weight: Any) -> Array:
-            return recurrent.came_back(state, narrow.astype(outputs.dtype), weight)
+        def came_back(state: Any, narrow: Array, outputs: Array, weight: Any) -> Array:
+            return recurrent.came_back(state, restored(narrow, outputs), weight)
 
         # The backward pass shifts the outputs by a step again, which costs less than keeping another copy of them.
         narrow = stored(Made(recurrent, state, currents, outputs))
-        by_weight = jax.checkpoint(came_back, prevent_cse=False)(state, narrow, along_weight).astype(currents.dtype)
+        came_back = jax.checkpoint(came_back, prevent_cse=False)
+        by_weight = came_back(state, narrow, outputs, along_weight).astype(currents.dtype)
         change = by_weight if isinstance(change, SymbolicZero) else change + by_weight
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)

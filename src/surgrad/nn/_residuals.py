@@ -2,12 +2,12 @@
 
 JAX stores the floating-point inputs of a product for its gradient by the weights. Where they are made of booleans, as
 spikes are, the booleans are enough: a quarter of the bytes of float32, and less time, since a page of fresh memory
-costs as much as the arithmetic on it.
+costs as much as the arithmetic on it. JAX keeps the floats too, for derivatives of the backward pass; the compiler
+leaves them out of a program that has none.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from jaxtyping import Array
 
 from surgrad._types import PyTree
 from surgrad.nn._fused.elementwise import UNCHANGED
-from surgrad.nn._fused.tape import WITHOUT_RULES, Atom, Constant, Tape
+from surgrad.nn._fused.tape import Atom, Constant, Tape
 
 SAME = frozenset(("convert_element_type", "copy", "copy_p", "transpose", *UNCHANGED))
 """Operations of one operand that leave 0 and 1 as they are."""
@@ -45,7 +45,7 @@ def through(function: Callable[[PyTree], PyTree], made: Made) -> PyTree:
         return function(made.outputs)
 
     def again(narrow: PyTree, outputs: PyTree) -> PyTree:
-        return function(jax.tree.map(_restored, narrow, outputs))
+        return function(jax.tree.map(restored, narrow, outputs))
 
     return jax.checkpoint(again, prevent_cse=False)(narrow, made.outputs)
 
@@ -67,51 +67,34 @@ def stored(made: Made) -> PyTree:
 
 
 @jax.custom_jvp
-def _restored(narrow: Array, outputs: Array) -> Array:
-    """The outputs that were stored, with the derivatives of the outputs; those of spikes are constant in rules."""
+def restored(narrow: Array, outputs: Array) -> Array:
+    """The outputs as they were stored, with all derivatives of the outputs themselves."""
     return narrow.astype(outputs.dtype)
 
 
-_restored.defjvp(lambda primals, tangents: (primals[0].astype(primals[1].dtype), tangents[1]))
+restored.defjvp(lambda primals, tangents: (restored(*primals), tangents[1]))
 
 
 def zeros_or_ones(step: Callable[..., Any], state: PyTree, x: PyTree) -> list[bool]:
-    """Of each array that a time step puts out, whether it is 0 or 1 for all states and inputs, and made of booleans.
+    """Of each array that a time step puts out, whether it is a float that is 0 or 1 for all states and inputs.
 
-    It is read off the forward pass that JAX derives from the step, so that it holds for the second derivative too: a
-    step made of booleans has none, where a derivative rule of its own could give it one.
+    It is read off the operations that JAX traces.
     """
-    leaves, structure = jax.tree.flatten((state, x))
-    moving = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
+    tape = Tape(lambda state, x: step(state, x)[1], state, x)
+    known = {number for number in tape.inputs if tape.types[number].dtype == jnp.bool_}
 
-    def forward(leaves: list[Any]) -> Any:
-        def output(values: list[Any]) -> Any:
-            merged = dict(zip(moving, values, strict=True))
-            return step(*structure.unflatten([merged.get(i, leaf) for i, leaf in enumerate(leaves)]))[1]
+    def is_known(atom: Atom) -> bool:
+        if not isinstance(atom, Constant):
+            return atom in known
+        return isinstance(atom.value, int | float | np.ndarray | np.generic) and atom.value in (0, 1)
 
-        return jax.vjp(output, [leaves[i] for i in moving])[0]
+    for primitive, _, inputs, outputs in tape.operations:
+        operands = inputs[primitive.name == "select_n" :]
+        keeps = primitive.name in CHOOSING or (primitive.name in SAME and len(inputs) == 1)
+        kept = keeps and all(map(is_known, operands))
+        known.update(number for number in outputs if kept or tape.types[number].dtype == jnp.bool_)
 
-    return known_zeros_or_ones(Tape(forward, leaves, calls=WITHOUT_RULES))
-
-
-def known_zeros_or_ones(tape: Tape) -> list[bool]:
-    """Of each output of a function, whether it is a float that is known to be 0 or 1."""
-    makers = {made: operation for operation in tape.operations for made in operation.outputs}
-
-    @functools.cache
-    def known(atom: Atom) -> bool:
-        if isinstance(atom, Constant):
-            return isinstance(atom.value, int | float | np.ndarray | np.generic) and atom.value in (0, 1)
-        if tape.types[atom].dtype == jnp.bool_:
-            return True
-        if (maker := makers.get(atom)) is None:
-            return False
-        name = maker.primitive.name
-        if name in CHOOSING:
-            return all(map(known, maker.inputs[name == "select_n" :]))
-        return name in SAME and len(maker.inputs) == 1 and known(maker.inputs[0])
-
-    def floats(atom: Atom) -> bool:
+    def is_float(atom: Atom) -> bool:
         return isinstance(atom, int) and jnp.issubdtype(tape.types[atom].dtype, jnp.inexact)
 
-    return [floats(atom) and known(atom) for atom in tape.outputs]
+    return [is_float(atom) and is_known(atom) for atom in tape.outputs]

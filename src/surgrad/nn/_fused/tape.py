@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,9 +24,6 @@ CALLS = {
     for name in names
 }
 """Operations that call a function, and where the function stands. They are replaced by what the function does."""
-
-WITHOUT_RULES = {name: place for name, place in CALLS.items() if not name.startswith("custom")}
-"""Those of functions that have no derivative rules of their own."""
 
 RESHAPES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
 """Operations that give one number another shape."""
@@ -57,29 +54,26 @@ class Tape:
 
     Derivative rules are replaced too, so a tape is evaluated and never differentiated.
 
-    Parameters:
-        function: of some arguments.
-        arguments: of which only shapes and types count.
-        calls: the operations that are replaced; others that call a function are operations like any other.
-
     Attributes:
         inputs: the numbers of the flat arguments.
         outputs: the flat results.
         operations: in order.
         types: shape and dtype of the values.
         constants: arrays that stand in the function itself, by their numbers.
-        shown: the function as JAX shows it.
     """
 
-    def __init__(self, function: Callable[..., Any], *arguments: Any, calls: Mapping[str, str] = CALLS):
-        closed = jax.make_jaxpr(function)(*arguments)
-        self._calls = calls
-        self.shown = str(closed)
+    def __init__(self, function: Callable[..., Any], *arguments: Any):
+        self._closed = closed = jax.make_jaxpr(function)(*arguments)
         self.types: list[ShapedArray] = []
         self.operations: list[Operation] = []
         self.constants: dict[int, Any] = {}
         self.inputs = self._numbered(closed.jaxpr.invars)
         self.outputs = self._record(closed, self.inputs)
+
+    @property
+    def shown(self) -> str:
+        """The function as JAX shows it."""
+        return str(self._closed)
 
     def _numbered(self, variables: Iterable[Any]) -> tuple[int, ...]:
         first = len(self.types)
@@ -104,7 +98,7 @@ class Tape:
 
         for eqn in jaxpr.eqns:
             read_here = [read(variable) for variable in eqn.invars]
-            if (place := self._calls.get(eqn.primitive.name)) in eqn.params:
+            if (place := CALLS.get(eqn.primitive.name)) in eqn.params:
                 inner = eqn.params[place]
                 inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
                 made: Sequence[Atom] = self._record(inner, read_here)
