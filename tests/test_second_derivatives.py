@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import logistic
+from surgrad import nn
 from transformations import MODES, TRANSFORMATIONS, UNJITTED
 
 pytestmark = pytest.mark.versions
@@ -134,3 +135,34 @@ def test_third_derivative_of_a_squared_spike_equals_its_closed_form(x64, transfo
         truth = truth + 6 * (ALPHA * f1) * (ALPHA**2 * f2)
     for value in third(X, ALPHA):
         assert np.max(np.abs(value - truth)) <= ROUNDINGS * np.max(np.abs(truth))
+
+
+def test_weights_before_spikes_that_the_inner_gradient_does_not_use(x64):
+    """As the page on derivatives says: in a loop they are forgotten before JAX 0.12, in one chunk they never are."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    first, readout = jax.random.normal(keys[0], (4, 5)), jax.random.normal(keys[1], (5, 2))
+    xs = jax.random.normal(keys[2], (6, 3, 4))
+
+    def outer(run):
+        def loss(first, readout):
+            net = nn.Sequential(nn.Linear.from_arrays(first), nn.LIF(), nn.Linear.from_arrays(readout))
+            return jnp.square(run(net, net.init((3, 4), jnp.float64))).sum()
+
+        return jax.grad(lambda first: (jax.grad(loss, 1)(first, readout) * jnp.arange(10.0).reshape(5, 2)).sum())(first)
+
+    def one_by_one(net, state):
+        outputs = []
+        for x in xs:
+            state, y = net(state, x)
+            outputs.append(y)
+        return jnp.stack(outputs)
+
+    expected = outer(one_by_one)
+    assert jnp.abs(expected).max() > 1
+    found = outer(lambda net, state: nn.unroll(net, state, xs, chunk_size=6).outputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    if jax.__version_info__ < (0, 10):  # not seen
+        return
+    in_a_loop = outer(lambda net, state: jax.lax.scan(net, state, xs)[1])
+    mended = jax.__version_info__ >= (0, 12)
+    np.testing.assert_allclose(in_a_loop, expected if mended else jnp.zeros_like(expected), rtol=1e-9)

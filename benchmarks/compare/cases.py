@@ -78,9 +78,9 @@ def cases(workload: str, sizes: Sequence[int] | None = None, quick: bool = False
 
 def _linear(sizes: Sequence[int] | None, quick: bool) -> list[Case]:
     sizes = sizes or ((32,) if quick else (128, 512, 1024, 2048))
-    steps, batch = (20, 4) if quick else (500, 16)
+    steps, batch, compiled = (20, 4, 32) if quick else (500, 16, 512)
     return [
-        Case("a", "feedforward", (n, n), steps, batch, activity, compiles=n in (32, 512) and activity is None)
+        Case("a", "feedforward", (n, n), steps, batch, activity, compiles=n == compiled and activity is None)
         for activity in (None, 0.05)
         for n in sizes
     ]
