@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import logistic
+import surgrad as surrogates
 from surgrad import nn
 from transformations import MODES, TRANSFORMATIONS, UNJITTED
 
@@ -137,32 +138,74 @@ def test_third_derivative_of_a_squared_spike_equals_its_closed_form(x64, transfo
         assert np.max(np.abs(value - truth)) <= ROUNDINGS * np.max(np.abs(truth))
 
 
-def test_weights_before_spikes_that_the_inner_gradient_does_not_use(x64):
-    """As the page on derivatives says: in a loop they are forgotten before JAX 0.12, in one chunk they never are."""
-    keys = jax.random.split(jax.random.key(0), 3)
-    first, readout = jax.random.normal(keys[0], (4, 5)), jax.random.normal(keys[1], (5, 2))
-    xs = jax.random.normal(keys[2], (6, 3, 4))
+def one_by_one(net, state, xs):
+    outputs = []
+    for x in xs:
+        state, y = net(state, x)
+        outputs.append(y)
+    return jnp.stack(outputs)
+
+
+OVER_TIME = {
+    "scan": lambda net, state, xs: jax.lax.scan(net, state, xs)[1],
+    "scan of checkpoints": lambda net, state, xs: jax.lax.scan(jax.checkpoint(net), state, xs)[1],
+    "vmap of scan": lambda net, state, xs: jax.vmap(
+        lambda xs: jax.lax.scan(net, net.init(xs.shape[1:], xs.dtype), xs)[1], 1, 1
+    )(xs),
+    "chunks": lambda net, state, xs: nn.unroll(net, state, xs, chunk_size=2).outputs,
+    "one chunk": lambda net, state, xs: nn.unroll(net, state, xs, chunk_size=6).outputs,
+    "segments": lambda net, state, xs: nn.unroll(net, state, xs, checkpoint_every=2).outputs,
+    "kernels": lambda net, state, xs: nn.unroll(net, state, xs, backend="pallas").outputs,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "surrogate"), [("feed-forward", logistic.Logistic(3.0)), ("recurrent", surrogates.Dspike())]
+)
+def test_weights_before_spikes_that_the_inner_gradient_does_not_use(x64, kind, surrogate):
+    """JAX before 0.12 forgets rules in loops, and gives 0 here; so the rule of a spike is one that it must keep."""
+    keys = jax.random.split(jax.random.key(0), 4)
+    cell = nn.LIF(surrogate)
+    cell = cell if kind == "feed-forward" else nn.Recurrent.from_arrays(cell, jax.random.normal(keys[3], (5, 5)))
+    hidden = nn.Sequential(nn.Linear.from_arrays(jax.random.normal(keys[0], (4, 5))), cell)
+    xs, readout = jax.random.normal(keys[2], (6, 3, 4)), jax.random.normal(keys[1], (5, 2))
 
     def outer(run):
-        def loss(first, readout):
-            net = nn.Sequential(nn.Linear.from_arrays(first), nn.LIF(), nn.Linear.from_arrays(readout))
-            return jnp.square(run(net, net.init((3, 4), jnp.float64))).sum()
+        def loss(hidden, readout):
+            net = nn.Sequential(*hidden.parts, nn.Linear.from_arrays(readout))
+            return jnp.square(run(net, net.init((3, 4), xs.dtype), xs)).sum()
 
-        return jax.grad(lambda first: (jax.grad(loss, 1)(first, readout) * jnp.arange(10.0).reshape(5, 2)).sum())(first)
+        scale = jnp.arange(10.0).reshape(5, 2)
+        gradient = jax.jit(jax.grad(lambda hidden: (jax.grad(loss, 1)(hidden, readout) * scale).sum()))(hidden)
+        return jax.tree.leaves(gradient)
 
-    def one_by_one(net, state):
-        outputs = []
-        for x in xs:
-            state, y = net(state, x)
-            outputs.append(y)
-        return jnp.stack(outputs)
+    by_hand = outer(one_by_one)
+    assert all(jnp.abs(leaf).max() > 1 for leaf in by_hand[:1])
+    for name, run in OVER_TIME.items():
+        for found, expected in zip(outer(run), by_hand, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
-    expected = outer(one_by_one)
-    assert jnp.abs(expected).max() > 1
-    found = outer(lambda net, state: nn.unroll(net, state, xs, chunk_size=6).outputs)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-    if jax.__version_info__ < (0, 10):  # not seen
-        return
-    in_a_loop = outer(lambda net, state: jax.lax.scan(net, state, xs)[1])
-    mended = jax.__version_info__ >= (0, 12)
-    np.testing.assert_allclose(in_a_loop, expected if mended else jnp.zeros_like(expected), rtol=1e-9)
+
+@pytest.mark.parametrize("along", [(0,), (1,), (0, 1)])
+def test_a_rule_that_is_kept_is_mapped_along_all_arguments(x64, along):
+    """In loops, over membranes, slopes or both; rules of hyperparameters too."""
+    x, alpha = jnp.linspace(-0.4, 0.5, 3), jnp.asarray([3.0, 4.0, 6.0])
+
+    def loss(readout, x, alpha, loop):
+        def step(carry, now):
+            return carry + readout * logistic.Logistic(alpha)(x * now).sum(), None
+
+        times = jnp.asarray([1.0, 0.3])
+        if loop:
+            return jax.lax.scan(step, 0.0, times)[0] ** 2
+        return sum(step(0.0, now)[0] for now in times) ** 2
+
+    def outer(loop):
+        inner = jax.grad(loss)
+        mixed = jax.grad(lambda x, alpha: inner(1.3, x, alpha, loop), (0, 1))
+        axes = tuple(0 if i in along else None for i in range(2))
+        return jax.jit(jax.vmap(mixed, axes))(*(v if i in along else v[-1] for i, v in enumerate((x, alpha))))
+
+    for found, expected in zip(outer(True), outer(False), strict=True):
+        assert jnp.abs(expected).max() > 0.1
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from surgrad._elementwise import broadcasting, membrane
+from surgrad._rules import CustomJVP
 from surgrad._shapes import broadcasts, require_broadcast
 from surgrad._trees import named_leaves, with_leaves
 from surgrad._types import Curve, Membrane, PyTree, Slope, Spikes
@@ -76,11 +77,12 @@ def _constant(surrogate: PyTree, x: Membrane) -> Spikes:
     return value
 
 
-@jax.custom_jvp
+@CustomJVP
 def _spike(surrogate: PyTree, x: Membrane) -> Spikes:
     return _constant(surrogate, x)
 
 
+@_spike.defjvp
 def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
     surrogate, x = primals
     dsurrogate, dx = tangents
@@ -94,9 +96,6 @@ def _spike_jvp(primals: Any, tangents: Any) -> tuple[Spikes, Spikes]:
         if surrogate.second_order == "surrogate":
             spikes = spikes + _curve_without_value(surrogate, x)
     return spikes, functools.reduce(operator.add, terms) if terms else jnp.zeros_like(x)
-
-
-_spike.defjvp(_spike_jvp, symbolic_zeros=True)
 
 
 def _parameter_tangent(surrogate: PyTree, dsurrogate: PyTree, x: Membrane) -> list[Membrane]:

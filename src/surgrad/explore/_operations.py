@@ -9,6 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from surgrad import _rules as rules
+
 Write = Callable[..., str]
 """The text of an expression from the texts of its operands, which are names or numbers."""
 
@@ -25,6 +27,7 @@ CALLS = {
     "checkpoint": "jaxpr",
     "remat2": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
+    rules.NAME: "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
 }

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from surgrad._rules import CustomJVP
 from surgrad._types import PyTree
 from surgrad.nn._fused.elementwise import UNCHANGED
 from surgrad.nn._fused.tape import Atom, Constant, Tape
@@ -66,13 +67,15 @@ def stored(made: Made) -> PyTree:
     return structure.unflatten([leaf != 0 if spikes else leaf for leaf, spikes in pairs])
 
 
-@jax.custom_jvp
+@CustomJVP
 def restored(narrow: Array, outputs: Array) -> Array:
     """The outputs as they were stored, with all derivatives of the outputs themselves."""
     return narrow.astype(outputs.dtype)
 
 
-restored.defjvp(lambda primals, tangents: (restored(*primals), tangents[1]))
+@restored.defjvp
+def _restored_jvp(primals: Any, tangents: Any) -> tuple[Array, Any]:
+    return restored(*primals), tangents[1]
 
 
 def zeros_or_ones(step: Callable[..., Any], state: PyTree, x: PyTree) -> list[bool]:

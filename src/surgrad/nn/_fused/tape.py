@@ -12,13 +12,14 @@ import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Literal
 
+from surgrad import _rules as rules
 from surgrad.nn._loops import varying_alike
 
 CALLS = {
     name: params
     for params, names in {
         "jaxpr": ("jit", "pjit", "remat", "remat2", "checkpoint"),
-        "call_jaxpr": ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"),
+        "call_jaxpr": ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", rules.NAME),
         "fun_jaxpr": ("custom_vjp_call_jaxpr",),
     }.items()
     for name in names
