@@ -34,12 +34,18 @@ def loss(problem: Problem, readout: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(chances, problem.labels[:, None], 1).mean()
 
 
-def program(problem: Problem, network: Network) -> Program:
-    """Value and gradient of the loss in one compiled function."""
+def program(problem: Problem, network: Network, spikes: Callable[..., list[jax.Array]] | None = None) -> Program:
+    """Value and gradient of the loss in one compiled function.
+
+    Parameters:
+        problem: what is computed.
+        network: readout and spikes, which are not used if they are given by themselves.
+        spikes: spikes of each layer from parameters and inputs, where they cost the network something.
+    """
     parameters = jax.tree.map(jnp.asarray, problem.parameters)
     inputs = jnp.asarray(problem.inputs)
     step = Compiled(jax.value_and_grad(lambda p, x: loss(problem, network(p, x)[0])), parameters, inputs)
-    forward = jax.jit(lambda p, x: network(p, x)[1])
+    forward = jax.jit(spikes or (lambda p, x: network(p, x)[1]))
     return Program(
         lambda: jax.block_until_ready(step()),
         lambda: [np.asarray(spikes) for spikes in forward(parameters, inputs)],

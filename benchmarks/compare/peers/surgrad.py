@@ -35,14 +35,16 @@ def cells(problem: Problem) -> LIF:
 def program(problem: Problem, network: Callable[[Any], Sequential], **options: Any) -> Program:
     """The derivative by the parameters from which a network is made."""
 
-    def outputs(p, xs):
+    def readout(p, xs):
         made = network(p)
-        readout = unroll(made, made.init(xs.shape[1:]), xs, **options)[1]
-        # The compiler drops them from the step, which does not ask for them.
-        pairs = zip(made.parts, made.outputs(xs), strict=True)
-        return readout, [fired for part, fired in pairs if isinstance(part, (LIF, Recurrent))]
+        return unroll(made, made.init(xs.shape[1:]), xs, **options)[1], []
 
-    return on_jax.program(problem, outputs)
+    def spikes(p, xs):
+        made = network(p)
+        pairs = zip(made.parts, made.outputs(xs), strict=True)
+        return [fired for part, fired in pairs if isinstance(part, (LIF, Recurrent))]
+
+    return on_jax.program(problem, readout, spikes)
 
 
 def neurons(problem: Problem, **options: Any) -> Program:
