@@ -26,6 +26,12 @@ one half of the cases of `benchmarks/calibration`."""
 SQUARE = 0.5
 """Largest mean square of the relative slope in a recurrent layer, as a share of the target: that of a Gaussian under
 evenly spread membrane potentials, ∫ σ'² / ∫ √σ'. A rectangle has twice as much."""
+WIDEST = 1.1
+"""Largest full width at half maximum, as a share of the distance from rest to the threshold: from one on, neurons that
+rest are as if they were near the threshold. A little more than 1, so that triangles still reach neurons at rest, whose
+layer may be silent. Chosen on digits, manifolds and coincidences (`benchmarks/which_one`)."""
+LEFT = 0.01
+"""Share of the target that must be left of the mean root slope; else a slope may be wider."""
 RANGE, COARSE = 1e6, 25
 """Coarse grid of factors: from 1/RANGE to RANGE, two for each decade."""
 NEAR, FINE = 10**0.5, 41
@@ -48,7 +54,7 @@ class Calibration(NamedTuple):
         factors: `(surrogates,)`, how many times steeper each became, in the order of `surrogates(model)`.
         before: `(surrogates,)`, the mean root slope of each, see `calibrate`, before the change.
         after: `(surrogates,)`, after the change; above the target if no factor from 1e-6 to 1e6 changes anything, as of
-            `StraightThrough`, whose factor is 1; below it if the mean square would be too large in a recurrent layer.
+            `StraightThrough`, whose factor is 1; below it if one of the bounds of `calibrate` is reached.
         target: the mean root slope that was aimed at.
     """
 
@@ -81,11 +87,15 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
     The mean root slope of a surrogate is the mean of √(σ'(x)/max σ') over all time steps, samples and neurons of one
     forward pass; where σ' is negative, −√|σ'/max σ'| counts. The root gives weight to tails, which carry gradients far
     from the threshold. What the steepest scale has is subtracted: a leak is there at all scales. Of a slope on one side
-    of the threshold alone, the target is at most half of what the flattest scale has. In a `Recurrent` layer, where the
-    variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of
-    a Gaussian; rectangles become half as wide by that. Each surrogate is calibrated alone; its scale changes, its shape
-    and normalisation stay (`Surrogate.steeper`). A spike does not depend on its surrogate, so that one forward pass
-    suffices; nothing is trained.
+    of the threshold alone, the target is at most half of what the flattest scale has.
+
+    Two bounds come before the target. No slope is wider at half of its maximum than 1.1 times the distance from rest,
+    where a neuron is without input, to the threshold, as long as the membrane potentials still see something of it, and
+    those at rest nothing negative. And in a `Recurrent` layer, where the variance of a gradient grows by σ'² from step
+    to step, the mean of (σ'/max σ')² is at most half of the target, as of a Gaussian; rectangles become half as wide.
+
+    Each surrogate is calibrated alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A
+    spike does not depend on its surrogate, so that one forward pass suffices; nothing is trained.
 
         >>> import jax.numpy as jnp, surgrad
         >>> cell = surgrad.nn.LIF(surgrad.Sigmoid(4000.0))
@@ -139,19 +149,38 @@ def _mean(power: Callable[[Array], Array], surrogate: Surrogate, x: Membranes) -
 @jax.jit
 def _solved(model: PyTree, inputs: Array, target: Array) -> tuple[Array, ...]:
     """Factors, and root slopes before and after, of all surrogates."""
-    each = zip(surrogates(model).values(), record(model, inputs).membranes, _fed_back(model), strict=True)
-    solved = [_solve(surrogate, x, target, fed_back) for surrogate, x, fed_back in each]
+    membranes, at_rest = (record(model, xs).membranes for xs in (inputs, jnp.zeros_like(inputs[:1])))
+    each = zip(surrogates(model).values(), membranes, at_rest, _fed_back(model), strict=True)
+    solved = [_solve(surrogate, x, rest, target, fed_back) for surrogate, x, rest, fed_back in each]
     return tuple(jnp.stack(each) for each in zip(*solved, strict=True))
 
 
-def _solve(surrogate: Surrogate, x: Membranes, target: Array, fed_back: bool) -> tuple[Array, Array, Array]:
+def _solve(
+    surrogate: Surrogate, x: Membranes, at_rest: Array, target: Array, fed_back: bool
+) -> tuple[Array, Array, Array]:
     """The factor that brings the mean root slope nearest to the target, and the root slopes before and after."""
     x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     seen = _reachable(surrogate, x, target)
     bounded = _bounded(seen, surrogate, x) if fed_back else seen
     coarse = _best(bounded, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
     best = _best(bounded, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
+    best = _not_too_wide(best, seen, surrogate, at_rest, target)
     return best, seen(jnp.ones((), x.dtype)), seen(best)
+
+
+def _not_too_wide(
+    factor: Array, seen: Callable[[Array], Array], surrogate: Surrogate, at_rest: Array, target: Array
+) -> Array:
+    """The factor, or the larger one that makes the slope as wide as it may be.
+
+    The factor stays if nothing would be left of the slope, or if neurons at rest would be where it is negative.
+    """
+    rest = jnp.nanmedian(at_rest.astype(factor.dtype))
+    narrower = jnp.max(surrogate.fwhm()).astype(factor.dtype) / (WIDEST * -rest)
+    usable = (rest < 0) & jnp.isfinite(narrower) & (narrower > factor)
+    narrower = jnp.where(usable, narrower, factor)
+    negative = jnp.any(surrogate.steeper(narrower).surrogate_grad(jnp.full_like(at_rest, rest, factor.dtype)) < 0)
+    return jnp.where((seen(narrower) > LEFT * target) & ~negative, narrower, factor)
 
 
 def _reachable(surrogate: Surrogate, x: Membranes, target: Array) -> Callable[[Array], Array]:
