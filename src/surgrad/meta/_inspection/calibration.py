@@ -26,10 +26,11 @@ one half of the cases of `benchmarks/calibration`."""
 SQUARE = 0.5
 """Largest mean square of the relative slope in a recurrent layer, as a share of the target: that of a Gaussian under
 evenly spread membrane potentials, ∫ σ'² / ∫ √σ'. A rectangle has twice as much."""
-WIDEST = 1.1
-"""Largest full width at half maximum, as a share of the distance from rest to the threshold: from one on, neurons that
-rest are as if they were near the threshold. A little more than 1, so that triangles still reach neurons at rest, whose
-layer may be silent. Chosen on digits, manifolds and coincidences (`benchmarks/which_one`)."""
+WIDEST = 1.1 / BASE
+"""Largest full width at half maximum for each unit of the target, as a share of the distance from rest to the
+threshold: beyond one distance, neurons at rest are as if they were near the threshold. A little more, so that triangles
+still reach neurons at rest, whose layer may be silent. Chosen on digits, manifolds and coincidences
+(`benchmarks/which_one`)."""
 LEFT = 0.01
 """Share of the target that must be left of the mean root slope; else a slope may be wider."""
 RANGE, COARSE = 1e6, 25
@@ -89,10 +90,11 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
     from the threshold. What the steepest scale has is subtracted: a leak is there at all scales. Of a slope on one side
     of the threshold alone, the target is at most half of what the flattest scale has.
 
-    Two bounds come before the target. No slope is wider at half of its maximum than 1.1 times the distance from rest,
-    where a neuron is without input, to the threshold, as long as the membrane potentials still see something of it, and
-    those at rest nothing negative. And in a `Recurrent` layer, where the variance of a gradient grows by σ'² from step
-    to step, the mean of (σ'/max σ')² is at most half of the target, as of a Gaussian; rectangles become half as wide.
+    Two bounds come before the target. No slope is wider at half of its maximum than 6.6 times the target times the
+    distance from rest, where a neuron is without input, to the threshold (1.1 distances in one layer), as long as the
+    membrane potentials still see something of it, and those at rest nothing negative. And in a `Recurrent` layer, where
+    the variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target,
+    as of a Gaussian; rectangles become half as wide.
 
     Each surrogate is calibrated alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A
     spike does not depend on its surrogate, so that one forward pass suffices; nothing is trained.
@@ -176,7 +178,7 @@ def _not_too_wide(
     The factor stays if nothing would be left of the slope, or if neurons at rest would be where it is negative.
     """
     rest = jnp.nanmedian(at_rest.astype(factor.dtype))
-    narrower = jnp.max(surrogate.fwhm()).astype(factor.dtype) / (WIDEST * -rest)
+    narrower = jnp.max(surrogate.fwhm()).astype(factor.dtype) / (WIDEST * target * -rest)
     usable = (rest < 0) & jnp.isfinite(narrower) & (narrower > factor)
     narrower = jnp.where(usable, narrower, factor)
     negative = jnp.any(surrogate.steeper(narrower).surrogate_grad(jnp.full_like(at_rest, rest, factor.dtype)) < 0)
