@@ -141,14 +141,24 @@ def widths(model):
 
 @pytest.mark.parametrize("surrogate", [sg.Sigmoid(), sg.Arctan(100.0), sg.Boxcar(), sg.LogTailedRelu(), Rectangle()])
 def test_no_slope_is_wider_than_the_distance_from_rest_to_the_threshold(surrogate):
-    strong = 20 * jax.random.normal(KEY, (20, 16, 30))
-    for cell, rest in ((LIF(surrogate, v_th=1.0), 1.0), (Below(surrogate, 3.0), 3.0), (Below(surrogate, 40.0), 40.0)):
-        done = calibrate(cell, strong)
+    inputs = 4 * jax.random.normal(KEY, (20, 16, 30))
+    for cell, rest in ((LIF(surrogate, v_th=1.0), 1.0), (Below(surrogate, 3.0), 3.0)):
+        done = calibrate(cell, inputs)
         assert widths(done.model)[0] <= 1.101 * rest
-        if cell.__class__ is LIF:
+        if type(cell) is LIF:
             assert widths(done.model)[0] == pytest.approx(1.1, 1e-3) or done.after == pytest.approx(0.167, 0.05)
-    free = calibrate(Below(surrogate, -3.0), strong)  # above the threshold at rest
+            assert done.after > 0.19 * done.target
+    free = calibrate(Below(surrogate, -3.0), inputs)  # above the threshold at rest
     assert free.after == pytest.approx(0.167, 0.05)
+
+
+@pytest.mark.parametrize("surrogate", [sg.Sigmoid(), sg.Arctan(100.0), sg.Boxcar()])
+def test_a_fifth_of_the_target_is_left_where_potentials_are_far_apart(surrogate):
+    inputs = jax.random.normal(KEY, (20, 16, 30))
+    done = [calibrate(LIF(surrogate), scale * inputs) for scale in (200, 2000)]
+    np.testing.assert_allclose([each.after[0] for each in done], 0.2 * 0.167, rtol=0.1)
+    first, second = (widths(each.model)[0] for each in done)
+    assert 8 < second / first < 12
 
 
 def test_a_slope_that_would_be_negative_at_rest_may_be_wider():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental import checkify
 
 import logistic
 import surgrad
@@ -220,8 +221,8 @@ def test_a_spike_is_a_comparison_and_two_operations_a_leaf_that_the_compiler_rem
     found = [name for name in equations(lambda s, x: s(x), surrogate, x) if name != "jit"]  # newer ones name it
     leaves = len(jax.tree.leaves(surrogate))
     step = ["ge", "convert_element_type"]
-    kept = [] if _rules.KEPT_BY_JAX else [_rules.NAME]
-    assert sorted(found) == sorted(["custom_jvp_call", *kept, *step, *["eq", "select_n"] * leaves])
+    ruled = "custom_jvp_call" if _rules.KEPT_BY_JAX else _rules.NAME
+    assert sorted(found) == sorted([ruled, *step, *["eq", "select_n"] * leaves])
 
 
 @pytest.mark.parametrize("inside", ["eager", "jit", "scan", "vmap"])
@@ -244,3 +245,33 @@ def test_a_gradient_and_its_forward_pass_trace_the_slope_once(x, inside):
     }
     jax.value_and_grad(transformed[inside](Counted()))(x)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("inside", ["plain", "jit", "checkpoint", "scan"])
+@pytest.mark.parametrize(("into", "out"), [(0, 0), (1, 0), (0, 1), (1, 1), (-1, 0)])
+def test_gradients_through_vmap_are_those_of_the_axes_that_it_maps(inside, into, out):
+    x, scale = jnp.linspace(-0.7, 0.9, 9).reshape(3, 3), jnp.arange(1.0, 10.0).reshape(3, 3)
+    spike = surrogate_of_a_user()
+    within = {
+        "plain": lambda f: f, "jit": jax.jit, "checkpoint": jax.checkpoint,
+        "scan": lambda f: lambda x: jax.lax.scan(lambda c, now: (c, f(now)), 0.0, x[None])[1][0],
+    }[inside]  # fmt: skip
+    moved = jnp.moveaxis(scale, into, out)
+
+    def loss(x):
+        return (within(jax.vmap(spike, in_axes=into, out_axes=out))(x) * moved).sum()
+
+    np.testing.assert_allclose(jax.grad(loss)(x), spike.surrogate_grad(x) * scale, rtol=1e-6)
+    tangent = jnp.cos(x)
+    along = (spike.surrogate_grad(x) * scale * tangent).sum()
+    np.testing.assert_allclose(jax.jvp(loss, (x,), (tangent,))[1], along, rtol=1e-5)
+
+
+def surrogate_of_a_user():
+    return logistic.Logistic(4.0)
+
+
+def test_a_spike_can_be_checked_by_checkify():
+    found, spikes = checkify.checkify(jax.jit(surrogate_of_a_user()))(jnp.asarray([-1.0, 1.0]))
+    found.throw()
+    np.testing.assert_array_equal(spikes, [0, 1])

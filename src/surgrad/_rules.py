@@ -2,8 +2,8 @@
 
 Before version 0.12 JAX forgets the rule of a `jax.custom_jvp` function inside a loop where the first gradient does not
 use it: what does not change in the loop is moved out of it, and what stays is evaluated as if there were no rule. The
-next derivative is then that of the plain function, 0 for a spike. A primitive is not evaluated, so that it stays. The
-function is still one of `jax.custom_jvp`, with a primitive inside, and wherever JAX finds the rule nothing changes.
+next derivative is then that of the plain function, 0 for a spike. The rule of a primitive is never forgotten, so there
+the function is one. It must be pure, and close over no values that JAX traces.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from jax.interpreters import ad, batching, mlir
 KEPT_BY_JAX = jax.__version_info__ >= (0, 12)
 """Whether JAX keeps rules in loops by itself."""
 NAME = "custom_jvp_kept"
-"""The name of the primitive; its parameter `call_jaxpr` is the function."""
+"""The name of the primitive; its parameter `jaxpr` is the function."""
 
 Rule = Callable[[Any, Any], tuple[Any, Any]]
 
 
 class CustomJVP:
-    """A function with a rule, as `jax.custom_jvp(function)`, without arguments that are not differentiated."""
+    """A pure function with a rule, as `jax.custom_jvp(function)`, without arguments that are not differentiated."""
 
     def __init__(self, function: Callable[..., Any]):
         functools.update_wrapper(self, function)
         self._function = function
-        self._ruled = jax.custom_jvp(function if KEPT_BY_JAX else self._kept)
+        self._ruled = jax.custom_jvp(function)
         self._rule: Rule | None = None
 
     def defjvp(self, rule: Rule) -> Rule:
@@ -44,7 +44,7 @@ class CustomJVP:
         return rule
 
     def __call__(self, *arguments: Any) -> Any:
-        return self._ruled(*arguments)
+        return self._ruled(*arguments) if KEPT_BY_JAX else self._kept(*arguments)
 
     def _kept(self, *arguments: Any) -> Any:
         """The function as a primitive, which knows the rule."""
@@ -52,7 +52,7 @@ class CustomJVP:
         leaves, structure = jax.tree.flatten(arguments)
         function, shapes = jax.make_jaxpr(self._function, return_shape=True)(*arguments)
         rule = _Flat(self._rule, structure)
-        return jax.tree.unflatten(jax.tree.structure(shapes), kept.bind(*leaves, call_jaxpr=function, rule=rule))
+        return jax.tree.unflatten(jax.tree.structure(shapes), kept.bind(*leaves, jaxpr=function, rule=rule))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,25 +103,25 @@ def _is_zero(tangent: Any) -> bool:
     return isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0
 
 
-def _compute(*leaves: Any, call_jaxpr: ClosedJaxpr, rule: Any) -> list[Any]:
-    return jaxpr_as_fun(call_jaxpr)(*leaves)
+def _compute(*leaves: Any, jaxpr: ClosedJaxpr, rule: Any) -> list[Any]:
+    return jaxpr_as_fun(jaxpr)(*leaves)
 
 
-def _derive(primals: Sequence[Any], tangents: Sequence[Any], *, call_jaxpr: ClosedJaxpr, rule: Any) -> Any:
+def _derive(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> Any:
     values, along = rule(primals, [None if isinstance(t, ad.Zero) else t for t in tangents])
     return values, [ad.Zero(_tangent_of(v)) if t is None else t for v, t in zip(values, along, strict=True)]
 
 
-def _batch(leaves: Sequence[Any], axes: Sequence[Any], *, call_jaxpr: ClosedJaxpr, rule: Any) -> Any:
-    mapped = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(call_jaxpr), in_axes=tuple(axes)))(*leaves)
-    values = kept.bind(*leaves, call_jaxpr=mapped, rule=_Mapped(rule, tuple(axes)))
+def _batch(leaves: Sequence[Any], axes: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> Any:
+    mapped = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(jaxpr), in_axes=tuple(axes)))(*leaves)
+    values = kept.bind(*leaves, jaxpr=mapped, rule=_Mapped(rule, tuple(axes)))
     return values, [0] * len(values)
 
 
 kept = Primitive(NAME)
 kept.multiple_results = True
 kept.def_impl(_compute)
-kept.def_abstract_eval(lambda *leaves, call_jaxpr, rule: call_jaxpr.out_avals)
+kept.def_abstract_eval(lambda *leaves, jaxpr, rule: jaxpr.out_avals)
 ad.primitive_jvps[kept] = _derive
 batching.primitive_batchers[kept] = _batch
 mlir.register_lowering(kept, mlir.lower_fun(_compute, multiple_results=True))

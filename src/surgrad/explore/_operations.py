@@ -27,7 +27,7 @@ CALLS = {
     "checkpoint": "jaxpr",
     "remat2": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
-    rules.NAME: "call_jaxpr",
+    rules.NAME: "jaxpr",
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
 }

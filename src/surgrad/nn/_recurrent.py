@@ -15,7 +15,6 @@ from surgrad._dtypes import floating, promoted
 from surgrad._keys import takes_key
 from surgrad._kinds import require_callable
 from surgrad._numbers import require_whole
-from surgrad._rules import CustomJVP
 from surgrad._shapes import require_shapes
 from surgrad._types import Numbers, PyTree, Shape
 from surgrad.nn._checks import check_same, check_state, real_array, sizes
@@ -220,13 +219,12 @@ class Recurrent(Cell):
         return product(before, weight, self.event_driven)
 
 
-@CustomJVP
+@jax.custom_jvp
 def fed_back_over_time(recurrent: Any, state: Any, currents: Array) -> tuple[Any, Array]:
     """Many time steps of a cell with fields `cell` and `weight`, and a method `came_back` as that of `Recurrent`."""
     return steps(recurrent, state, currents)
 
 
-@fed_back_over_time.defjvp
 def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     """The same derivative as that of the scan, with all steps' s dW in one product.
 
@@ -260,3 +258,6 @@ def _over_time_jvp(primals: Any, tangents: Any) -> Any:
     if isinstance(change, SymbolicZero):
         change = jnp.zeros_like(currents)
     return (last, outputs), linear([*(directions[i] for i in moving[:-1]), change])
+
+
+fed_back_over_time.defjvp(_over_time_jvp, symbolic_zeros=True)

@@ -31,8 +31,9 @@ WIDEST = 1.1 / BASE
 threshold: beyond one distance, neurons at rest are as if they were near the threshold. A little more, so that triangles
 still reach neurons at rest, whose layer may be silent. Chosen on digits, manifolds and coincidences
 (`benchmarks/which_one`)."""
-LEFT = 0.01
-"""Share of the target that must be left of the mean root slope; else a slope may be wider."""
+LEFT = 0.2
+"""Share of the target that is left of the mean root slope at least: where potentials are far apart, a slope that is not
+wider than rest is far would be seen by few."""
 RANGE, COARSE = 1e6, 25
 """Coarse grid of factors: from 1/RANGE to RANGE, two for each decade."""
 NEAR, FINE = 10**0.5, 41
@@ -91,10 +92,10 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
     of the threshold alone, the target is at most half of what the flattest scale has.
 
     Two bounds come before the target. No slope is wider at half of its maximum than 6.6 times the target times the
-    distance from rest, where a neuron is without input, to the threshold (1.1 distances in one layer), as long as the
-    membrane potentials still see something of it, and those at rest nothing negative. And in a `Recurrent` layer, where
-    the variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target,
-    as of a Gaussian; rectangles become half as wide.
+    distance from rest, where a neuron is without input, to the threshold (1.1 distances in one layer), unless less than
+    a fifth of the target would be left, or the slope be negative at rest. And in a `Recurrent` layer, where the
+    variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of
+    a Gaussian; rectangles become half as wide.
 
     Each surrogate is calibrated alone; its scale changes, its shape and normalisation stay (`Surrogate.steeper`). A
     spike does not depend on its surrogate, so that one forward pass suffices; nothing is trained.
@@ -164,25 +165,24 @@ def _solve(
     x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     seen = _reachable(surrogate, x, target)
     bounded = _bounded(seen, surrogate, x) if fed_back else seen
-    coarse = _best(bounded, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), x.dtype))
-    best = _best(bounded, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), x.dtype))
-    best = _not_too_wide(best, seen, surrogate, at_rest, target)
+    best, narrowest = _nearest(bounded, target, x.dtype), _nearest(bounded, LEFT * target, x.dtype)
+    best = jnp.clip(_not_too_wide(surrogate, at_rest, best, target), best, jnp.maximum(best, narrowest))
     return best, seen(jnp.ones((), x.dtype)), seen(best)
 
 
-def _not_too_wide(
-    factor: Array, seen: Callable[[Array], Array], surrogate: Surrogate, at_rest: Array, target: Array
-) -> Array:
-    """The factor, or the larger one that makes the slope as wide as it may be.
+def _nearest(seen: Callable[[Array], Array], target: Array, dtype: Any) -> Array:
+    """The factor that brings what is seen nearest to a target."""
+    coarse = _best(seen, target, jnp.asarray(np.geomspace(1 / RANGE, RANGE, COARSE), dtype))
+    return _best(seen, target, coarse * jnp.asarray(np.geomspace(1 / NEAR, NEAR, FINE), dtype))
 
-    The factor stays if nothing would be left of the slope, or if neurons at rest would be where it is negative.
-    """
+
+def _not_too_wide(surrogate: Surrogate, at_rest: Array, factor: Array, target: Array) -> Array:
+    """The factor, or the larger one that makes the slope as wide as it may be, unless it is negative at rest then."""
     rest = jnp.nanmedian(at_rest.astype(factor.dtype))
     narrower = jnp.max(surrogate.fwhm()).astype(factor.dtype) / (WIDEST * target * -rest)
-    usable = (rest < 0) & jnp.isfinite(narrower) & (narrower > factor)
-    narrower = jnp.where(usable, narrower, factor)
+    narrower = jnp.where((rest < 0) & jnp.isfinite(narrower) & (narrower > factor), narrower, factor)
     negative = jnp.any(surrogate.steeper(narrower).surrogate_grad(jnp.full_like(at_rest, rest, factor.dtype)) < 0)
-    return jnp.where((seen(narrower) > LEFT * target) & ~negative, narrower, factor)
+    return jnp.where(negative, factor, narrower)
 
 
 def _reachable(surrogate: Surrogate, x: Membranes, target: Array) -> Callable[[Array], Array]:

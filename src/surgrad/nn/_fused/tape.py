@@ -18,8 +18,8 @@ from surgrad.nn._loops import varying_alike
 CALLS = {
     name: params
     for params, names in {
-        "jaxpr": ("jit", "pjit", "remat", "remat2", "checkpoint"),
-        "call_jaxpr": ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", rules.NAME),
+        "jaxpr": ("jit", "pjit", "remat", "remat2", "checkpoint", rules.NAME),
+        "call_jaxpr": ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"),
         "fun_jaxpr": ("custom_vjp_call_jaxpr",),
     }.items()
     for name in names
