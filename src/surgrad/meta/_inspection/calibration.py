@@ -32,8 +32,8 @@ threshold: beyond one distance, neurons at rest are as if they were near the thr
 still reach neurons at rest, whose layer may be silent. Chosen on digits, manifolds and coincidences
 (`benchmarks/which_one`)."""
 LEFT = 0.2
-"""Share of the target that is left of the mean root slope at least: where potentials are far apart, a slope that is not
-wider than rest is far would be seen by few."""
+"""Share of the mean root slope that this bound leaves at least: where potentials are far apart, few would see a slope
+that is not wider than rest is far."""
 RANGE, COARSE = 1e6, 25
 """Coarse grid of factors: from 1/RANGE to RANGE, two for each decade."""
 NEAR, FINE = 10**0.5, 41
@@ -93,7 +93,7 @@ def calibrate(model: PyTree, batch: Dataset | Array | tuple[Any, Any], *, target
 
     Two bounds come before the target. No slope is wider at half of its maximum than 6.6 times the target times the
     distance from rest, where a neuron is without input, to the threshold (1.1 distances in one layer), unless less than
-    a fifth of the target would be left, or the slope be negative at rest. And in a `Recurrent` layer, where the
+    a fifth of what is seen would be left, or the slope be negative at rest. And in a `Recurrent` layer, where the
     variance of a gradient grows by σ'² from step to step, the mean of (σ'/max σ')² is at most half of the target, as of
     a Gaussian; rectangles become half as wide.
 
@@ -165,7 +165,8 @@ def _solve(
     x = _some(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     seen = _reachable(surrogate, x, target)
     bounded = _bounded(seen, surrogate, x) if fed_back else seen
-    best, narrowest = _nearest(bounded, target, x.dtype), _nearest(bounded, LEFT * target, x.dtype)
+    best = _nearest(bounded, target, x.dtype)
+    narrowest = _nearest(bounded, LEFT * jnp.minimum(target, bounded(best)), x.dtype)
     best = jnp.clip(_not_too_wide(surrogate, at_rest, best, target), best, jnp.maximum(best, narrowest))
     return best, seen(jnp.ones((), x.dtype)), seen(best)
 
