@@ -275,3 +275,11 @@ def test_a_spike_can_be_checked_by_checkify():
     found, spikes = checkify.checkify(jax.jit(surrogate_of_a_user()))(jnp.asarray([-1.0, 1.0]))
     found.throw()
     np.testing.assert_array_equal(spikes, [0, 1])
+
+
+def test_a_gradient_by_a_number_of_python_outside_jit():
+    """As `brainstate` asks for it: the parameter is traced, and x is what JAX makes of a number."""
+    by_alpha = jax.grad(lambda alpha: surgrad.Sigmoid(alpha)(0.1))
+    traced = jax.make_jaxpr(lambda alpha: surgrad.Sigmoid(alpha)(jnp.asarray(0.1)))(4.0)
+    evaluated = jax.grad(lambda alpha: jax.core.eval_jaxpr(traced.jaxpr, traced.consts, alpha)[0])
+    assert evaluated(4.0) == by_alpha(4.0) != 0

@@ -108,6 +108,8 @@ def _compute(*leaves: Any, jaxpr: ClosedJaxpr, rule: Any) -> list[Any]:
 
 
 def _derive(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> Any:
+    # Outside `jit` JAX passes numbers of Python's as they are.
+    primals = [p if isinstance(p, jax.Array) else jnp.asarray(p, jax.typeof(p).dtype) for p in primals]
     values, along = rule(primals, [None if isinstance(t, ad.Zero) else t for t in tangents])
     return values, [ad.Zero(_tangent_of(v)) if t is None else t for v, t in zip(values, along, strict=True)]
 
