@@ -29,7 +29,7 @@ Rule = Callable[[Any, Any], tuple[Any, Any]]
 
 
 class CustomJVP:
-    """A pure function with a rule, as `jax.custom_jvp(function)`, without arguments that are not differentiated."""
+    """A pure function to one array with a rule, as `jax.custom_jvp(function)`; all its arguments are differentiated."""
 
     def __init__(self, function: Callable[..., Any]):
         functools.update_wrapper(self, function)
@@ -50,9 +50,8 @@ class CustomJVP:
         """The function as a primitive, which knows the rule."""
         assert self._rule is not None
         leaves, structure = jax.tree.flatten(arguments)
-        function, shapes = jax.make_jaxpr(self._function, return_shape=True)(*arguments)
-        rule = _Flat(self._rule, structure)
-        return jax.tree.unflatten(jax.tree.structure(shapes), kept.bind(*leaves, jaxpr=function, rule=rule))
+        function = jax.make_jaxpr(self._function)(*arguments)
+        return kept.bind(*leaves, jaxpr=function, rule=_Flat(self._rule, structure))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,35 +61,28 @@ class _Flat:
     rule: Rule
     structure: Any
 
-    def __call__(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def __call__(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         given = [SymbolicZero(_tangent_of(p)) if t is None else t for p, t in zip(primals, tangents, strict=True)]
-        values, along = self.rule(*map(self.structure.unflatten, (primals, given)))
-        found = zip(jax.tree.leaves(values), jax.tree.leaves(along), strict=True)
-        values, along = zip(*found, strict=True) if (found := list(found)) else ((), ())
-        return list(values), [None if _is_zero(t) else t for t in along]
+        value, along = self.rule(*map(self.structure.unflatten, (primals, given)))
+        return value, jnp.zeros_like(value) if isinstance(along, SymbolicZero) else along
 
 
 @dataclasses.dataclass(frozen=True)
 class _Mapped:
-    """A rule of flat lists that are mapped over some axes; results are mapped over their first."""
+    """A rule of flat lists that are mapped over some axes; the result is mapped over its first."""
 
     rule: Callable[..., Any]
     axes: tuple[int | None, ...]
 
-    def __call__(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def __call__(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         moving = [i for i, t in enumerate(tangents) if t is not None]
-        which: list[int] = []
 
         def one(primals: Sequence[Any], moved: Sequence[Any]) -> Any:
             known = dict(zip(moving, moved, strict=True))
-            values, along = self.rule(primals, [known.get(i) for i in range(len(primals))])
-            which[:] = [i for i, t in enumerate(along) if t is not None]
-            return values, [along[i] for i in which]
+            return self.rule(primals, [known.get(i) for i in range(len(primals))])
 
-        axes = list(self.axes)
-        values, moved = jax.vmap(one, (axes, [axes[i] for i in moving]))(list(primals), [tangents[i] for i in moving])
-        known = dict(zip(which, moved, strict=True))
-        return values, [known.get(i) for i in range(len(values))]
+        axes = list(self.axes), [self.axes[i] for i in moving]
+        return jax.vmap(one, axes)(list(primals), [tangents[i] for i in moving])
 
 
 def _tangent_of(value: Any) -> Any:
@@ -99,31 +91,30 @@ def _tangent_of(value: Any) -> Any:
     return aval if real else ShapedArray(aval.shape, jax.dtypes.float0)
 
 
-def _is_zero(tangent: Any) -> bool:
-    return isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0
+def _compute(*leaves: Any, jaxpr: ClosedJaxpr, rule: Any) -> Any:
+    (value,) = jaxpr_as_fun(jaxpr)(*leaves)
+    return value
 
 
-def _compute(*leaves: Any, jaxpr: ClosedJaxpr, rule: Any) -> list[Any]:
-    return jaxpr_as_fun(jaxpr)(*leaves)
-
-
-def _derive(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> Any:
+def _derive(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> tuple[Any, Any]:
     # Outside `jit` JAX passes numbers of Python's as they are.
-    primals = [p if isinstance(p, jax.Array) else jnp.asarray(p, jax.typeof(p).dtype) for p in primals]
-    values, along = rule(primals, [None if isinstance(t, ad.Zero) else t for t in tangents])
-    return values, [ad.Zero(_tangent_of(v)) if t is None else t for v, t in zip(values, along, strict=True)]
+    primals = [jnp.asarray(p) for p in primals]
+    return rule(primals, [None if isinstance(t, ad.Zero) else t for t in tangents])
 
 
-def _batch(leaves: Sequence[Any], axes: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> Any:
-    mapped = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(jaxpr), in_axes=tuple(axes)))(*leaves)
-    values = kept.bind(*leaves, jaxpr=mapped, rule=_Mapped(rule, tuple(axes)))
-    return values, [0] * len(values)
+def _batch(leaves: Sequence[Any], axes: Sequence[Any], *, jaxpr: ClosedJaxpr, rule: Any) -> tuple[Any, int]:
+    function = functools.partial(_compute, jaxpr=jaxpr, rule=rule)
+    mapped = jax.make_jaxpr(jax.vmap(function, in_axes=tuple(axes)))(*leaves)
+    return kept.bind(*leaves, jaxpr=mapped, rule=_Mapped(rule, tuple(axes))), 0
+
+
+def _type(*leaves: Any, jaxpr: ClosedJaxpr, rule: Any) -> Any:
+    return jaxpr.out_avals[0]
 
 
 kept = Primitive(NAME)
-kept.multiple_results = True
 kept.def_impl(_compute)
-kept.def_abstract_eval(lambda *leaves, jaxpr, rule: jaxpr.out_avals)
+kept.def_abstract_eval(_type)
 ad.primitive_jvps[kept] = _derive
 batching.primitive_batchers[kept] = _batch
-mlir.register_lowering(kept, mlir.lower_fun(_compute, multiple_results=True))
+mlir.register_lowering(kept, mlir.lower_fun(_compute, multiple_results=False))
